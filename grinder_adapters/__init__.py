@@ -1,0 +1,1 @@
+"""Implementations of the ports: files, feeds, stores and clocks. Imports the core."""

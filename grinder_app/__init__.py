@@ -1,0 +1,1 @@
+"""Wiring: command line, configuration, loops and reports. Imports adapters and core."""

@@ -1,0 +1,73 @@
+"""The ``grinder`` command.
+
+Exit codes: 0 good; 1 a check, gate or guard failed; 2 usage, configuration or bad input data;
+3 our own durable state is corrupt; 4 venue unreachable; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+
+from cyclopts import App, CycloptsError
+
+from grinder_core.errors import ArtifactError, GrinderError, InputError, InvariantError
+
+
+class Exit(IntEnum):
+    """Documented exit codes."""
+
+    GOOD = 0
+    FAILED = 1
+    USAGE = 2
+    CORRUPT = 3
+    UNREACHABLE = 4
+    INTERRUPTED = 130
+
+
+app = App(
+    name="grinder",
+    help="Trade grids on perpetual futures, and prove that it is done safely.",
+    version="0.1.0",
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=True,
+)
+
+# name -> (where it lives, one line of help); modules load when their command runs
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+for _name, (_target, _help) in COMMANDS.items():
+    app.command(_target, name=_name, help=_help)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; never raises for a user's mistake."""
+    try:
+        result = app(list(arguments) if arguments is not None else None)
+    except CycloptsError:
+        return Exit.USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away; there is nobody left to tell
+        return Exit.GOOD
+    except GrinderError as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        return _code_of(error)
+    return int(result) if isinstance(result, int) else Exit.GOOD
+
+
+def _code_of(error: GrinderError) -> Exit:
+    if isinstance(error, InputError):
+        return Exit.USAGE
+    if isinstance(error, ArtifactError | InvariantError):
+        return Exit.CORRUPT
+    return Exit.FAILED
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    sys.exit(run())

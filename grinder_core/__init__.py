@@ -1,0 +1,1 @@
+"""The pure core of grinder: events in, decisions and effects out."""

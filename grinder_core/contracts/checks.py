@@ -1,0 +1,62 @@
+"""Value rules shared by the contracts (CORE-01, CORE-02). Each raises ContractError."""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any, Final
+
+from grinder_core.errors import ContractError
+
+PRICE_LIMIT: Final = Decimal(10**9)
+QTY_LIMIT: Final = Decimal(10**11)
+SYMBOL: Final = re.compile(r"[A-Z0-9_]{2,40}")
+
+_UNIT: Final = Decimal("1E-8")
+_ZERO: Final = Decimal(0)
+_remainder: Final = Context(prec=60, traps=[InvalidOperation, Inexact]).remainder
+
+
+def check_price(field: str, value: Decimal) -> None:
+    """A price: ``0 < p < 10^9``, at most 8 fractional digits."""
+    if not isinstance(value, Decimal) or not _ZERO < value < PRICE_LIMIT:
+        raise _refused("must be a decimal with 0 < price < 10^9", field, value)
+    if _remainder(value, _UNIT):
+        raise _refused("must have at most 8 fractional digits", field, value)
+
+
+def check_qty(field: str, value: Decimal) -> None:
+    """A quantity: ``0 <= q < 10^11``, at most 8 fractional digits."""
+    if not isinstance(value, Decimal) or not _ZERO <= value < QTY_LIMIT:
+        raise _refused("must be a decimal with 0 <= quantity < 10^11", field, value)
+    if _remainder(value, _UNIT):
+        raise _refused("must have at most 8 fractional digits", field, value)
+
+
+def check_positive_qty(field: str, value: Decimal) -> None:
+    """A quantity of an order or fill: as above and not 0."""
+    check_qty(field, value)
+    if not value:
+        raise _refused("must be > 0", field, value)
+
+
+def check_ts(field: str, value: int) -> None:
+    """Milliseconds since the Unix epoch: an integer ``>= 0``."""
+    if type(value) is not int or value < 0:
+        raise _refused("must be an integer >= 0, in milliseconds since 1970", field, value)
+
+
+def check_symbol(value: str) -> None:
+    """A symbol of the product's grammar ``[A-Z0-9_]{2,40}``."""
+    if not isinstance(value, str) or not SYMBOL.fullmatch(value):
+        raise _refused("must match [A-Z0-9_]{2,40}", "symbol", value)
+
+
+def check_int(field: str, value: int, *, ge: int = 0) -> None:
+    """An integer (not a boolean) with a lower bound."""
+    if type(value) is not int or value < ge:
+        raise _refused(f"must be an integer >= {ge}", field, value)
+
+
+def _refused(rule: str, field: str, value: Any) -> ContractError:
+    return ContractError(rule, field=field, value=value)

@@ -1,0 +1,124 @@
+"""Everything that is not a market and still enters as an event (design rule: no hidden input)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from grinder_core.contracts.checks import check_symbol, check_ts
+from grinder_core.contracts.enums import KillReason
+
+
+class Command(StrEnum):
+    """What an operator may ask of a session."""
+
+    KILL = "KILL"
+    RESET_KILL_SWITCH = "RESET_KILL_SWITCH"
+    RESET_DRAWDOWN_GUARD = "RESET_DRAWDOWN_GUARD"
+
+
+@frozen(kw_only=True)
+class TurnEnd:
+    """Closes a turn that had effects: the venue's immediate answers have all been folded."""
+
+
+@frozen(kw_only=True)
+class Timer:
+    """Time passed; rules on wall time run at the first one due."""
+
+
+@frozen(kw_only=True)
+class Control:
+    """A command of the operator."""
+
+    command: Command
+    actor: str
+    reason: KillReason = KillReason.MANUAL
+
+
+@frozen(kw_only=True)
+class Selection:
+    """Result of a separate selection pass (CORE-09); recorded, so that replay needs no pass.
+
+    Attributes:
+        symbols: The selected ones, best first.
+        scores: Every symbol's score, basis points.
+        lookahead: The pass saw events that come after this one.
+    """
+
+    symbols: tuple[str, ...]
+    k: int
+    scores: Mapping[str, int]
+    lookahead: bool
+
+    def __attrs_post_init__(self) -> None:
+        for symbol in self.symbols:
+            check_symbol(symbol)
+
+
+@frozen(kw_only=True)
+class Health:
+    """One health input of the process, such as a feed's age, as a number and its unit in the name."""
+
+    name: str
+    value: int
+
+
+@frozen(kw_only=True)
+class Model:
+    """Output of a model that ran outside the core, in basis points or as scaled integers."""
+
+    model: str
+    symbol: str
+    outputs: Mapping[str, int]
+
+
+@frozen(kw_only=True)
+class Leadership:
+    """Whether this process may write."""
+
+    is_leader: bool
+
+
+@frozen(kw_only=True)
+class Restarted:
+    """The process continues from a checkpoint; connections and books start anew."""
+
+    reason: str = ""
+
+
+@frozen(kw_only=True)
+class WriteResult:
+    """The answer, or the lack of one, to a write to the venue."""
+
+    client_order_id: str
+    outcome: str
+    detail: str = ""
+
+
+@frozen(kw_only=True)
+class PositionUpdate:
+    """The venue's own view of a position."""
+
+    ts: int
+    symbol: str
+    qty: Decimal
+    entry_price: Decimal
+
+    def __attrs_post_init__(self) -> None:
+        check_ts("ts", self.ts)
+        check_symbol(self.symbol)
+
+
+@frozen(kw_only=True)
+class AccountUpdate:
+    """The venue's own view of balances, quote currency by asset."""
+
+    ts: int
+    balances: Mapping[str, Decimal] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        check_ts("ts", self.ts)

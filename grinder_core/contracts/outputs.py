@@ -1,0 +1,123 @@
+"""What one turn of the engine says (CORE-42).
+
+``PaperOutput`` has ten published keys, which are the digest's view, and some additive ones
+outside it. Money is quote currency, quantities base asset.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from attrs import frozen
+
+from grinder_core.codec import to_dict
+from grinder_core.contracts.features import FeatureSnapshot
+from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill
+from grinder_core.contracts.plan import GridPlan
+from grinder_core.contracts.verdicts import GatingResult, PrefilterResult
+from grinder_core.numbers import ZERO, dec_down, exact
+
+SCHEMA_VERSION = "v1"
+
+
+@frozen
+class PnlSnapshot:
+    """One symbol's position and profit at one instant."""
+
+    symbol: str
+    qty: Decimal
+    avg_entry_price: Decimal
+    realized_pnl: Decimal
+    unrealized_pnl: Decimal
+    mark_price: Decimal
+
+    @property
+    def total_pnl(self) -> Decimal:
+        """Realised plus unrealised, before fees."""
+        with exact():
+            return self.realized_pnl + self.unrealized_pnl
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**to_dict(self), "total_pnl": to_dict(self.total_pnl)}
+
+
+@frozen
+class PaperOutput:
+    """The whole answer to one SNAPSHOT.
+
+    Attributes:
+        plan: ``None`` when the prefilter or the selection stopped the symbol.
+        gating_result: ``None`` when gating was not reached.
+        fills: Since the symbol's last output, this turn's included.
+        equity, high_water_mark: Of the whole session, after this turn (outside the digest).
+    """
+
+    ts: int
+    symbol: str
+    prefilter_result: PrefilterResult
+    gating_result: GatingResult | None
+    plan: GridPlan | None
+    actions: tuple[ExecutionAction, ...]
+    events: tuple[ExecutionEvent, ...]
+    fills: tuple[Fill, ...]
+    pnl_snapshot: PnlSnapshot
+    seq: int
+    equity: Decimal
+    high_water_mark: Decimal
+    kill_switch_triggered: bool
+    features: FeatureSnapshot | None
+
+    @property
+    def blocked_by_gating(self) -> bool:
+        """A plan existed and a gate refused it."""
+        return self.gating_result is not None and not self.gating_result.allowed
+
+    @property
+    def not_in_topk(self) -> bool:
+        """The selection left the symbol out."""
+        return self.prefilter_result.reason == "NOT_IN_TOPK"
+
+    @property
+    def drawdown_pct(self) -> Decimal:
+        """Fall of equity from its high-water mark, percent, four digits (display only)."""
+        if self.high_water_mark <= 0:
+            return ZERO
+        with exact():
+            fall = (self.high_water_mark - self.equity) * 100
+        return dec_down(fall, 4, self.high_water_mark)
+
+    def digest_view(self) -> dict[str, Any]:
+        """Return exactly the ten keys of PaperOutput v1."""
+        return {
+            "ts": self.ts,
+            "symbol": self.symbol,
+            "prefilter_result": to_dict(self.prefilter_result),
+            "gating_result": None if self.gating_result is None else to_dict(self.gating_result),
+            "plan": None if self.plan is None else to_dict(self.plan),
+            "actions": [to_dict(action) for action in self.actions],
+            "events": [to_dict(event) for event in self.events],
+            "blocked_by_gating": self.blocked_by_gating,
+            "fills": [to_dict(fill) for fill in self.fills],
+            "pnl_snapshot": self.pnl_snapshot.to_dict(),
+        }
+
+    def replay_view(self) -> dict[str, Any]:
+        """Return the six keys of a replay output (CORE-05)."""
+        view = self.digest_view()
+        return {
+            key: view[key]
+            for key in ("ts", "symbol", "prefilter_result", "plan", "actions", "events")
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ten published keys and the additive ones."""
+        return {
+            **self.digest_view(),
+            "seq": self.seq,
+            "equity": to_dict(self.equity),
+            "drawdown_pct": to_dict(self.drawdown_pct),
+            "kill_switch_triggered": self.kill_switch_triggered,
+            "not_in_topk": self.not_in_topk,
+            "features": None if self.features is None else to_dict(self.features),
+        }
