@@ -7,6 +7,7 @@ GrinderError
 |   `-- ConfigError: a setting is unknown, malformed or contradicts another
 |-- PolicyError: a user's policy raised or returned nonsense -> fix the policy
 |-- ArtifactError: something grinder wrote is damaged -> restore it or write it again
+|-- ConnectorError: the other side of a connection does not answer as it must -> try again later
 `-- InvariantError: grinder contradicts itself -> stop; the recorded events reproduce it
 
 A message says what was given, which rule it breaks and, where that is not obvious, what to do.
@@ -81,6 +82,12 @@ class ArtifactError(GrinderError):
     """Something grinder wrote earlier is damaged or does not fit."""
 
     code = "E_ARTIFACT"
+
+
+class ConnectorError(GrinderError):
+    """A remote side is unreachable, or what it sent fails its own checksum (LIVE-02)."""
+
+    code = "E_CONNECTOR"
 
 
 class InvariantError(GrinderError):

@@ -12,7 +12,13 @@ from enum import IntEnum
 
 from cyclopts import App, CycloptsError
 
-from grinder_core.errors import ArtifactError, GrinderError, InputError, InvariantError
+from grinder_core.errors import (
+    ArtifactError,
+    ConnectorError,
+    GrinderError,
+    InputError,
+    InvariantError,
+)
 
 
 class Exit(IntEnum):
@@ -65,6 +71,8 @@ def _code_of(error: GrinderError) -> Exit:
         return Exit.USAGE
     if isinstance(error, ArtifactError | InvariantError):
         return Exit.CORRUPT
+    if isinstance(error, ConnectorError):
+        return Exit.UNREACHABLE
     return Exit.FAILED
 
 

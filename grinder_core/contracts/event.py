@@ -22,6 +22,7 @@ from grinder_core.contracts.control import (
     WriteResult,
 )
 from grinder_core.contracts.market import (
+    DepthBands,
     DepthDiff,
     Funding,
     L2Snapshot,
@@ -32,7 +33,9 @@ from grinder_core.contracts.market import (
 )
 from grinder_core.contracts.orders import OrderUpdate
 
-MarketPayload = Snapshot | L2Snapshot | DepthDiff | Trade | MarkPrice | Funding | MarketStats
+MarketPayload = (
+    Snapshot | L2Snapshot | DepthDiff | DepthBands | Trade | MarkPrice | Funding | MarketStats
+)
 Payload = (
     MarketPayload
     | OrderUpdate
@@ -53,6 +56,7 @@ MARKET_KINDS: Final[dict[str, type[Any]]] = {
     "SNAPSHOT": Snapshot,
     "L2_SNAPSHOT": L2Snapshot,
     "DEPTH_DIFF": DepthDiff,
+    "DEPTH_BANDS": DepthBands,
     "TRADE": Trade,
     "MARK_PRICE": MarkPrice,
     "FUNDING": Funding,

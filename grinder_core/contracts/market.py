@@ -19,9 +19,10 @@ from grinder_core.contracts.checks import (
     check_ts,
 )
 from grinder_core.errors import ContractError
-from grinder_core.numbers import HALF, exact, trunc_div
+from grinder_core.numbers import BPS, HALF, exact, trunc_div
 
 Level = tuple[Decimal, Decimal]  # price, quantity
+Band = tuple[int, Decimal, Decimal]  # edge in 0.01 %, base quantity, quote notional
 
 
 @frozen(kw_only=True)
@@ -185,9 +186,51 @@ class MarketStats:
         check_ts("ts", self.ts)
         check_symbol(self.symbol)
         for name in ("vol_24h_usd", "oi_usd"):
-            value = getattr(self, name)
-            if not isinstance(value, Decimal) or not value.is_finite() or value < 0:
-                raise ContractError("must be a decimal >= 0", field=name, value=value)
+            _check_amount(name, getattr(self, name))
+
+
+@frozen(kw_only=True)
+class DepthBands:
+    """Resting quantity within bands around the mid, as the venue's public dumps publish it.
+
+    A band is cumulative from the mid outward and says nothing about single levels, so this is no
+    book: nothing fills against it and no order is priced from it.
+
+    Attributes:
+        bands: ``(pct_x100, depth, notional)`` in strictly rising ``pct_x100``: the band's edge in
+            hundredths of a percent from the mid, negative for bids and never 0; base quantity;
+            quote currency.
+    """
+
+    ts: int
+    symbol: str
+    bands: tuple[Band, ...]
+
+    def __attrs_post_init__(self) -> None:
+        check_ts("ts", self.ts)
+        check_symbol(self.symbol)
+        if not self.bands:
+            raise ContractError("must hold at least one band", field="bands", value=self.bands)
+        previous = -BPS
+        for pct_x100, depth, notional in self.bands:
+            _check_band_edge(pct_x100, previous)
+            previous = pct_x100
+            for name, value in (("depth", depth), ("notional", notional)):
+                _check_amount(f"bands.{name}", value)
+
+
+def _check_band_edge(pct_x100: int, previous: int) -> None:
+    if type(pct_x100) is not int or pct_x100 == 0 or pct_x100 <= previous:
+        raise ContractError(
+            f"must be an integer > {previous} (bands rise from below the mid) and not 0",
+            field="bands.pct_x100",
+            value=pct_x100,
+        )
+
+
+def _check_amount(name: str, value: Decimal) -> None:
+    if not isinstance(value, Decimal) or not value.is_finite() or value < 0:
+        raise ContractError("must be a decimal >= 0", field=name, value=value)
 
 
 def _check_book(book: Any) -> None:
