@@ -61,8 +61,7 @@ class Clock:
 
     def envelope(self, ts_ms: int) -> int:
         """Return the event's time: the given one, or the latest so far."""
-        if ts_ms > self._now:
-            self._now = ts_ms
+        self._now = max(self._now, ts_ms)
         return self._now
 
     def payload(self, symbol: str, kind: str, ts: int) -> int:

@@ -1,0 +1,1 @@
+"""What the market does, folded one event at a time in constant work."""
