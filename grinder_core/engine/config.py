@@ -1,0 +1,145 @@
+"""All settings of one engine, and their published flat names (CORE-41).
+
+Sections are rooms; every setting name is unique over all sections, so that fixtures may name
+settings flat while configuration files keep sections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, Final
+
+from attrs import Attribute, evolve, fields, frozen
+
+from grinder_core.codec import digest16, to_dict
+from grinder_core.contracts.checks import check_symbol
+from grinder_core.errors import ConfigError, ContractError
+from grinder_core.gates.settings import GateSettings
+from grinder_core.indicators.features import IndicatorSettings
+from grinder_core.numbers import parse_decimal
+from grinder_core.orders.settings import OrderSettings
+from grinder_core.policies.static_grid import PolicySettings
+from grinder_core.risk.equity import RiskSettings
+from grinder_core.selection.topk import SelectionSettings
+from grinder_core.contracts.enums import FillMode, Rearm, SelectionSource
+from grinder_core.venue.settings import VenueSettings
+
+
+@frozen(kw_only=True)
+class EngineConfig:
+    """Settings of one session, a section a room; defaults are CORE-41's."""
+
+    selection: SelectionSettings = SelectionSettings()
+    gates: GateSettings = GateSettings()
+    indicators: IndicatorSettings = IndicatorSettings()
+    policies: PolicySettings = PolicySettings()
+    risk: RiskSettings = RiskSettings()
+    orders: OrderSettings = OrderSettings()
+    venue: VenueSettings = VenueSettings()
+
+    @classmethod
+    def flat(cls, **settings: Any) -> EngineConfig:
+        """Build a configuration from published names with typed values.
+
+        Example:
+            >>> EngineConfig.flat(levels=3).policies.levels
+            3
+        """
+        return cls().with_values(settings)
+
+    @classmethod
+    def from_flat(cls, raw: Mapping[str, object]) -> EngineConfig:
+        """Read published names with JSON values, as a fixture's ``engine`` object holds them.
+
+        Raises:
+            ConfigError: An unknown name or a value of the wrong kind or range.
+        """
+        return cls().with_values({name: read_value(name, value) for name, value in raw.items()})
+
+    def with_values(self, settings: Mapping[str, Any]) -> EngineConfig:
+        """Return a copy with some settings changed, by published name."""
+        by_section: dict[str, dict[str, Any]] = {}
+        for name, value in settings.items():
+            by_section.setdefault(section_of(name), {})[name] = value
+        return evolve(
+            self,
+            **{key: evolve(getattr(self, key), **values) for key, values in by_section.items()},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all effective settings by section, as JSON values."""
+        return to_dict(self)
+
+    @property
+    def config_hash(self) -> str:
+        """16 characters over the canonical JSON of all effective settings."""
+        return digest16(self.to_dict())
+
+
+def settings_of() -> Iterable[tuple[str, Attribute[Any]]]:
+    """Yield every setting as ``(section, declaration)``, in the order of the reference."""
+    for section in fields(EngineConfig):
+        for declared in fields(type(section.default)):
+            yield section.name, declared
+
+
+_SECTIONS: Final[dict[str, str]] = {declared.name: name for name, declared in settings_of()}
+_TYPES: Final[dict[str, str]] = {declared.name: str(declared.type) for _, declared in settings_of()}
+_CHOICES: Final[dict[str, type[StrEnum]]] = {
+    kind.__name__: kind for kind in (FillMode, Rearm, SelectionSource)
+}
+
+
+def section_of(name: str) -> str:
+    """Return the section of a published setting name.
+
+    Raises:
+        ConfigError: No setting has that name; the nearest ones are suggested.
+    """
+    section = _SECTIONS.get(name)
+    if section is None:
+        near = get_close_matches(name, _SECTIONS, n=2)
+        raise ConfigError(
+            "is not a setting",
+            field=name,
+            remedy=f"did you mean {' or '.join(near)}?" if near else "see the settings reference",
+        )
+    return section
+
+
+def read_value(name: str, value: object) -> Any:
+    """Turn a JSON or TOML value into the setting's type; floats are refused."""
+    section_of(name)
+    kind = _TYPES[name]
+    try:
+        if kind in _CHOICES:
+            return _read_choice(name, value, _CHOICES[kind])
+        if kind.startswith("Decimal"):
+            return None if value is None else _decimal(name, value)
+        if kind.startswith("Mapping"):
+            return _read_symbol_map(name, value)
+        if kind.startswith("tuple"):
+            return tuple(value) if isinstance(value, list) else value
+    except ContractError as error:
+        raise ConfigError(error.rule, field=error.field, value=error.value) from None
+    return value
+
+
+def _decimal(field: str, value: object) -> Any:
+    return parse_decimal(str(value) if type(value) is int else value, field)
+
+
+def _read_choice(name: str, value: object, kind: type[StrEnum]) -> StrEnum:
+    if value not in list(kind):
+        raise ConfigError(f"must be one of {', '.join(kind)}", field=name, value=value)
+    return kind(value)
+
+
+def _read_symbol_map(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError("must map symbols to decimal strings", field=name, value=value)
+    for symbol in value:
+        check_symbol(symbol)
+    return {symbol: _decimal(f"{name}.{symbol}", item) for symbol, item in value.items()}

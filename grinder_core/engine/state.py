@@ -1,0 +1,139 @@
+"""The engine's whole state, and its frozen, serialisable form (design section 4)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from attrs import Factory, define, field, frozen
+
+from grinder_core.codec import canonical_json, dump_state, load_state, sha256_hex
+from grinder_core.contracts.control import Selection
+from grinder_core.contracts.enums import SelectionSource
+from grinder_core.contracts.features import FeatureSnapshot
+from grinder_core.contracts.orders import ExecutionAction
+from grinder_core.contracts.plan import GridPlan
+from grinder_core.contracts.verdicts import GatingResult, PrefilterResult
+from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.stats import EngineStats
+from grinder_core.engine.symbol import SymbolState
+from grinder_core.errors import ArtifactError
+from grinder_core.gates.rate_limiter import RateLimiter
+from grinder_core.numbers import ZERO
+from grinder_core.orders.identity import OrderIds
+from grinder_core.risk.equity import EquityTracker
+from grinder_core.risk.kill_switch import KillSwitch
+from grinder_core.selection.topk import TopKScores
+
+STATE_VERSION = 1
+
+
+@define
+class OpenTurn:
+    """A snapshot's decision whose effects the venue has not answered yet."""
+
+    symbol: str
+    ts: int
+    seq: int
+    prefilter_result: PrefilterResult
+    gating_result: GatingResult | None
+    plan: GridPlan | None
+    actions: list[ExecutionAction]
+    features: FeatureSnapshot | None
+    filled: bool = False
+
+
+@define
+class HotState:
+    """Everything that the next step depends on, but the configuration.
+
+    Attributes:
+        now, seq: Of the last event.
+        cash: Initial capital plus realised profit less fees.
+        unrealized, exposure: Sums over all symbols.
+        selection: ``None`` until made; then the only symbols that trade.
+        prefix_scores: While the first events only feed the selection.
+        carried: Actions decided outside a turn, shown with the next output.
+        replaced: New order's client id -> replaced order's venue id, until it is answered.
+    """
+
+    account: EquityTracker
+    rate: RateLimiter
+    ids: OrderIds
+    cash: Decimal
+    now: int = 0
+    seq: int = 0
+    fill_seq: int = 0
+    unrealized: Decimal = ZERO
+    exposure: Decimal = ZERO
+    kill: KillSwitch = field(factory=KillSwitch)
+    selection: Selection | None = None
+    prefix_scores: TopKScores | None = None
+    turn: OpenTurn | None = None
+    carried: list[ExecutionAction] = Factory(list)
+    replaced: dict[str, str] = Factory(dict)
+    stats: EngineStats = field(factory=EngineStats)
+    symbols: dict[str, SymbolState] = Factory(dict)
+
+    @classmethod
+    def of(cls, config: EngineConfig) -> HotState:
+        capital = config.risk.initial_capital
+        source, prefix = config.selection.selection_source, config.selection.topk_prefix_events
+        return cls(
+            account=EquityTracker(
+                max_drawdown_pct=config.risk.max_drawdown_pct,
+                daily_loss_limit=config.gates.daily_loss_limit,
+                equity=capital,
+                high_water_mark=capital,
+            ),
+            rate=RateLimiter.of(config.gates),
+            ids=OrderIds(config.orders.strategy_id),
+            cash=capital,
+            prefix_scores=(
+                TopKScores(config.selection.topk_window_size)
+                if source is SelectionSource.TOPK_V0 and prefix
+                else None
+            ),
+        )
+
+
+@frozen
+class EngineState:
+    """A frozen dump of an engine; two engines loaded from it never affect each other.
+
+    Attributes:
+        config_hash: Of the configuration it ran under; loading under another is refused.
+        text: Canonical JSON of the hot state.
+    """
+
+    version: int
+    config_hash: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return sha256_hex(self.text.encode("ascii"))
+
+
+def freeze(hot: HotState, config: EngineConfig) -> EngineState:
+    """Dump hot state."""
+    return EngineState(STATE_VERSION, config.config_hash, canonical_json(dump_state(hot)))
+
+
+def thaw(state: EngineState, config: EngineConfig, parsed: Any) -> HotState:
+    """Load hot state from a dump whose text was parsed to JSON values.
+
+    Raises:
+        ArtifactError: Another version or configuration, or not a dump.
+    """
+    if state.version != STATE_VERSION:
+        raise ArtifactError(
+            f"must be {STATE_VERSION}", field="state version", value=state.version
+        )
+    if state.config_hash != config.config_hash:
+        raise ArtifactError(
+            f"was written under configuration {state.config_hash}, not {config.config_hash}",
+            field="checkpoint",
+            remedy="continue with the configuration it was written under",
+        )
+    return load_state(HotState, parsed)

@@ -1,0 +1,93 @@
+"""The feature engine of one symbol (CORE-15, CORE-16): folds snapshots, answers with features."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import define, frozen
+
+from grinder_core.contracts.features import FeatureSnapshot
+from grinder_core.contracts.market import Snapshot
+from grinder_core.errors import ConfigError
+from grinder_core.indicators.atr import AtrFold
+from grinder_core.indicators.bars import BarBuilder
+from grinder_core.indicators.returns import ReturnWindow
+from grinder_core.indicators.top_of_book import imbalance_l1_bps, thin_l1
+from grinder_core.settings import setting
+
+
+@frozen(kw_only=True)
+class IndicatorSettings:
+    """Settings of bars and features."""
+
+    feature_engine_enabled: bool = setting(
+        False, "Compute features and show them to the policy.", spec="CORE-16"
+    )
+    bar_interval_ms: int = setting(60_000, "Length of a bar.", ge=1, spec="CORE-15")
+    period: int = setting(14, "Bars averaged by the true range.", ge=1, spec="CORE-15")
+    max_bars: int = setting(
+        1_000, "Completed bars counted as warm-up at most; at least period + 1.", spec="CORE-15"
+    )
+    range_horizon: int = setting(14, "Returns behind the range score.", ge=1, spec="CORE-16")
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_bars < self.period + 1:
+            raise ConfigError(
+                f"must be >= period + 1 = {self.period + 1}", field="max_bars", value=self.max_bars
+            )
+
+
+@define
+class FeatureFold:
+    """Hot state of one symbol's features. O(1) a snapshot, work only when a bar closes."""
+
+    bars: BarBuilder
+    atr: AtrFold
+    closes: ReturnWindow
+    warmup_needed: int
+    max_bars: int
+    bars_done: int = 0
+    sum_abs_returns_bps: int = 0
+    net_return_bps: int = 0
+    range_score: int = 0
+
+    @classmethod
+    def of(cls, settings: IndicatorSettings) -> FeatureFold:
+        return cls(
+            bars=BarBuilder(settings.bar_interval_ms),
+            atr=AtrFold(settings.period),
+            closes=ReturnWindow(settings.range_horizon + 1),
+            warmup_needed=settings.period + 1,
+            max_bars=settings.max_bars,
+        )
+
+    def on_snapshot(self, snapshot: Snapshot, mid: Decimal) -> None:
+        """Fold one snapshot."""
+        done = self.bars.on_mid(snapshot.ts, mid)
+        if done is None:
+            return
+        self.bars_done += 1
+        self.atr.on_bar(done)
+        self.closes.push(done.close)
+        self.sum_abs_returns_bps = self.closes.sum_abs_returns_bps
+        self.net_return_bps = self.closes.net_return_bps
+        self.range_score = self.closes.range_score
+
+    def read(self, snapshot: Snapshot, mid: Decimal, spread_bps: int) -> FeatureSnapshot:
+        """Return the features at this snapshot."""
+        warmup_bars = min(self.bars_done, self.max_bars)
+        return FeatureSnapshot(
+            ts=snapshot.ts,
+            symbol=snapshot.symbol,
+            mid_price=mid,
+            spread_bps=spread_bps,
+            imbalance_l1_bps=imbalance_l1_bps(snapshot.bid_qty, snapshot.ask_qty),
+            thin_l1=thin_l1(snapshot.bid_qty, snapshot.ask_qty),
+            natr_bps=self.atr.natr_bps,
+            atr=self.atr.atr,
+            sum_abs_returns_bps=self.sum_abs_returns_bps,
+            net_return_bps=self.net_return_bps,
+            range_score=self.range_score,
+            warmup_bars=warmup_bars,
+            is_warmed_up=warmup_bars >= self.warmup_needed,
+        )

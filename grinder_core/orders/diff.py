@@ -1,0 +1,313 @@
+"""From a plan to the fewest order actions (CORE-32).
+
+The diff decides which orders should exist. It is pure: it reads the book and returns what to do;
+the engine applies it and turns it into effects. Called inside ``exact()``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import define, field, frozen
+
+from grinder_core.contracts.enums import (
+    ActionType,
+    ExecReason,
+    ExecutionEventType,
+    GridMode,
+    ResetAction,
+    Side,
+)
+from grinder_core.contracts.orders import (
+    ExecutionAction,
+    ExecutionEvent,
+    OrderIntent,
+    OrderRecord,
+)
+from grinder_core.contracts.plan import GridPlan
+from grinder_core.numbers import ZERO, canonical, dec_down
+from grinder_core.orders.grid_book import GridBook
+from grinder_core.orders.levels import side_prices
+
+QTY_DIGITS = 8
+
+
+@frozen
+class Diff:
+    """What to do, in CORE-32's order: cancels, replaces, places; BUY before SELL, inner first.
+
+    Attributes:
+        anchor: The grid's anchor after it; ``None`` after a pause.
+        resets: All levels are armed again.
+        cancels, intents: Orders to take out, and to put in.
+        quiet: Mid bounds within which the same plan gives no action and no event; ``None``
+            where that cannot be said.
+    """
+
+    actions: tuple[ExecutionAction, ...]
+    events: tuple[ExecutionEvent, ...]
+    anchor: Decimal | None
+    resets: bool
+    cancels: tuple[OrderRecord, ...]
+    intents: tuple[OrderIntent, ...]
+    quiet: tuple[Decimal | None, Decimal | None] | None
+
+
+@frozen
+class _Level:
+    side: Side
+    level: int
+    price: Decimal
+    qty: Decimal
+    wanted: bool  # planned, not spent, at a price of its own
+    passive: bool
+
+
+def diff(book: GridBook, plan: GridPlan, mid: Decimal, ts: int, position: Decimal) -> Diff:
+    """Compare live orders with the plan.
+
+    Args:
+        book: The symbol's orders and anchor; only read.
+        mid: Current mid; BUY levels must lie below it, SELL levels above.
+        ts: Stamp of the events.
+        position: Signed base quantity, for ``reduce_only`` plans.
+    """
+    if plan.shape.mode in {GridMode.PAUSE, GridMode.EMERGENCY}:
+        return _pause(book, plan, ts)
+    return _Diffing(book, plan, mid, ts, position).run()
+
+
+@define
+class _Diffing:
+    book: GridBook
+    plan: GridPlan
+    mid: Decimal
+    ts: int
+    position: Decimal
+    cancels: list[OrderRecord] = field(factory=list)
+    replaces: list[tuple[OrderRecord, _Level]] = field(factory=list)
+    places: list[_Level] = field(factory=list)
+    events: list[ExecutionEvent] = field(factory=list)
+
+    def run(self) -> Diff:
+        reset = self.plan.reset_action
+        keeps_anchor = reset is ResetAction.NONE and self.book.anchor_price is not None
+        anchor = self.book.anchor_price if keeps_anchor else self.plan.center_price
+        assert anchor is not None
+        resets = reset is not ResetAction.NONE
+        if resets:
+            self.events.append(_reset_event(self.plan, self.book.symbol, self.ts))
+        levels = self._levels(anchor, all_armed=resets)
+        live = self.book.by_level()
+        for level in levels:
+            self._judge(level, live.pop((level.side, level.level), None))
+        self.cancels.extend(live.values())  # levels the plan no longer has
+        return self._result(anchor, resets, levels)
+
+    def _judge(self, level: _Level, order: OrderRecord | None) -> None:
+        reset = self.plan.reset_action
+        desired = level.wanted and level.passive
+        if order is None:
+            if desired:
+                self.places.append(level)
+            return
+        conforms = order.price == level.price and order.qty == level.qty
+        if reset is ResetAction.HARD:
+            self.cancels.append(order)
+            if desired:
+                self.places.append(level)
+        elif conforms and level.wanted and (level.passive or reset is ResetAction.NONE):
+            return  # a resting order is not pulled because the mid moved past its level
+        elif not desired:
+            self.cancels.append(order)
+        elif reset is ResetAction.SOFT:
+            self.replaces.append((order, level))
+        else:
+            self.cancels.append(order)
+            self.places.append(level)
+
+    def _levels(self, anchor: Decimal, *, all_armed: bool) -> list[_Level]:
+        shape, levels = self.plan.shape, []
+        for side in Side:
+            spent = () if all_armed else self.book.spent(side)
+            room = self._room(side)
+            seen: set[Decimal] = set()
+            prices = side_prices(anchor, shape, side, self.book.tick_size)
+            for number, price in enumerate(prices, 1):
+                qty = dec_down(shape.size_schedule[number - 1], QTY_DIGITS)
+                size = shape.size_schedule[number - 1]
+                passive = price < self.mid if side is Side.BUY else price > self.mid
+                wanted = size > 0 and number not in spent
+                if room is not None:
+                    wanted = wanted and qty <= room
+                    room = room - qty if wanted else ZERO  # all further levels are dropped
+                if wanted and (reason := _refusal(price, seen, qty)):
+                    if passive or price <= 0:
+                        self._skip(side, number, reason, size, qty)
+                    wanted = False
+                seen.add(price)
+                levels.append(_Level(side, number, price, qty, wanted, passive))
+        return levels
+
+    def _room(self, side: Side) -> Decimal | None:
+        """How much a reduce-only side may hold; ``None``: any amount."""
+        if not self.plan.shape.reduce_only:
+            return None
+        reduces = self.position > 0 if side is Side.SELL else self.position < 0
+        return abs(self.position) if reduces else ZERO
+
+    def _skip(
+        self, side: Side, level: int, reason: ExecReason, original: Decimal, rounded: Decimal
+    ) -> None:
+        details: dict[str, str | int | tuple[str, ...]] = {
+            "reason": reason.value,
+            "level_id": level,
+            "side": side.value,
+        }
+        if reason is ExecReason.EXEC_QTY_BELOW_MIN_QTY:
+            details["original_qty"] = canonical(original)
+            details["rounded_qty"] = canonical(rounded)
+        self.events.append(
+            ExecutionEvent(
+                type=ExecutionEventType.ORDER_SKIPPED,
+                ts=self.ts,
+                symbol=self.book.symbol,
+                details=details,
+            )
+        )
+
+    def _result(self, anchor: Decimal, resets: bool, levels: list[_Level]) -> Diff:
+        symbol = self.book.symbol
+        self.cancels.sort(key=lambda o: (o.side.value, o.level_id))
+        why = (
+            ExecReason.GRID_RESET
+            if self.plan.reset_action is ResetAction.HARD
+            else ExecReason.NOT_DESIRED
+        )
+        actions = [_cancel(order, why) for order in self.cancels]
+        actions += [_replace(order, level) for order, level in self.replaces]
+        actions += [_place(symbol, level) for level in self.places]
+        incoming = [level for _, level in self.replaces] + self.places
+        reduce_only = self.plan.shape.reduce_only
+        return Diff(
+            actions=tuple(actions) or (noop(symbol),),
+            events=tuple(self.events),
+            anchor=anchor,
+            resets=resets,
+            cancels=(*self.cancels, *(order for order, _ in self.replaces)),
+            intents=tuple(_intent(symbol, level, reduce_only) for level in incoming),
+            quiet=None if reduce_only or self._has_skips else _quiet_bounds(levels),
+        )
+
+    @property
+    def _has_skips(self) -> bool:
+        return any(e.type is ExecutionEventType.ORDER_SKIPPED for e in self.events)
+
+
+def _quiet_bounds(levels: list[_Level]) -> tuple[Decimal | None, Decimal | None]:
+    """Bounds of the mid within which no wanted but absent level turns passive.
+
+    Absent are exactly the wanted levels that are not passive now: all others rest already or are
+    being placed, and a resting order stays whatever the mid does.
+    """
+    buys = [x.price for x in levels if x.wanted and not x.passive and x.side is Side.BUY]
+    sells = [x.price for x in levels if x.wanted and not x.passive and x.side is Side.SELL]
+    return max(sells, default=None), min(buys, default=None)
+
+
+def _refusal(price: Decimal, seen: set[Decimal], qty: Decimal) -> ExecReason | None:
+    if price <= 0:
+        return ExecReason.EXEC_PRICE_NON_POSITIVE
+    if price in seen:
+        return ExecReason.EXEC_DUPLICATE_PRICE
+    return None if qty > 0 else ExecReason.EXEC_QTY_BELOW_MIN_QTY
+
+
+def _pause(book: GridBook, plan: GridPlan, ts: int) -> Diff:
+    orders = sorted(book.live.values(), key=lambda o: (o.side.value, o.level_id, o.order_id))
+    events = () if plan.reset_action is ResetAction.NONE else (_reset_event(plan, book.symbol, ts),)
+    return Diff(
+        actions=tuple(_cancel(order, ExecReason.PLAN_PAUSED) for order in orders)
+        or (noop(book.symbol),),
+        events=events,
+        anchor=None,
+        resets=True,
+        cancels=tuple(orders),
+        intents=(),
+        quiet=None,
+    )
+
+
+def noop(symbol: str) -> ExecutionAction:
+    """The action that says there is nothing to do."""
+    return ExecutionAction(
+        action=ActionType.NOOP, symbol=symbol, reason=ExecReason.NOTHING_TO_DO.value
+    )
+
+
+def cancel_action(order: OrderRecord, reason: ExecReason) -> ExecutionAction:
+    """The action that takes one order out."""
+    return _cancel(order, reason)
+
+
+def _cancel(order: OrderRecord, reason: ExecReason) -> ExecutionAction:
+    return ExecutionAction(
+        action=ActionType.CANCEL,
+        symbol=order.symbol,
+        order_id=order.order_id or None,
+        side=order.side,
+        level_id=order.level_id,
+        price=order.price,
+        qty=order.qty,
+        reason=reason.value,
+    )
+
+
+def _replace(order: OrderRecord, level: _Level) -> ExecutionAction:
+    return ExecutionAction(
+        action=ActionType.REPLACE,
+        symbol=order.symbol,
+        order_id=order.order_id or None,
+        side=level.side,
+        level_id=level.level,
+        price=level.price,
+        qty=level.qty,
+        reason=ExecReason.NOT_CONFORMING.value,
+    )
+
+
+def _place(symbol: str, level: _Level) -> ExecutionAction:
+    return ExecutionAction(
+        action=ActionType.PLACE,
+        symbol=symbol,
+        side=level.side,
+        level_id=level.level,
+        price=level.price,
+        qty=level.qty,
+        reason=ExecReason.GRID_LEVEL.value,
+    )
+
+
+def _intent(symbol: str, level: _Level, reduce_only: bool) -> OrderIntent:
+    return OrderIntent(
+        symbol=symbol,
+        side=level.side,
+        price=level.price,
+        qty=level.qty,
+        level_id=level.level,
+        reduce_only=reduce_only,
+        reason=ExecReason.GRID_LEVEL.value,
+    )
+
+
+def _reset_event(plan: GridPlan, symbol: str, ts: int) -> ExecutionEvent:
+    return ExecutionEvent(
+        type=ExecutionEventType.GRID_RESET,
+        ts=ts,
+        symbol=symbol,
+        details={
+            "action": plan.reset_action.value,
+            "center_price": canonical(plan.center_price),
+            "reason_codes": plan.reason_codes,
+        },
+    )

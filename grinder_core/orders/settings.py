@@ -1,0 +1,37 @@
+"""Settings of order placement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from attrs import frozen
+
+from grinder_core.contracts.enums import Rearm
+from grinder_core.errors import ConfigError
+from grinder_core.settings import setting
+
+
+@frozen(kw_only=True)
+class OrderSettings:
+    """How plans become orders."""
+
+    rearm: Rearm = setting(
+        Rearm.OPPOSITE,
+        "`opposite`: a full fill re-arms the innermost spent level of the other side; `never`: "
+        "a filled level stays empty until a reset.",
+        spec="CORE-32",
+    )
+    tick_sizes: Mapping[str, Decimal] = setting(
+        {}, "Price increment of each symbol; 0.00000001 where unknown.", gt=0, spec="CORE-32"
+    )
+    strategy_id: str = setting(
+        "default", "Names our orders: 1 to 11 of a-z, 0-9 and hyphen.", spec="LIVE-21"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9-]{1,11}", self.strategy_id):
+            raise ConfigError(
+                "must match [a-z0-9-]{1,11}", field="strategy_id", value=self.strategy_id
+            )

@@ -1,0 +1,1 @@
+"""What we would like to rest in the book."""

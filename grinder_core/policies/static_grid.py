@@ -1,0 +1,109 @@
+"""The symmetric baseline grid (CORE-21), with an optional hard recentre.
+
+The shape never changes; only the centre follows the mid. With ``notional_per_level`` the size
+is given in quote currency and converted once per anchor, so that it stays put between resets.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import define, field, frozen
+
+from grinder_core.contracts.account import PolicyContext
+from grinder_core.contracts.enums import PlanReason, ResetAction
+from grinder_core.contracts.plan import GridPlan, GridShape
+from grinder_core.errors import ConfigError, ContractError
+from grinder_core.numbers import BPS, exact, notional_to_qty
+from grinder_core.settings import setting
+
+
+@frozen(kw_only=True)
+class PolicySettings:
+    """Settings of the static grid."""
+
+    spacing_bps: int = setting(10, "Distance of neighbouring levels.", ge=1, spec="CORE-21")
+    levels: int = setting(5, "Levels on each side.", ge=1, spec="CORE-21")
+    size_per_level: Decimal = setting(
+        Decimal(100), "Base quantity of each level.", gt=0, spec="CORE-21"
+    )
+    notional_per_level: Decimal | None = setting(
+        None,
+        "Quote currency of each level; replaces `size_per_level`, converted at each anchor.",
+        gt=0,
+        spec="CORE-03",
+    )
+    recenter_bps: int = setting(
+        0, "Hard reset when the mid is that far from the anchor; 0: never.", ge=0, spec="CORE-21"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.levels * self.spacing_bps >= BPS:
+            raise ConfigError(
+                "levels * spacing_bps must be < 10000, or prices turn negative",
+                field="levels",
+                value=self.levels,
+            )
+
+
+_STATIC = (PlanReason.STATIC_GRID.value,)
+_RECENTRED = (PlanReason.STATIC_GRID.value, PlanReason.RESET_RECENTER_HARD.value)
+
+
+@define
+class StaticGrid:
+    """Bilateral grid of equal levels around the mid."""
+
+    settings: PolicySettings
+    name: str = "static_grid"
+    _shapes: dict[Decimal, GridShape] = field(factory=dict, init=False, repr=False, eq=False)
+
+    def plan(self, context: PolicyContext) -> GridPlan:
+        """Return the grid around ``mid_price``; other features are ignored.
+
+        Raises:
+            ContractError: ``mid_price`` is missing or not positive.
+        """
+        mid = context.features.get("mid_price")
+        if not isinstance(mid, Decimal) or mid <= 0:
+            raise ContractError("must be a decimal > 0", field="mid_price", value=mid)
+        with exact():
+            return self.plan_at(mid, context.anchor_price)
+
+    def plan_at(self, mid: Decimal, anchor: Decimal | None) -> GridPlan:
+        """The same from the two numbers it depends on. Called inside ``exact()``."""
+        recenter = self.settings.recenter_bps
+        if recenter and anchor is not None and abs(mid - anchor) * BPS >= anchor * recenter:
+            return GridPlan(
+                shape=self._shape(mid),
+                center_price=mid,
+                reset_action=ResetAction.HARD,
+                reason_codes=_RECENTRED,
+            )
+        return GridPlan(
+            shape=self._shape(anchor or mid), center_price=mid, reason_codes=_STATIC
+        )
+
+    def _shape(self, reference: Decimal) -> GridShape:
+        notional = self.settings.notional_per_level
+        size = self.settings.size_per_level
+        if notional is not None:
+            size = notional_to_qty(notional, reference)
+        shape = self._shapes.get(size)
+        if shape is None:
+            if len(self._shapes) >= 64:  # one per recent anchor is plenty
+                self._shapes.clear()
+            shape = self._shapes[size] = _symmetric(self.settings, size)
+        return shape
+
+
+def _symmetric(settings: PolicySettings, size: Decimal) -> GridShape:
+    levels, width = settings.levels, settings.levels * settings.spacing_bps
+    return GridShape(
+        spacing_bps=settings.spacing_bps,
+        levels_up=levels,
+        levels_down=levels,
+        size_schedule=(size,) * levels,
+        width_up_bps=width,
+        width_down_bps=width,
+    )

@@ -1,0 +1,1 @@
+"""When to stop: latches over the session's equity."""

@@ -1,0 +1,74 @@
+"""One tracker for everything that reads equity: peak, drawdown guard v0, daily loss.
+
+CORE-27 (high-water mark and guard) and the daily part of CORE-13. Called inside ``exact()``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import define, frozen
+
+from grinder_core.numbers import ZERO
+from grinder_core.settings import setting
+
+DAY_MS = 86_400_000
+
+
+@frozen(kw_only=True)
+class RiskSettings:
+    """When to stop."""
+
+    initial_capital: Decimal = setting(
+        Decimal(10_000), "Equity at the start, quote currency.", gt=0, spec="CORE-27"
+    )
+    max_drawdown_pct: Decimal = setting(
+        Decimal(5), "Fall from the peak that trips the drawdown guard.", gt=0, le=100, spec="CORE-27"
+    )
+    kill_switch_enabled: bool = setting(
+        False, "Let the drawdown guard trip the kill switch.", spec="CORE-29"
+    )
+
+
+@define
+class EquityTracker:
+    """Peak and day baseline of the session's equity, and the latches they trip.
+
+    Attributes:
+        high_water_mark: Falls only by ``reset_drawdown``.
+        drawdown_tripped: Latched once ``(peak-equity)*100 >= max_drawdown_pct*peak``.
+        daily_loss_tripped: Latched for the rest of the UTC day.
+    """
+
+    max_drawdown_pct: Decimal
+    daily_loss_limit: Decimal
+    equity: Decimal
+    high_water_mark: Decimal
+    max_drawdown: Decimal = ZERO
+    drawdown_tripped: bool = False
+    day: int = -1
+    day_start_equity: Decimal = ZERO
+    daily_loss_tripped: bool = False
+
+    def sample(self, now: int, equity: Decimal) -> bool:
+        """Fold one sample; return True exactly when the drawdown guard is tripped after it."""
+        self.equity = equity
+        if equity > self.high_water_mark:
+            self.high_water_mark = equity
+        else:
+            fall = self.high_water_mark - equity
+            if fall > self.max_drawdown:
+                self.max_drawdown = fall
+            if fall * 100 >= self.max_drawdown_pct * self.high_water_mark:
+                self.drawdown_tripped = True
+        day = now // DAY_MS
+        if day != self.day:
+            self.day, self.day_start_equity, self.daily_loss_tripped = day, equity, False
+        if self.day_start_equity - equity >= self.daily_loss_limit:
+            self.daily_loss_tripped = True
+        return self.drawdown_tripped
+
+    def reset_drawdown(self) -> None:
+        """Clear the drawdown latch and start a new peak at the current equity."""
+        self.drawdown_tripped = False
+        self.high_water_mark = self.equity

@@ -1,0 +1,1 @@
+"""The in-process driver: one engine, one venue, one ordered stream."""

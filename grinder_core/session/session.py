@@ -1,0 +1,144 @@
+"""The in-process driver: one engine, one venue, one ordered stream (design section 1).
+
+A turn: the venue sees the market first (resting fills), then the engine decides, then the venue
+answers the effects (acceptances, immediate fills), then the turn ends. The engine learns of the
+venue only through events; the venue knows nothing of the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Final
+
+from grinder_core.codec import ListDigest, chain
+from grinder_core.contracts.control import TurnEnd
+from grinder_core.contracts.event import Event
+from grinder_core.contracts.market import Snapshot
+from grinder_core.contracts.outputs import PaperOutput
+from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.engine import Engine, Output
+from grinder_core.numbers import exact
+from grinder_core.ports import OutputSink, Policy
+from grinder_core.session.render import Renderer
+from grinder_core.venue.sim import RestingVenue, SimVenue
+
+TURN_END: Final = TurnEnd()
+CHAIN_START: Final = bytes(32)
+
+
+class Driver(StrEnum):
+    """Who answers the engine's effects, and which view the digest covers."""
+
+    PAPER = "paper"
+    REPLAY = "replay"
+
+
+class Session:
+    """Runs events through engine and venue, and hands each output to the sinks.
+
+    Args:
+        config: Settings of the session.
+        policy: A user's own policy instead of the static grid.
+        driver: ``PAPER`` fills orders by ``fill_mode``; ``REPLAY`` accepts and never fills.
+        on_output: Called with each output; keep it cheap.
+        on_line: Called with each output and its canonical digest line. Giving it, or asking for
+            ``digest=True``, makes the session render every output.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig | None = None,
+        policy: Policy | None = None,
+        *,
+        driver: Driver = Driver.PAPER,
+        on_output: Callable[[PaperOutput], None] | None = None,
+        on_line: OutputSink | None = None,
+        digest: bool = True,
+    ) -> None:
+        self.config = config or EngineConfig()
+        self.driver = driver
+        self.engine = Engine(self.config, policy)
+        kind = SimVenue if driver is Driver.PAPER else RestingVenue
+        self.venue: SimVenue = kind(self.config.venue)
+        self.chain = CHAIN_START
+        self.output_count = 0
+        self._list_digest: ListDigest | None = ListDigest() if digest else None
+        self._on_output = on_output
+        self._on_line = on_line
+        self._renderer = Renderer() if digest or on_line else None
+
+    @property
+    def digest(self) -> str | None:
+        """CORE-05 digest over all outputs so far; ``None`` if off or begun from a checkpoint."""
+        return None if self._list_digest is None else self._list_digest.hexdigest()
+
+    @property
+    def running_digest(self) -> str:
+        """The session's chain over all outputs; the same for one run and for its halves."""
+        return self.chain.hex()
+
+    def run(self, events: Iterable[Event]) -> None:
+        """Feed a stream of events, in order.
+
+        Raises:
+            InputError, PolicyError, InvariantError: As ``Engine.step``; nothing follows it.
+        """
+        with exact():
+            for event in events:
+                self._turn(event)
+
+    def feed(self, event: Event) -> None:
+        """Feed one event."""
+        with exact():
+            self._turn(event)
+
+    def _turn(self, event: Event) -> None:
+        fold, payload = self.engine.fold, event.payload
+        if type(payload) is Snapshot:
+            for update in self.venue.on_snapshot(payload):
+                fold(Event(event.ts_ms, update, event.seq))
+        outputs = fold(event)
+        if len(outputs) == 1 and type(outputs[0]) is PaperOutput:
+            self._emit(outputs[0])
+        elif outputs:
+            self._perform(outputs, event)
+
+    def _perform(self, outputs: tuple[Output, ...], event: Event) -> None:
+        """Give effects to the venue, its answers to the engine, and close the turn."""
+        fold, now, seq = self.engine.fold, event.ts_ms, event.seq
+        ts = getattr(event.payload, "ts", now)
+        symbol = getattr(event.payload, "symbol", "")
+        effects = []
+        for output in outputs:
+            if type(output) is PaperOutput:
+                self._emit(output)
+            else:
+                effects.append(output)
+        for effect in effects:
+            fold(Event(now, self.venue.submit(effect, ts), seq))
+        for update in self.venue.end_of_turn(symbol, ts):
+            fold(Event(now, update, seq))
+        closing = fold(Event(now, TURN_END, seq))
+        if closing:
+            # a trip at the turn's end cancels; those answers show in the next outputs
+            for output in closing:
+                if type(output) is PaperOutput:
+                    self._emit(output)
+                else:
+                    fold(Event(now, self.venue.submit(output, ts), seq))
+
+    def _emit(self, output: PaperOutput) -> None:
+        self.output_count += 1
+        if self._renderer is not None:
+            if self.driver is Driver.PAPER:
+                line = self._renderer.line(output)
+            else:
+                line = self._renderer.replay_line(output)
+            self.chain = chain(self.chain, line)
+            if self._list_digest is not None:
+                self._list_digest.add(line)
+            if self._on_line is not None:
+                self._on_line(output, line)
+        if self._on_output is not None:
+            self._on_output(output)
