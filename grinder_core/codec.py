@@ -12,7 +12,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, StrEnum
+from functools import partial
 from json.encoder import encode_basestring_ascii as _quoted
+from types import UnionType
 from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import cattrs
@@ -154,7 +156,7 @@ def _first_cause(error: Exception, path: str, kind: type[Any]) -> Exception:
         for note in getattr(inner, "__notes__", ()):
             name, index = getattr(note, "name", None), getattr(note, "index", None)
             path += f".{name}" if name is not None else f"[{index}]" if index is not None else ""
-        error = cast(Exception, inner)
+        error = inner
     if isinstance(error, ForbiddenExtraKeysError):
         return cast(Exception, kind(f"unknown keys {sorted(error.extra_fields)}", field=path))
     if isinstance(error, KeyError):
@@ -173,7 +175,7 @@ def _strict(kind: type[T], text: str) -> Any:
     def read(value: object, _: object) -> T:
         if type(value) is not kind:
             raise ContractError(f"must be {text}", field="value", value=value)
-        return cast(T, value)
+        return value
 
     return read
 
@@ -213,6 +215,24 @@ def _read_tuple(converter: cattrs.Converter, annotation: Any) -> Any:
     return read
 
 
+def _is_tuple(kind: Any) -> bool:
+    return bool(get_origin(kind) is tuple)
+
+
+def _is_detail(kind: Any) -> bool:
+    """Whether a type is a union of text and integers, as details of verdicts and events are."""
+    parts = get_args(kind)
+    return isinstance(kind, UnionType) and str in parts and int in parts
+
+
+def _read_detail(value: object, _: object) -> str | int | tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if type(value) is str or type(value) is int:
+        return value
+    raise ContractError("must be text, an integer or a list of text", field="value", value=value)
+
+
 def _converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
     converter = cattrs.Converter(
         forbid_extra_keys=forbid_extra_keys,
@@ -226,9 +246,8 @@ def _converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
     converter.register_structure_hook(bytes, lambda value, _: bytes.fromhex(value))
     converter.register_structure_hook(StrEnum, _read_enum)  # more specific than str
     converter.register_unstructure_hook(StrEnum, _value_of)
-    converter.register_structure_hook_factory(
-        lambda kind: get_origin(kind) is tuple, lambda kind: _read_tuple(converter, kind)
-    )
+    converter.register_structure_hook_func(_is_detail, _read_detail)
+    converter.register_structure_hook_factory(_is_tuple, partial(_read_tuple, converter))
     return converter
 
 

@@ -25,6 +25,7 @@ from decimal import (
     Overflow,
     localcontext,
 )
+from itertools import pairwise
 from typing import Final
 
 from grinder_core.errors import ContractError
@@ -147,7 +148,7 @@ def abs_ret_bps(prices: Sequence[Decimal]) -> int:
         >>> abs_ret_bps([Decimal(100), Decimal(101), Decimal("100.5")])
         149
     """
-    total = sum(return_term(a, b) for a, b in zip(prices, prices[1:], strict=False))
+    total = sum(return_term(a, b) for a, b in pairwise(prices))
     return terms_to_bps(total)
 
 

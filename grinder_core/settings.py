@@ -6,10 +6,11 @@ configuration reference in the documentation is generated from these declaration
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
 from attrs import Attribute, field
 
@@ -46,22 +47,29 @@ def setting(
 def _check_bounds(name: str, value: Any, ge: Any, gt: Any, le: Any) -> None:
     if value is None:
         return
-    for bound, holds, rule in (
-        (ge, lambda b: value >= b, "must be >= {}"),
-        (gt, lambda b: value > b, "must be > {}"),
-        (le, lambda b: value <= b, "must be <= {}"),
-    ):
-        if bound is not None and not holds(bound):
-            raise ConfigError(rule.format(bound), field=name, value=value)
+    rule = ""
+    if ge is not None and value < ge:
+        rule = f"must be >= {ge}"
+    elif gt is not None and value <= gt:
+        rule = f"must be > {gt}"
+    elif le is not None and value > le:
+        rule = f"must be <= {le}"
+    if rule:
+        raise ConfigError(rule, field=name, value=value)
 
 
 def _typed(_instance: object, attribute: Attribute[Any], value: Any) -> None:
-    rule = _TYPE_RULES.get(str(attribute.type))
-    if rule is None:
-        raise ConfigError("has no type rule", field=attribute.name, value=str(attribute.type))
-    holds, text = rule
+    holds, text = _TYPE_RULES[type_name(attribute)]
     if not holds(value):
         raise ConfigError(text, field=attribute.name, value=value)
+
+
+def type_name(attribute: Attribute[Any]) -> str:
+    """Name of a setting's type as it is written, also after annotations were resolved."""
+    kind = attribute.type
+    if isinstance(kind, type) and not get_args(kind):
+        return kind.__name__
+    return re.sub(r"\b[a-z_]+\.", "", str(kind).replace("collections.abc.", ""))
 
 
 def _finite(value: object) -> bool:

@@ -9,8 +9,8 @@ from attrs import frozen
 
 from grinder_core.contracts.checks import check_symbol, check_ts
 from grinder_core.contracts.market import Snapshot
-from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.orders import OrderIntent
+from grinder_core.contracts.plan import GridPlan
 
 Feature = Decimal | int | bool
 

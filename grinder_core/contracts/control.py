@@ -61,7 +61,7 @@ class Selection:
 
 @frozen(kw_only=True)
 class Health:
-    """One health input of the process, such as a feed's age, as a number and its unit in the name."""
+    """One health input of the process, such as a feed's age; the unit is in its name."""
 
     name: str
     value: int

@@ -122,7 +122,7 @@ def market_event(data: dict[str, Any], seq: int = 0) -> Event:
     Raises:
         ContractError: A missing or malformed field, named.
     """
-    payload = from_dict(MarketPayload, data)  # type: ignore[arg-type]
+    payload: MarketPayload = from_dict(MarketPayload, data)  # type: ignore[arg-type]
     received, update_id = data.get("ts_recv_ms"), data.get("update_id")
     ts_ms = payload.ts if received is None else received
     return Event(ts_ms, payload, seq, received, update_id)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from attrs import Attribute, evolve, fields, frozen
+from attrs import Attribute, AttrsInstance, evolve, fields, frozen
 
 from grinder_core.codec import digest16, to_dict
 from grinder_core.contracts.checks import check_symbol
+from grinder_core.contracts.enums import FillMode, Rearm, SelectionSource
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.gates.settings import GateSettings
 from grinder_core.indicators.features import IndicatorSettings
@@ -23,7 +24,7 @@ from grinder_core.orders.settings import OrderSettings
 from grinder_core.policies.static_grid import PolicySettings
 from grinder_core.risk.equity import RiskSettings
 from grinder_core.selection.topk import SelectionSettings
-from grinder_core.contracts.enums import FillMode, Rearm, SelectionSource
+from grinder_core.settings import type_name
 from grinder_core.venue.settings import VenueSettings
 
 
@@ -81,12 +82,14 @@ class EngineConfig:
 def settings_of() -> Iterable[tuple[str, Attribute[Any]]]:
     """Yield every setting as ``(section, declaration)``, in the order of the reference."""
     for section in fields(EngineConfig):
-        for declared in fields(type(section.default)):
+        for declared in fields(cast(type[AttrsInstance], type(section.default))):
             yield section.name, declared
 
 
 _SECTIONS: Final[dict[str, str]] = {declared.name: name for name, declared in settings_of()}
-_TYPES: Final[dict[str, str]] = {declared.name: str(declared.type) for _, declared in settings_of()}
+_TYPES: Final[dict[str, str]] = {
+    declared.name: type_name(declared) for _, declared in settings_of()
+}
 _CHOICES: Final[dict[str, type[StrEnum]]] = {
     kind.__name__: kind for kind in (FillMode, Rearm, SelectionSource)
 }
@@ -132,7 +135,7 @@ def _decimal(field: str, value: object) -> Any:
 
 
 def _read_choice(name: str, value: object, kind: type[StrEnum]) -> StrEnum:
-    if value not in list(kind):
+    if not isinstance(value, str) or value not in list(kind):
         raise ConfigError(f"must be one of {', '.join(kind)}", field=name, value=value)
     return kind(value)
 

@@ -113,7 +113,9 @@ class Engine:
         """``step`` for drivers that entered ``exact()`` once for the whole run."""
         hot = self._hot
         if event.ts_ms < hot.now:
-            raise ContractError(f"must not go back from {hot.now}", field="ts_ms", value=event.ts_ms)
+            raise ContractError(
+                f"must not go back from {hot.now}", field="ts_ms", value=event.ts_ms
+            )
         hot.now, hot.seq = event.ts_ms, event.seq
         payload = event.payload
         if type(payload) is Snapshot:
@@ -186,9 +188,7 @@ class Engine:
             hot.carried = []
         if not effects:
             return (*earlier, self._output(s, verdict, gating, plan, actions, features))
-        hot.turn = OpenTurn(
-            s.symbol, s.ts, hot.seq, verdict, gating, plan, list(actions), features
-        )
+        hot.turn = OpenTurn(s.symbol, s.ts, hot.seq, verdict, gating, plan, list(actions), features)
         return (*earlier, *effects)
 
     def _on_turn_end(self) -> tuple[Output, ...]:
@@ -328,9 +328,7 @@ class Engine:
             ts=s.ts,
             snapshot=snap,
             position=s.ledger.position(s.mid) if s.ledger.fill_count else None,
-            features=(
-                {"mid_price": s.mid} if features is None else features.to_policy_features()
-            ),
+            features=({"mid_price": s.mid} if features is None else features.to_policy_features()),
             open_order_count=len(s.grid.live),
             anchor_price=anchor,
         )

@@ -18,7 +18,7 @@ def call_policy(policy: Policy, context: PolicyContext) -> GridPlan:
     try:
         with rounded():
             plan = policy.plan(context)
-    except Exception as error:  # noqa: BLE001 - foreign code may raise anything; it is reported
+    except Exception as error:
         raise _blame(policy, context, f"raised {type(error).__name__}: {error}") from error
     if not isinstance(plan, GridPlan):
         raise _blame(policy, context, f"returned {type(plan).__name__}, which is no GridPlan")

@@ -127,9 +127,7 @@ def thaw(state: EngineState, config: EngineConfig, parsed: Any) -> HotState:
         ArtifactError: Another version or configuration, or not a dump.
     """
     if state.version != STATE_VERSION:
-        raise ArtifactError(
-            f"must be {STATE_VERSION}", field="state version", value=state.version
-        )
+        raise ArtifactError(f"must be {STATE_VERSION}", field="state version", value=state.version)
     if state.config_hash != config.config_hash:
         raise ArtifactError(
             f"was written under configuration {state.config_hash}, not {config.config_hash}",

@@ -59,9 +59,7 @@ class BarBuilder:
             return None
         done = None
         if self.tick_count:
-            done = MidBar(
-                self.bar_ts, self.open, self.high, self.low, self.close, self.tick_count
-            )
+            done = MidBar(self.bar_ts, self.open, self.high, self.low, self.close, self.tick_count)
         self.bar_ts, self.tick_count = bar_ts, 1
         self.open = self.high = self.low = self.close = mid
         return done

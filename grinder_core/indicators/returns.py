@@ -1,4 +1,4 @@
-"""Sums of absolute returns over a sliding window: chop against trend (CORE-01, CORE-09, CORE-16)."""
+"""Sums of absolute returns over a sliding window: chop against trend (CORE-09, CORE-16)."""
 
 from __future__ import annotations
 

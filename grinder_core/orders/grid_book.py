@@ -71,11 +71,7 @@ class GridBook:
         if self.quiet is None or plan.reset_action is not ResetAction.NONE:
             return False
         shape, low, high = self.quiet
-        return (
-            plan.shape is shape
-            and (low is None or mid >= low)
-            and (high is None or mid <= high)
-        )
+        return plan.shape is shape and (low is None or mid >= low) and (high is None or mid <= high)
 
     def reset(self, anchor: Decimal | None) -> None:
         """Hang the grid on another anchor; all levels are armed again."""

@@ -39,7 +39,9 @@ class OrderIds:
             self.seq += 1
             if self.seq == SEQ_LIMIT:
                 self.ts_ms, self.seq = self.ts_ms + 1, 0
-        return f"{PREFIX}{self.strategy_id}_{level_id}_{_base36(self.ts_ms, 9)}{_base36(self.seq, 3)}"
+        return (
+            f"{PREFIX}{self.strategy_id}_{level_id}_{_base36(self.ts_ms, 9)}{_base36(self.seq, 3)}"
+        )
 
 
 def parse_client_order_id(text: str) -> ParsedOrderId | None:
@@ -50,7 +52,9 @@ def parse_client_order_id(text: str) -> ParsedOrderId | None:
     if len(parts) != 3 or len(parts[2]) != 12 or not parts[0]:
         return None
     level, stamp = parts[1], parts[2]
-    plain_level = len(level) <= 3 and level.isascii() and level.isdigit() and str(int(level)) == level
+    plain_level = (
+        len(level) <= 3 and level.isascii() and level.isdigit() and str(int(level)) == level
+    )
     if not plain_level or any(digit not in _DIGITS for digit in stamp):
         return None
     return ParsedOrderId(parts[0], int(level), int(stamp[:9], 36), int(stamp[9:], 36))

@@ -80,9 +80,7 @@ class StaticGrid:
                 reset_action=ResetAction.HARD,
                 reason_codes=_RECENTRED,
             )
-        return GridPlan(
-            shape=self._shape(anchor or mid), center_price=mid, reason_codes=_STATIC
-        )
+        return GridPlan(shape=self._shape(anchor or mid), center_price=mid, reason_codes=_STATIC)
 
     def _shape(self, reference: Decimal) -> GridShape:
         notional = self.settings.notional_per_level

@@ -23,7 +23,11 @@ class RiskSettings:
         Decimal(10_000), "Equity at the start, quote currency.", gt=0, spec="CORE-27"
     )
     max_drawdown_pct: Decimal = setting(
-        Decimal(5), "Fall from the peak that trips the drawdown guard.", gt=0, le=100, spec="CORE-27"
+        Decimal(5),
+        "Fall from the peak that trips the drawdown guard.",
+        gt=0,
+        le=100,
+        spec="CORE-27",
     )
     kill_switch_enabled: bool = setting(
         False, "Let the drawdown guard trip the kill switch.", spec="CORE-29"
@@ -57,8 +61,7 @@ class EquityTracker:
             self.high_water_mark = equity
         else:
             fall = self.high_water_mark - equity
-            if fall > self.max_drawdown:
-                self.max_drawdown = fall
+            self.max_drawdown = max(self.max_drawdown, fall)
             if fall * 100 >= self.max_drawdown_pct * self.high_water_mark:
                 self.drawdown_tripped = True
         day = now // DAY_MS

@@ -78,6 +78,10 @@ class Session:
         """The session's chain over all outputs; the same for one run and for its halves."""
         return self.chain.hex()
 
+    def forget_list_digest(self) -> None:
+        """Give up the list digest: it cannot be continued from a checkpoint, the chain can."""
+        self._list_digest = None
+
     def run(self, events: Iterable[Event]) -> None:
         """Feed a stream of events, in order.
 
@@ -99,7 +103,7 @@ class Session:
             for update in self.venue.on_snapshot(payload):
                 fold(Event(event.ts_ms, update, event.seq))
         outputs = fold(event)
-        if len(outputs) == 1 and type(outputs[0]) is PaperOutput:
+        if len(outputs) == 1 and isinstance(outputs[0], PaperOutput):
             self._emit(outputs[0])
         elif outputs:
             self._perform(outputs, event)
@@ -109,24 +113,19 @@ class Session:
         fold, now, seq = self.engine.fold, event.ts_ms, event.seq
         ts = getattr(event.payload, "ts", now)
         symbol = getattr(event.payload, "symbol", "")
-        effects = []
-        for output in outputs:
-            if type(output) is PaperOutput:
-                self._emit(output)
-            else:
-                effects.append(output)
-        for effect in effects:
-            fold(Event(now, self.venue.submit(effect, ts), seq))
+        self._answer(outputs, event, ts)
         for update in self.venue.end_of_turn(symbol, ts):
             fold(Event(now, update, seq))
-        closing = fold(Event(now, TURN_END, seq))
-        if closing:
-            # a trip at the turn's end cancels; those answers show in the next outputs
-            for output in closing:
-                if type(output) is PaperOutput:
-                    self._emit(output)
-                else:
-                    fold(Event(now, self.venue.submit(output, ts), seq))
+        # a trip at the turn's end cancels; those answers show in the next outputs
+        self._answer(fold(Event(now, TURN_END, seq)), event, ts)
+
+    def _answer(self, outputs: tuple[Output, ...], event: Event, ts: int) -> None:
+        """Emit finished outputs; give effects to the venue and its answers to the engine."""
+        for output in outputs:
+            if isinstance(output, PaperOutput):
+                self._emit(output)
+            else:
+                self.engine.fold(Event(event.ts_ms, self.venue.submit(output, ts), event.seq))
 
     def _emit(self, output: PaperOutput) -> None:
         self.output_count += 1

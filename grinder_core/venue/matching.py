@@ -81,7 +81,9 @@ class MatchingBook:
         return [
             order
             for order in self.orders.values()
-            if order.placed_tick < tick and order.eligible_tick <= tick and self.reached(order, mode)
+            if order.placed_tick < tick
+            and order.eligible_tick <= tick
+            and self.reached(order, mode)
         ]
 
     def immediate_matches(self, mode: FillMode) -> list[RestingOrder]:

@@ -1,0 +1,277 @@
+"""Running a whole stream and what comes back (CORE-05, CORE-42)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from attrs import Factory, field, frozen
+
+from grinder_core.codec import to_dict
+from grinder_core.contracts.account import Position
+from grinder_core.contracts.control import Selection
+from grinder_core.contracts.enums import SelectionSource
+from grinder_core.contracts.event import Event
+from grinder_core.contracts.outputs import SCHEMA_VERSION, PaperOutput
+from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.stats import EngineStats
+from grinder_core.errors import GrinderError
+from grinder_core.numbers import ZERO, exact
+from grinder_core.ports import OutputSink, Policy
+from grinder_core.selection.topk import select_two_pass
+from grinder_core.session.collect import Collector, Columns
+from grinder_core.session.session import Driver, Session
+
+
+@frozen(kw_only=True)
+class RunError:
+    """What ended a run early; ``event_index`` counts events of the stream from 0."""
+
+    event_index: int
+    step: str
+    error: str
+
+
+@frozen(kw_only=True)
+class PaperResult:
+    """Result of one paper session (PaperResult v1); additions never change a digest.
+
+    Attributes:
+        digest: ``None`` after an error, for a continued session, or when switched off.
+        running_digest: Chain over all outputs; equal for one run and for its halves.
+        outputs: Kept only when asked for.
+        stats: All counters of the engine.
+        collected: Trades, equity and prices, when collected.
+        failure: The exception behind ``errors``, for callers that want to raise it.
+    """
+
+    fixture_path: str
+    digest: str | None
+    running_digest: str
+    outputs: tuple[PaperOutput, ...] | None
+    stats: EngineStats
+    final_positions: Mapping[str, Position]
+    total_realized_pnl: Decimal
+    total_unrealized_pnl: Decimal
+    fees_paid: Decimal
+    turnover: Decimal
+    equity: Decimal
+    max_drawdown: Decimal
+    kill_switch: Mapping[str, Any]
+    selection: Selection | None
+    collected: Collector | None
+    errors: tuple[RunError, ...] = ()
+    failure: Exception | None = field(default=None, eq=False, repr=False)
+    schema_version: str = SCHEMA_VERSION
+    config_hash: str = ""
+    events_ignored: Mapping[str, int] = Factory(dict)
+
+    @property
+    def net_pnl(self) -> Decimal:
+        """Realised plus unrealised profit less fees, quote currency."""
+        with exact():
+            return self.total_realized_pnl + self.total_unrealized_pnl - self.fees_paid
+
+    @property
+    def trades(self) -> Columns:
+        """Fills as plain columns; give them to the data frame library of your choice."""
+        return {} if self.collected is None else self.collected.trade_columns()
+
+    @property
+    def equity_curve(self) -> Columns:
+        """Equity samples as plain columns."""
+        return {} if self.collected is None else self.collected.equity
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return PaperResult v1 as JSON values, without outputs and collected columns."""
+        stats = self.stats
+        result: dict[str, Any] = {
+            "schema_version": self.schema_version,
+            "fixture_path": self.fixture_path,
+            "digest": self.digest,
+            "running_digest": self.running_digest,
+            "events_processed": stats.events_processed,
+            "events_gated": stats.events_gated,
+            "orders_placed": stats.orders_placed,
+            "orders_blocked": stats.orders_blocked,
+            "orders_filled": stats.orders_filled,
+            "total_fills": stats.total_fills,
+            "final_positions": {k: to_dict(v) for k, v in self.final_positions.items()},
+            "total_realized_pnl": to_dict(self.total_realized_pnl),
+            "total_unrealized_pnl": to_dict(self.total_unrealized_pnl),
+            "fees_paid": to_dict(self.fees_paid),
+            "net_pnl": to_dict(self.net_pnl),
+            "turnover": to_dict(self.turnover),
+            "equity": to_dict(self.equity),
+            "max_drawdown": to_dict(self.max_drawdown),
+            "kill_switch": dict(self.kill_switch),
+            "errors": [to_dict(error) for error in self.errors],
+            "events_ignored": dict(self.events_ignored),
+            "config_hash": self.config_hash,
+            "stats": to_dict(stats),
+        }
+        if self.selection is not None:
+            result["topk_selected_symbols"] = list(self.selection.symbols)
+            result["topk_k"] = self.selection.k
+            result["topk_scores"] = dict(self.selection.scores)
+            result["topk_lookahead"] = self.selection.lookahead
+        return result
+
+
+def run(
+    events: Iterable[Event],
+    config: EngineConfig | None = None,
+    policy: Policy | None = None,
+    *,
+    driver: Driver = Driver.PAPER,
+    name: str = "",
+    keep_outputs: bool = False,
+    collect: bool = True,
+    digest: bool = True,
+    on_line: OutputSink | None = None,
+    on_event: Callable[[], None] | None = None,
+) -> PaperResult:
+    """Run a stream of events through a fresh session and return its result.
+
+    Args:
+        events: Re-iterable where ``selection_source`` asks for a separate pass.
+        policy: A user's own policy instead of the static grid.
+        name: Shown as ``fixture_path``.
+        keep_outputs: Keep every output in memory.
+        collect: Gather trades, equity and prices for reading and reports.
+        digest: Render every output and compute digests; off is about a third faster.
+        on_line: Called with each output and its canonical line.
+        on_event: Called after each event, for progress.
+
+    Returns:
+        The result; an exception in a step is in ``errors`` and ``failure``, never lost.
+    """
+    kept: list[PaperOutput] = []
+    collector = Collector() if collect else None
+    session = Session(
+        config,
+        policy,
+        driver=driver,
+        on_output=_both(kept.append if keep_outputs else None, collector),
+        on_line=on_line,
+        digest=digest,
+    )
+    feed_selection(session, events)
+    return run_session(
+        session,
+        events,
+        name=name,
+        kept=kept if keep_outputs else None,
+        collector=collector,
+        on_event=on_event,
+    )
+
+
+def feed_selection(session: Session, events: Iterable[Event]) -> None:
+    """Make the separate selection pass where the settings ask for one, and feed its result."""
+    settings = session.config.selection
+    if settings.selection_source is SelectionSource.STATIC or settings.topk_prefix_events:
+        return
+    session.feed(Event(0, select_two_pass(events, settings)))
+
+
+def run_session(
+    session: Session,
+    events: Iterable[Event],
+    *,
+    name: str = "",
+    kept: list[PaperOutput] | None = None,
+    collector: Collector | None = None,
+    on_event: Callable[[], None] | None = None,
+) -> PaperResult:
+    """Run a prepared session over a stream and return its result."""
+    errors: tuple[RunError, ...] = ()
+    failure: Exception | None = None
+    counting = _Counting(events, on_event)
+    try:
+        session.run(counting)
+    except Exception as error:  # noqa: BLE001 - the loop's edge: recorded, shown, never lost
+        failure = error
+        code = error.code if isinstance(error, GrinderError) else type(error).__name__
+        errors = (
+            RunError(event_index=counting.index, step=counting.kind, error=f"{code}: {error}"),
+        )
+    if collector is not None:
+        collector.finish()
+    return result_of(session, name, kept, collector, errors, failure)
+
+
+class _Counting:
+    """Passes events on and remembers which one is being worked on."""
+
+    def __init__(self, events: Iterable[Event], on_event: Callable[[], None] | None) -> None:
+        self._events, self._on_event = events, on_event
+        self.index, self._current = -1, None  # type: int, Event | None
+
+    @property
+    def kind(self) -> str:
+        return "READ" if self._current is None else self._current.kind
+
+    def __iter__(self) -> Any:
+        for event in self._events:
+            self.index += 1
+            self._current = event
+            yield event
+            if self._on_event is not None:
+                self._on_event()
+        self._current = None
+
+
+def _both(
+    first: Callable[[PaperOutput], None] | None, second: Callable[[PaperOutput], None] | None
+) -> Callable[[PaperOutput], None] | None:
+    if first is None or second is None:
+        return first or second
+
+    def both(output: PaperOutput) -> None:
+        first(output)
+        second(output)
+
+    return both
+
+
+def result_of(
+    session: Session,
+    name: str,
+    kept: list[PaperOutput] | None,
+    collector: Collector | None,
+    errors: tuple[RunError, ...],
+    failure: Exception | None,
+) -> PaperResult:
+    """Read a session's result from its engine."""
+    hot = session.engine.hot
+    traded = {k: s for k, s in sorted(hot.symbols.items()) if s.ledger.fill_count}
+    with exact():
+        ledgers = [s.ledger for s in hot.symbols.values()]
+        return PaperResult(
+            fixture_path=name,
+            digest=None if errors else session.digest,
+            running_digest=session.running_digest,
+            outputs=None if kept is None else tuple(kept),
+            stats=hot.stats,
+            final_positions={k: s.ledger.position(s.mid) for k, s in traded.items()},
+            total_realized_pnl=sum((x.realized_pnl for x in ledgers), ZERO),
+            total_unrealized_pnl=hot.unrealized,
+            fees_paid=sum((x.fees_paid for x in ledgers), ZERO),
+            turnover=sum((x.turnover for x in ledgers), ZERO),
+            equity=hot.account.equity,
+            max_drawdown=hot.account.max_drawdown,
+            kill_switch={
+                "triggered": hot.kill.active,
+                "reason": None if hot.kill.reason is None else hot.kill.reason.value,
+                "ts": hot.kill.ts,
+                "trips": dict(hot.kill.trips),
+            },
+            selection=hot.selection,
+            collected=collector,
+            errors=errors,
+            failure=failure,
+            config_hash=session.config.config_hash,
+            events_ignored=dict(hot.stats.ignored),
+        )
