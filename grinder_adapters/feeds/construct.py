@@ -81,7 +81,7 @@ def event(
     return made
 
 
-def snapshot(  # noqa: PLR0917 - one argument a slot
+def snapshot(
     ts: int,
     symbol: str,
     bid_price: Decimal,
@@ -116,7 +116,7 @@ def l2_snapshot(
     return made
 
 
-def depth_diff(  # noqa: PLR0917 - one argument a slot
+def depth_diff(
     ts: int,
     symbol: str,
     first_update_id: int,
@@ -137,7 +137,7 @@ def depth_diff(  # noqa: PLR0917 - one argument a slot
     return made
 
 
-def trade(  # noqa: PLR0917 - one argument a slot
+def trade(
     ts: int, symbol: str, trade_id: int, price: Decimal, qty: Decimal, is_buyer_maker: bool
 ) -> Trade:
     """Build a print."""
