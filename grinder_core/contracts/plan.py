@@ -12,7 +12,7 @@ from typing import Any
 from attrs import field, frozen
 
 from grinder_core.codec import register_flat, to_dict
-from grinder_core.contracts.checks import check_int
+from grinder_core.contracts.checks import PRICE_LIMIT, check_int
 from grinder_core.contracts.enums import GridMode, Regime, ResetAction
 from grinder_core.errors import ContractError
 from grinder_core.numbers import BPS, ONE, ZERO, exact, fractional_digits
@@ -82,7 +82,9 @@ class GridPlan:
     reason_codes: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.center_price, Decimal) or not ZERO < self.center_price < 10**9:
+        if not isinstance(self.center_price, Decimal) or not (
+            ZERO < self.center_price < PRICE_LIMIT
+        ):
             raise ContractError(
                 "must be a decimal with 0 < price < 10^9",
                 field="center_price",

@@ -42,6 +42,7 @@ from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.verdicts import (
     GATES_PASS,
     NOT_IN_TOPK,
+    PREFILTER_PASS,
     GatingResult,
     PrefilterResult,
     blocked,
@@ -54,6 +55,7 @@ from grinder_core.engine.symbol import SymbolState
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.gates.prefilter import prefilter
 from grinder_core.gates.risk_gate import check_risk
+from grinder_core.indicators.features import FeatureFold
 from grinder_core.numbers import canonical, exact
 from grinder_core.orders.diff import cancel_action, diff
 from grinder_core.policies.static_grid import StaticGrid
@@ -61,6 +63,7 @@ from grinder_core.ports import Policy
 
 Output = Effect | PaperOutput
 NOTHING: Final[tuple[Output, ...]] = ()
+NO_EFFECTS: Final[tuple[Effect, ...]] = ()
 
 
 class Engine:
@@ -120,6 +123,7 @@ class Engine:
         payload = event.payload
         if type(payload) is Snapshot:
             return self._on_snapshot(payload)
+        hot.epoch += 1
         if type(payload) is OrderUpdate:
             return self._on_order_update(payload)
         if type(payload) is TurnEnd:
@@ -138,6 +142,7 @@ class Engine:
 
     def _on_snapshot(self, snap: Snapshot) -> tuple[Output, ...]:
         hot = self._hot
+        account = hot.account
         earlier = self._close_turn() if hot.turn is not None else NOTHING
         s = hot.symbols.get(snap.symbol) or self._symbol(snap.symbol)
         if snap.ts < s.ts:
@@ -145,14 +150,23 @@ class Engine:
         s.ts = snap.ts
         s.tick += 1
         hot.stats.events_processed += 1
-        if snap.bid_price != s.bid or snap.ask_price != s.ask:
+        if snap.bid_price == s.bid and snap.ask_price == s.ask:
+            if s.calm_epoch == hot.epoch and account.is_settled(hot.now):
+                return self._calm(s, snap)
+        else:
             s.move(snap.bid_price, snap.ask_price)
             if s.ledger.qty:
                 self._revalue(s)
         if self._selecting and not self._is_selected(s, snap):
             return (*earlier, self._output(s, NOT_IN_TOPK, None, None, (), None))
-        effects = self._sample()
-        features = self._track(s, snap)
+        effects: Sequence[Effect] = NO_EFFECTS
+        if hot.cash + hot.unrealized != account.equity or not account.is_settled(hot.now):
+            hot.epoch += 1
+            effects = self._sample()
+        features = None
+        s.toxicity.window.push(snap.ts, s.mid)
+        if s.features is not None:
+            features = self._features(s, s.features, snap)
         verdict = prefilter(self.config.gates, s.symbol, s.spread_bps, s.stats)
         if not verdict.allowed:
             bump(hot.stats.prefiltered, verdict.reason.value)
@@ -165,11 +179,31 @@ class Engine:
             return self._finish(s, verdict, gating, plan, (), features, earlier, effects)
         if s.grid.is_quiet(plan, s.mid):
             hot.stats.noops += 1
-            actions: tuple[ExecutionAction, ...] = (s.noop,)
+            actions: tuple[ExecutionAction, ...] = s.noop
+            if self._policy is None and not earlier:
+                s.calm_epoch, s.calm_plan = hot.epoch, plan
         else:
+            hot.epoch += 1
             actions, placed = self._execute(s, plan)
             effects = (*effects, *placed)
+        if not effects and not hot.carried:
+            out = self._output(s, verdict, gating, plan, actions, features)
+            return (*earlier, out) if earlier else (out,)
         return self._finish(s, verdict, gating, plan, actions, features, earlier, effects)
+
+    def _calm(self, s: SymbolState, snap: Snapshot) -> tuple[Output, ...]:
+        """The turn of a quote that moved no price, after a turn that changed nothing.
+
+        Since then nothing happened but such quotes (``HotState.epoch``), so the same plan passes
+        the same gates: the window of the toxicity gate can only have lost old prices, the rate
+        limiter only old orders, and everything else that gates and diff read is the same.
+        """
+        hot = self._hot
+        hot.stats.noops += 1
+        hot.stats.gates_passed += 1
+        s.toxicity.window.push(snap.ts, s.mid)
+        features = None if s.features is None else self._features(s, s.features, snap)
+        return (self._output(s, PREFILTER_PASS, GATES_PASS, s.calm_plan, s.noop, features),)
 
     def _finish(
         self,
@@ -180,7 +214,7 @@ class Engine:
         actions: tuple[ExecutionAction, ...],
         features: FeatureSnapshot | None,
         earlier: tuple[Output, ...],
-        effects: tuple[Effect, ...],
+        effects: Sequence[Effect],
     ) -> tuple[Output, ...]:
         hot = self._hot
         if hot.carried:
@@ -221,11 +255,22 @@ class Engine:
         features: FeatureSnapshot | None,
     ) -> PaperOutput:
         hot, ledger = self._hot, s.ledger
-        fills = events = ()
+        fills: tuple[Fill, ...] = ()
+        events: tuple[ExecutionEvent, ...] = ()
         if s.fills:
-            fills, s.fills = tuple(s.fills), []  # type: ignore[assignment]
+            fills, s.fills = tuple(s.fills), []
         if s.events:
-            events, s.events = tuple(s.events), []  # type: ignore[assignment]
+            events, s.events = tuple(s.events), []
+        pnl = s.pnl_cache
+        if pnl is None or pnl.mark_price is not s.mid or fills:
+            pnl = s.pnl_cache = PnlSnapshot(
+                s.symbol,
+                ledger.qty,
+                ledger.avg_entry_price,
+                ledger.realized_pnl,
+                s.unrealized,
+                s.mid,
+            )
         return PaperOutput(
             s.ts,
             s.symbol,
@@ -235,14 +280,7 @@ class Engine:
             actions,
             events,
             fills,
-            PnlSnapshot(
-                s.symbol,
-                ledger.qty,
-                ledger.avg_entry_price,
-                ledger.realized_pnl,
-                s.unrealized,
-                s.mid,
-            ),
+            pnl,
             hot.seq,
             hot.account.equity,
             hot.account.high_water_mark,
@@ -290,7 +328,9 @@ class Engine:
             scores = hot.prefix_scores
             if scores.events_seen < settings.topk_prefix_events:
                 scores.push(s.symbol, s.mid)
-                self._track(s, snap)
+                s.toxicity.window.push(snap.ts, s.mid)
+                if s.features is not None:
+                    s.features.on_snapshot(snap, s.mid)
                 bump(hot.stats.prefiltered, NOT_IN_TOPK.reason.value)
                 return False
             if hot.selection is None:
@@ -307,13 +347,9 @@ class Engine:
         bump(hot.stats.prefiltered, NOT_IN_TOPK.reason.value)
         return False
 
-    def _track(self, s: SymbolState, snap: Snapshot) -> FeatureSnapshot | None:
-        """Market-state trackers (CORE-41 step 4): always, whatever follows."""
-        s.toxicity.record(snap.ts, s.mid)
-        if s.features is None:
-            return None
-        s.features.on_snapshot(snap, s.mid)
-        return s.features.read(snap, s.mid, s.spread_bps)
+    def _features(self, s: SymbolState, fold: FeatureFold, snap: Snapshot) -> FeatureSnapshot:
+        fold.on_snapshot(snap, s.mid)
+        return fold.read(snap, s.mid, s.spread_bps)
 
     def _plan(self, s: SymbolState, snap: Snapshot, features: FeatureSnapshot | None) -> GridPlan:
         anchor = s.grid.anchor_price
@@ -356,7 +392,6 @@ class Engine:
             return self._refused(refused)
         refused = hot.rate.check(s.symbol, hot.now)
         if refused is not None:
-            stats.toxicity_passed += 1
             return self._refused(refused)
         refused = check_risk(
             self.config.gates,
@@ -365,11 +400,9 @@ class Engine:
             others=hot.exposure - s.exposure,
             daily_loss_tripped=hot.account.daily_loss_tripped,
         )
-        stats.toxicity_passed += 1
-        stats.rate_passed += 1
         if refused is not None:
             return self._refused(refused)
-        stats.risk_passed += 1
+        stats.gates_passed += 1
         return GATES_PASS
 
     def _refused(self, result: GatingResult) -> GatingResult:

@@ -54,6 +54,7 @@ class HotState:
         selection: ``None`` until made; then the only symbols that trade.
         prefix_scores: While the first events only feed the selection.
         carried: Actions decided outside a turn, shown with the next output.
+        epoch: Rises with everything but quotes that change nothing; a cache, not state.
         replaced: New order's client id -> replaced order's venue id, until it is answered.
     """
 
@@ -74,6 +75,7 @@ class HotState:
     replaced: dict[str, str] = Factory(dict)
     stats: EngineStats = field(factory=EngineStats)
     symbols: dict[str, SymbolState] = Factory(dict)
+    epoch: int = field(default=0, init=False, eq=False)
 
     @classmethod
     def of(cls, config: EngineConfig) -> HotState:

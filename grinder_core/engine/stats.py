@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from attrs import Factory, define
 
+from grinder_core.contracts.enums import GateName, GateReason
+
+GATE_ORDER = (GateName.TOXICITY_GATE, GateName.RATE_LIMITER, GateName.RISK_GATE)
+_KILLED = GateReason.KILL_SWITCH_ACTIVE.value  # judged before all gates, shown under risk_gate
+
 
 @define
 class EngineStats:
     """What happened so far, in numbers; part of the checkpoint.
 
     Attributes:
-        toxicity_passed, rate_passed, risk_passed: Allowed by each gate.
-        gate_blocked: By ``gate:reason``.
+        gates_passed: Snapshots that every gate let through.
+        gate_blocked: By ``gate:reason``; the gates are judged in order and the first that blocks
+            is the only one counted, so what each allowed follows (``gate_allowed``).
         exits_passed: Reduce-only plans, which every planning gate lets through.
         prefiltered: Snapshots stopped before a plan, by reason.
         ignored: Events that changed nothing, by kind.
@@ -30,13 +36,24 @@ class EngineStats:
     foreign_updates: int = 0
     noops: int = 0
     exits_passed: int = 0
-    toxicity_passed: int = 0
-    rate_passed: int = 0
-    risk_passed: int = 0
+    gates_passed: int = 0
     gate_blocked: dict[str, int] = Factory(dict)
     prefiltered: dict[str, int] = Factory(dict)
     skipped: dict[str, int] = Factory(dict)
     ignored: dict[str, int] = Factory(dict)
+
+    @property
+    def gate_allowed(self) -> dict[str, int]:
+        """How often each gate was evaluated and passed, in the order they are judged."""
+        allowed, passed = {}, self.gates_passed
+        for gate in reversed(GATE_ORDER):
+            allowed[gate.value] = passed
+            passed += sum(
+                count
+                for key, count in self.gate_blocked.items()
+                if key.startswith(f"{gate.value}:") and not key.endswith(_KILLED)
+            )
+        return dict(reversed(allowed.items()))
 
 
 def bump(counts: dict[str, int], key: str, by: int = 1) -> None:

@@ -8,6 +8,7 @@ from attrs import Factory, define, field
 
 from grinder_core.contracts.market import MarketStats
 from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill
+from grinder_core.contracts.outputs import PnlSnapshot
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.engine.config import EngineConfig
 from grinder_core.gates.toxicity import ToxicityGate
@@ -30,8 +31,10 @@ class SymbolState:
         held: ``abs(position)*mid``.
         exposure: ``held`` plus open orders, as last added to the session's total.
         fills, events: Since the symbol's last output.
-        noop: The action of a turn that changes nothing.
-        plan_cache: Last plan with the mid and anchor it was made for; never part of the state.
+        noop: The actions of a turn that changes nothing.
+        calm_epoch, calm_plan: Session epoch and plan of the last turn that changed nothing.
+        plan_cache: Last plan with the mid and anchor it was made for.
+        pnl_cache: Last profit shown. Caches are never part of the state.
     """
 
     symbol: str
@@ -55,10 +58,13 @@ class SymbolState:
     plan_cache: tuple[Decimal, Decimal | None, GridPlan] | None = field(
         default=None, init=False, eq=False
     )
-    noop: ExecutionAction = field(init=False, eq=False)
+    pnl_cache: PnlSnapshot | None = field(default=None, init=False, eq=False)
+    calm_epoch: int = field(default=-1, init=False, eq=False)
+    calm_plan: GridPlan | None = field(default=None, init=False, eq=False)
+    noop: tuple[ExecutionAction, ...] = field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        self.noop = noop(self.symbol)
+        self.noop = (noop(self.symbol),)
 
     @classmethod
     def of(cls, symbol: str, config: EngineConfig) -> SymbolState:

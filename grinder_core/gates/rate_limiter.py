@@ -35,7 +35,12 @@ class RateLimiter:
         Raises:
             ContractError: ``now`` went back.
         """
-        self._advance(now)
+        if now > self.last_ts:
+            if self.sent and now - self.sent[0][0] >= MINUTE_MS:
+                self._forget(now)
+            self.last_ts = now
+        elif now < self.last_ts:
+            raise ContractError(f"must not go back from {self.last_ts}", field="now", value=now)
         if self.sent_count >= self.max_orders_per_minute:
             return blocked(
                 GateName.RATE_LIMITER,
@@ -54,17 +59,13 @@ class RateLimiter:
         return None
 
     def record(self, symbol: str, now: int, count: int) -> None:
-        """Note that ``count`` orders were sent; 0 notes nothing."""
-        self._advance(now)
+        """Note that ``count`` orders were sent, after a ``check`` at the same ``now``."""
         if count:
             self.sent.append((now, count))
             self.sent_count += count
             self.last_by_symbol[symbol] = now
 
-    def _advance(self, now: int) -> None:
-        if now < self.last_ts:
-            raise ContractError(f"must not go back from {self.last_ts}", field="now", value=now)
-        self.last_ts = now
+    def _forget(self, now: int) -> None:
         sent = self.sent
         while sent and now - sent[0][0] >= MINUTE_MS:
             self.sent_count -= sent.popleft()[1]

@@ -34,12 +34,8 @@ class ToxicityGate:
             ExtremesWindow(settings.lookback_window_ms),
         )
 
-    def record(self, ts: int, mid: Decimal) -> None:
-        """Fold one snapshot; must precede ``check`` of the same snapshot."""
-        self.window.push(ts, mid)
-
     def check(self, mid: Decimal, spread_bps: int) -> GatingResult | None:
-        """Return the refusal, or ``None``. Called inside ``exact()``."""
+        """Return the refusal, or ``None``. Inside ``exact()``, after ``window.push`` of ``mid``."""
         if spread_bps > self.max_spread_bps:
             return blocked(
                 GateName.TOXICITY_GATE,
@@ -47,7 +43,7 @@ class ToxicityGate:
                 spread_bps=spread_bps,
                 threshold_bps=self.max_spread_bps,
             )
-        low, high = self.window.low, self.window.high
+        low, high = self.window.lows[0][1], self.window.highs[0][1]
         if low == high:
             return None
         # the truncated measure exceeds the limit exactly when the true one reaches limit + 1

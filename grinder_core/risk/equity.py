@@ -71,6 +71,10 @@ class EquityTracker:
             self.daily_loss_tripped = True
         return self.drawdown_tripped
 
+    def is_settled(self, now: int) -> bool:
+        """Whether sampling the same equity again would change nothing."""
+        return now // DAY_MS == self.day and not self.drawdown_tripped
+
     def reset_drawdown(self) -> None:
         """Clear the drawdown latch and start a new peak at the current equity."""
         self.drawdown_tripped = False

@@ -27,7 +27,7 @@ class Renderer:
     """Renders the outputs of one session. Called inside ``exact()``."""
 
     _plan_tail: dict[str, tuple[GridPlan, str]] = field(factory=dict, init=False)
-    _noops: dict[str, tuple[ExecutionAction, str]] = field(factory=dict, init=False)
+    _noops: dict[str, tuple[tuple[ExecutionAction, ...], str]] = field(factory=dict, init=False)
     _held: dict[str, tuple[Decimal, Decimal, str, str]] = field(factory=dict, init=False)
 
     def line(self, out: PaperOutput) -> bytes:
@@ -60,13 +60,12 @@ class Renderer:
         actions = out.actions
         if not actions:
             return "[]"
-        if len(actions) == 1:
-            known = self._noops.get(out.symbol)
-            if known is not None and known[0] is actions[0]:
-                return known[1]
+        known = self._noops.get(out.symbol)
+        if known is not None and known[0] is actions:
+            return known[1]
         text = canonical_json([to_dict(action) for action in actions])
         if len(actions) == 1:
-            self._noops[out.symbol] = (actions[0], text)
+            self._noops[out.symbol] = (actions, text)
         return text
 
     def _plan(self, out: PaperOutput) -> str:

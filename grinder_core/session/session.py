@@ -89,8 +89,9 @@ class Session:
             InputError, PolicyError, InvariantError: As ``Engine.step``; nothing follows it.
         """
         with exact():
+            turn = self._turn
             for event in events:
-                self._turn(event)
+                turn(event)
 
     def feed(self, event: Event) -> None:
         """Feed one event."""

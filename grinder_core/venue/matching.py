@@ -6,6 +6,7 @@ before; phase B, after the engine's orders arrived, tries what may fill at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from attrs import Factory, define, field
@@ -50,14 +51,28 @@ class MatchingBook:
     sell_limit: Decimal | None = field(default=None, init=False, eq=False)
     is_indexed: bool = field(default=False, init=False, eq=False)
 
-    def on_snapshot(self, snapshot: Snapshot, mode: FillMode) -> None:
-        """Move the market: what a BUY must reach, and a SELL."""
+    def on_snapshot(self, snapshot: Snapshot, mode: FillMode) -> Sequence[RestingOrder]:
+        """Move the market; return phase A's matches, in placement order.
+
+        Those are orders placed at earlier ticks that are eligible and reached.
+        """
         self.tick += 1
         if mode is FillMode.QUOTE:
             self.buy_trigger, self.sell_trigger = snapshot.ask_price, snapshot.bid_price
         else:
             mid = (snapshot.bid_price + snapshot.ask_price) * HALF
             self.buy_trigger = self.sell_trigger = mid
+        if not self.orders or (self.is_indexed and not self._may_match(mode)):
+            return ()
+        self._index()
+        tick = self.tick
+        return [
+            order
+            for order in self.orders.values()
+            if order.placed_tick < tick
+            and order.eligible_tick <= tick
+            and self.reached(order, mode)
+        ]
 
     def add(self, order: RestingOrder) -> None:
         """Let an order rest."""
@@ -72,19 +87,6 @@ class MatchingBook:
             del self.by_client_id[order.client_order_id]
             self.is_indexed = False
         return order
-
-    def resting_matches(self, mode: FillMode) -> list[RestingOrder]:
-        """Phase A: orders placed earlier, eligible and reached, in placement order."""
-        if not self.orders or not self._may_match(mode):
-            return []
-        tick = self.tick
-        return [
-            order
-            for order in self.orders.values()
-            if order.placed_tick < tick
-            and order.eligible_tick <= tick
-            and self.reached(order, mode)
-        ]
 
     def immediate_matches(self, mode: FillMode) -> list[RestingOrder]:
         """Phase B: orders placed at this tick that wait for nothing, in placement order."""
@@ -104,13 +106,15 @@ class MatchingBook:
         return self.sell_trigger >= order.price
 
     def _may_match(self, mode: FillMode) -> bool:
-        if mode is FillMode.INSTANT:
-            return True
+        return (
+            mode is FillMode.INSTANT
+            or (self.buy_limit is not None and self.buy_trigger <= self.buy_limit)
+            or (self.sell_limit is not None and self.sell_trigger >= self.sell_limit)
+        )
+
+    def _index(self) -> None:
         if not self.is_indexed:
             prices = [(o.side, o.price) for o in self.orders.values()]
             self.buy_limit = max((p for s, p in prices if s is Side.BUY), default=None)
             self.sell_limit = min((p for s, p in prices if s is Side.SELL), default=None)
             self.is_indexed = True
-        return (self.buy_limit is not None and self.buy_trigger <= self.buy_limit) or (
-            self.sell_limit is not None and self.sell_trigger >= self.sell_limit
-        )

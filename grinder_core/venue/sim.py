@@ -44,10 +44,10 @@ class SimVenue:
 
     def on_snapshot(self, snapshot: Snapshot) -> Sequence[OrderUpdate]:
         """Phase A: the market moved; resting orders may fill as maker."""
-        book = self._book(snapshot.symbol)
-        mode = self.settings.fill_mode
-        book.on_snapshot(snapshot, mode)
-        matches = book.resting_matches(mode)
+        book = self.books.get(snapshot.symbol) or self._book(snapshot.symbol)
+        matches = book.on_snapshot(snapshot, self.settings.fill_mode)
+        if not matches:
+            return ()
         return [self._fill(book, order, snapshot.ts, immediate=False) for order in matches]
 
     def submit(self, effect: Effect, ts: int) -> OrderUpdate:
