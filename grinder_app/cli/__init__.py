@@ -42,7 +42,9 @@ app = App(
 )
 
 # name -> (where it lives, one line of help); modules load when their command runs
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "data": ("grinder_app.cli.data:app", "Import, inspect, convert and download market data."),
+}
 
 for _name, (_target, _help) in COMMANDS.items():
     app.command(_target, name=_name, help=_help)
