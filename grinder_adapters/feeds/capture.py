@@ -126,6 +126,7 @@ class _Routes(dict[str, Route]):
         self._clock = clock
         self._problems = problems
         self._folds: dict[str, MarketFold] = {}
+        self._met: dict[str, None] = {}
         self._first: dict[tuple[str, str], str] = {}
 
     def __missing__(self, stream: str) -> Route:
@@ -139,9 +140,10 @@ class _Routes(dict[str, Route]):
             fold.finish()
         for symbol in sorted(self._symbols or ()):
             if symbol not in self._folds:
-                known = ", ".join(self._folds) or "none of the symbols asked for"
                 raise ConfigError(
-                    f"does not occur; the source holds {known}", field="symbols", value=symbol
+                    f"does not occur; the source holds {', '.join(self._met)}",
+                    field="symbols",
+                    value=symbol,
                 )
 
     def _route(self, stream: str) -> Route:
@@ -152,6 +154,7 @@ class _Routes(dict[str, Route]):
         symbol = name.upper()
         if not SYMBOL.fullmatch(symbol):
             return self._left_out("frames of symbols outside [A-Z0-9_]{2,40}")
+        self._met[symbol] = None
         if self._symbols is not None and symbol not in self._symbols:
             return self._left_out("frames of symbols not asked for")
         fold = self._folds.get(symbol)

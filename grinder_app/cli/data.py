@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -24,7 +25,7 @@ from grinder_app.cli import output
 from grinder_core.codec import to_dict
 from grinder_core.contracts.event import KIND_NAMES, Event
 from grinder_core.errors import ConfigError, FixtureError
-from grinder_core.numbers import parse_decimal
+from grinder_core.numbers import canonical, parse_decimal
 
 app = App(name="data", help="Import, inspect, convert and download market data.")
 
@@ -44,7 +45,7 @@ def _split(_: object, tokens: Sequence[Any]) -> tuple[str, ...]:
     return tuple(part for token in tokens for part in token.value.split(",") if part)
 
 
-Symbols = Annotated[tuple[str, ...], Parameter(converter=_split, n_tokens=1)]
+Symbols = Annotated[tuple[str, ...], Parameter(converter=_split, n_tokens=1, negative="")]
 
 
 @app.command(name="import")
@@ -377,14 +378,14 @@ def _open_dump_or_klines(
 
 
 def _open_any(path: Path, problems: Problems) -> EventSource:
+    from grinder_adapters.feeds.klines import looks_like_klines
+
     check_readable(path)
-    kind = None
-    if path.name.endswith(EXTENSIONS):
-        try:
-            return open_events(path)
-        except FixtureError:
-            kind = _format_of(path)  # Parquet with other columns may be klines
-    kind = kind or _format_of(path)
+    if path.name.endswith(".parquet") and looks_like_klines(path):
+        return _open_dump_or_klines(Format.KLINES, [path], problems, None, None)
+    if path.name.endswith(EXTENSIONS) and not looks_like_capture(path):
+        return open_events(path)
+    kind = _format_of(path)
     if kind is Format.CAPTURE:
         return CaptureSource([path], problems)
     return _open_dump_or_klines(kind, [path], problems, None, None)
@@ -444,7 +445,7 @@ def _row(s: SymbolInspection) -> tuple[object, ...]:
     prices = "-"
     if s.spread_median_bps is not None:
         spread = f"{s.spread_min_bps} {s.spread_median_bps} {s.spread_max_bps}"
-        prices = f"{s.price_min} .. {s.price_max}"
+        prices = f"{_price(s.price_min)} .. {_price(s.price_max)}"
     return (
         s.symbol,
         sum(s.events.values()),
@@ -460,6 +461,10 @@ def _row(s: SymbolInspection) -> tuple[object, ...]:
         spread,
         prices,
     )
+
+
+def _price(price: Decimal | None) -> str:
+    return "-" if price is None else canonical(price)
 
 
 def _utc(ts_ms: int) -> str:
