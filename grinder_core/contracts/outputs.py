@@ -42,7 +42,7 @@ class PnlSnapshot:
         return {**to_dict(self), "total_pnl": to_dict(self.total_pnl)}
 
 
-@frozen
+@frozen(slots=False)  # built once a quote: a plain dict is filled in half the time
 class PaperOutput:
     """The whole answer to one SNAPSHOT.
 

@@ -1,0 +1,107 @@
+"""Everything a maintainer runs: ``nox -s tests``, ``nox -s lint types``, ``nox -l`` for the rest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["tests", "lint", "types", "determinism", "docs"]
+
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+CODE = ("grinder_core", "grinder_adapters", "grinder_app", "benchmarks", "tests", "noxfile.py")
+
+
+def _found() -> list[str]:
+    """Return the supported Python versions of this machine, oldest first."""
+    return [version for version in SUPPORTED if _reachable(version)]
+
+
+def _reachable(version: str) -> bool:
+    name = f"python{version}"
+    if (path := shutil.which(name)) and _runs(path):
+        return True
+    for folder in sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin")):
+        if _runs(str(folder / name)):
+            # a version manager's shim stands before it in the path and refuses to run
+            os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+            return True
+    return False
+
+
+def _runs(path: str) -> bool:
+    return subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+PYTHONS = _found()
+FIRST = PYTHONS[0] if PYTHONS else SUPPORTED[0]
+
+
+@nox.session(python=FIRST)
+def demo(session: nox.Session) -> None:
+    """Run the demo paper session: a table here, a report in its run folder."""
+    session.install("-q", "-e", ".[data,report]")
+    session.run("grinder", "demo", *session.posargs)
+
+
+@nox.session(python=PYTHONS or FIRST)
+def tests(session: nox.Session) -> None:
+    """Run all tests on every Python found; those in a browser on the first."""
+    session.install("-q", "-e", ".[dev]")
+    marks = () if session.python == FIRST else ("-m", "not browser")
+    session.run("pytest", "-q", "-n", "2", *marks, *session.posargs)
+
+
+@nox.session(python=FIRST)
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and the import contracts."""
+    session.install("-q", "-e", ".[dev]")
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+    session.run("lint-imports")
+    session.run("grinder", "check", "unicode")
+
+
+@nox.session(python=FIRST)
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.install("-q", "-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS or FIRST)
+def determinism(session: nox.Session) -> None:
+    """Replay every fixture in every way that must not matter, on every Python found."""
+    session.install("-q", "-e", ".")
+    session.run("grinder", "check", "determinism")
+    session.run("grinder", "check", "fixtures")
+
+
+@nox.session(python=FIRST)
+def mutants(session: nox.Session) -> None:
+    """Break the code in known ways; the tests must notice every one."""
+    session.install("-q", "-e", ".[dev]")
+    session.run("python", "-m", "tests.mutants.run", *session.posargs)
+
+
+@nox.session(python=FIRST)
+def docs(session: nox.Session) -> None:
+    """Check that the documentation tells the truth."""
+    session.install("-q", "-e", ".[dev]")
+    session.run("grinder", "check", "docs")
+    session.run("pytest", "-q", "tests/docs", "--doctest-modules", "grinder_core")
+
+
+@nox.session(python=FIRST)
+def bench(session: nox.Session) -> None:
+    """Measure speed as ratios within one run."""
+    session.install("-q", "-e", ".[dev]")
+    session.run("python", "-m", "benchmarks.grid_work", "--rounds", "3")
+    session.run("python", "-m", "benchmarks.startup")
+    session.run("python", "-m", "benchmarks.imports")
