@@ -8,6 +8,7 @@ on every platform and library version. Digests are SHA-256 (CORE-05).
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -129,12 +130,24 @@ def from_dict(kind: type[T], data: object) -> T:
             raise ContractError("must be an object", field="", value=data)
         return _CONTRACTS.structure(data, kind)
     except (ClassValidationError, IterableValidationError, ContractError, TypeError) as error:
-        raise _first_cause(error, kind.__name__, ContractError) from None
+        raise _first_cause(error, _name(kind), ContractError) from None
 
 
 def dump_state(value: object) -> Any:
     """Return hot state as plain JSON values."""
     return _STATE.unstructure(value)
+
+
+def parse_json(text: str, what: str) -> Any:
+    """Parse text that grinder wrote itself.
+
+    Raises:
+        ArtifactError: It is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ArtifactError(f"is no JSON: {error}", field=what) from None
 
 
 def load_state(kind: type[T], data: object) -> T:
@@ -144,9 +157,15 @@ def load_state(kind: type[T], data: object) -> T:
         ArtifactError: The data is not a dump of this kind.
     """
     try:
+        if has(kind) and not isinstance(data, Mapping):
+            raise ContractError("must be an object", field="", value=data)
         return _STATE.structure(data, kind)
     except (ClassValidationError, IterableValidationError, ContractError, TypeError) as error:
-        raise _first_cause(error, kind.__name__, ArtifactError) from None
+        raise _first_cause(error, _name(kind), ArtifactError) from None
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", "event")  # a union of payloads has no name of its own
 
 
 def _first_cause(error: Exception, path: str, kind: type[Any]) -> Exception:
@@ -258,11 +277,14 @@ _STATE: Final = _converter(forbid_extra_keys=True)
 def register_flat(kind: type[Any], write: Any, flat: type[Any], read: Any) -> None:
     """Let a contract whose Python shape differs from its published one pass through ``flat``."""
     for converter in (_CONTRACTS, _STATE):
-        reader = converter.get_structure_hook(flat)
         converter.register_unstructure_hook(kind, write)
         converter.register_structure_hook(
-            kind, lambda value, _, reader=reader: read(reader(value, flat))
+            kind, partial(_read_flat, converter.get_structure_hook(flat), flat, read)
         )
+
+
+def _read_flat(reader: Any, flat: type[Any], read: Any, value: object, _: object) -> Any:
+    return read(reader(value, flat))
 
 
 def register_union(union: Any, kinds: Mapping[str, type[Any]]) -> None:

@@ -124,7 +124,7 @@ def isqrt(k: int) -> int:
 
 def bps(a: Decimal, b: Decimal) -> int:
     """``bps(a,b) = trunc(10000*a/b)`` for ``b > 0``."""
-    if b <= 0:
+    if not b.is_finite() or b <= 0:
         raise ContractError("must be > 0", field="b", value=b)
     return trunc_div(_EXACT.multiply(a, Decimal(BPS)), b)
 
@@ -185,9 +185,9 @@ def canonical(number: Decimal) -> str:
         text = format(number, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    if text in {"-0", "0"}:
+    if text == "-0":
         return "0"
-    if not text[-1].isdigit():
+    if not number.is_finite():
         raise ContractError("must be finite", field="decimal", value=number)
     return text
 
@@ -205,9 +205,9 @@ def notional_to_qty(notional: Decimal, price: Decimal, precision: int = 8) -> De
         >>> notional_to_qty(Decimal(500), Decimal("43210.5"), 3)
         Decimal('0.011')
     """
-    if price <= 0:
+    if not price.is_finite() or price <= 0:
         raise ContractError("must be > 0", field="price", value=price)
-    if notional < 0:
+    if not notional.is_finite() or notional < 0:
         raise ContractError("must be >= 0", field="notional", value=notional)
     return dec_down(notional, precision, price)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final
 
 from grinder_core.errors import ContractError
@@ -14,12 +14,18 @@ SYMBOL: Final = re.compile(r"[A-Z0-9_]{2,40}")
 
 _UNIT: Final = Decimal("1E-8")
 _ZERO: Final = Decimal(0)
-_remainder: Final = Context(prec=60, traps=[InvalidOperation, Inexact]).remainder
+# a remainder of more digits than this is rounded, but never to 0
+_remainder: Final = Context(prec=200, traps=[InvalidOperation]).remainder
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a decimal that can be compared: not NaN, not infinite."""
+    return isinstance(value, Decimal) and value.is_finite()
 
 
 def check_price(field: str, value: Decimal) -> None:
     """A price: ``0 < p < 10^9``, at most 8 fractional digits."""
-    if not isinstance(value, Decimal) or not _ZERO < value < PRICE_LIMIT:
+    if not is_number(value) or not _ZERO < value < PRICE_LIMIT:
         raise _refused("must be a decimal with 0 < price < 10^9", field, value)
     if _remainder(value, _UNIT):
         raise _refused("must have at most 8 fractional digits", field, value)
@@ -27,7 +33,7 @@ def check_price(field: str, value: Decimal) -> None:
 
 def check_qty(field: str, value: Decimal) -> None:
     """A quantity: ``0 <= q < 10^11``, at most 8 fractional digits."""
-    if not isinstance(value, Decimal) or not _ZERO <= value < QTY_LIMIT:
+    if not is_number(value) or not _ZERO <= value < QTY_LIMIT:
         raise _refused("must be a decimal with 0 <= quantity < 10^11", field, value)
     if _remainder(value, _UNIT):
         raise _refused("must have at most 8 fractional digits", field, value)

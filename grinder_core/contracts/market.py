@@ -17,6 +17,7 @@ from grinder_core.contracts.checks import (
     check_qty,
     check_symbol,
     check_ts,
+    is_number,
 )
 from grinder_core.errors import ContractError
 from grinder_core.numbers import BPS, HALF, exact, trunc_div
@@ -169,7 +170,7 @@ class Funding:
     def __attrs_post_init__(self) -> None:
         check_ts("ts", self.ts)
         check_symbol(self.symbol)
-        if not isinstance(self.rate, Decimal) or not -1 < self.rate < 1:
+        if not is_number(self.rate) or not -1 < self.rate < 1:
             raise ContractError("must be a fraction in (-1, 1)", field="rate", value=self.rate)
 
 
@@ -229,7 +230,7 @@ def _check_band_edge(pct_x100: int, previous: int) -> None:
 
 
 def _check_amount(name: str, value: Decimal) -> None:
-    if not isinstance(value, Decimal) or not value.is_finite() or value < 0:
+    if not is_number(value) or value < 0:
         raise ContractError("must be a decimal >= 0", field=name, value=value)
 
 

@@ -6,14 +6,17 @@ outside it. Money is quote currency, quantities base asset.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from attrs import frozen
 
 from grinder_core.codec import to_dict
+from grinder_core.contracts.account import Decision
+from grinder_core.contracts.enums import ActionType
 from grinder_core.contracts.features import FeatureSnapshot
-from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill
+from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill, OrderIntent
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.verdicts import GatingResult, PrefilterResult
 from grinder_core.numbers import ZERO, dec_down, exact
@@ -87,6 +90,24 @@ class PaperOutput:
             fall = (self.high_water_mark - self.equity) * 100
         return dec_down(fall, 4, self.high_water_mark)
 
+    def decision(self, policy: str) -> Decision:
+        """Return what was wanted of this symbol and whether it was allowed, in one record."""
+        if not self.prefilter_result.allowed:
+            allowed, reason = False, self.prefilter_result.reason.value
+        elif self.gating_result is not None:
+            allowed, reason = self.gating_result.allowed, self.gating_result.reason.value
+        else:
+            allowed, reason = True, self.prefilter_result.reason.value
+        return Decision(
+            ts=self.ts,
+            symbol=self.symbol,
+            policy=policy,
+            plan=self.plan,
+            intents=tuple(_intents(self)),
+            allowed=allowed,
+            reason=reason,
+        )
+
     def digest_view(self) -> dict[str, Any]:
         """Return exactly the ten keys of PaperOutput v1."""
         return {
@@ -121,3 +142,21 @@ class PaperOutput:
             "not_in_topk": self.not_in_topk,
             "features": None if self.features is None else to_dict(self.features),
         }
+
+
+def _intents(out: PaperOutput) -> Iterator[OrderIntent]:
+    for action in out.actions:
+        if action.action not in {ActionType.PLACE, ActionType.REPLACE}:
+            continue
+        assert action.side is not None
+        assert action.price is not None
+        assert action.qty is not None
+        yield OrderIntent(
+            symbol=action.symbol,
+            side=action.side,
+            price=action.price,
+            qty=action.qty,
+            level_id=action.level_id,
+            reduce_only=out.plan is not None and out.plan.shape.reduce_only,
+            reason=action.reason,
+        )

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import field, frozen
 
 from grinder_core.codec import register_flat, to_dict
-from grinder_core.contracts.checks import PRICE_LIMIT, check_int
+from grinder_core.contracts.checks import PRICE_LIMIT, QTY_LIMIT, check_int, is_number
 from grinder_core.contracts.enums import GridMode, Regime, ResetAction
 from grinder_core.errors import ContractError
 from grinder_core.numbers import BPS, ONE, ZERO, exact, fractional_digits
@@ -82,9 +82,7 @@ class GridPlan:
     reason_codes: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.center_price, Decimal) or not (
-            ZERO < self.center_price < PRICE_LIMIT
-        ):
+        if not is_number(self.center_price) or not (ZERO < self.center_price < PRICE_LIMIT):
             raise ContractError(
                 "must be a decimal with 0 < price < 10^9",
                 field="center_price",
@@ -190,7 +188,7 @@ def _check_sizes(s: GridShape) -> None:
             value=len(s.size_schedule),
         )
     for size in s.size_schedule:
-        if not isinstance(size, Decimal) or not ZERO <= size < 10**11:
+        if not is_number(size) or not ZERO <= size < QTY_LIMIT:
             raise ContractError(
                 "must be decimals with 0 <= size < 10^11", field="size_schedule", value=size
             )

@@ -7,6 +7,7 @@ settings flat while configuration files keep sections.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, cast
@@ -42,21 +43,20 @@ class EngineConfig:
 
     @classmethod
     def flat(cls, **settings: Any) -> EngineConfig:
-        """Build a configuration from published names with typed values.
-
-        Example:
-            >>> EngineConfig.flat(levels=3).policies.levels
-            3
-        """
-        return cls().with_values(settings)
-
-    @classmethod
-    def from_flat(cls, raw: Mapping[str, object]) -> EngineConfig:
-        """Read published names with JSON values, as a fixture's ``engine`` object holds them.
+        """Build a configuration from published names; decimals and choices may be plain text.
 
         Raises:
             ConfigError: An unknown name or a value of the wrong kind or range.
+
+        Example:
+            >>> EngineConfig.flat(levels=3, size_per_level="0.01").policies.size_per_level
+            Decimal('0.01')
         """
+        return cls.from_flat(settings)
+
+    @classmethod
+    def from_flat(cls, raw: Mapping[str, object]) -> EngineConfig:
+        """The same from a mapping, as a fixture's ``engine`` object is one."""
         return cls().with_values({name: read_value(name, value) for name, value in raw.items()})
 
     def with_values(self, settings: Mapping[str, Any]) -> EngineConfig:
@@ -131,6 +131,8 @@ def read_value(name: str, value: object) -> Any:
 
 
 def _decimal(field: str, value: object) -> Any:
+    if isinstance(value, Decimal):
+        return value
     return parse_decimal(str(value) if type(value) is int else value, field)
 
 

@@ -8,7 +8,6 @@ once. Fills arrive as ORDER_UPDATE events and touch ledger and orders only.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
@@ -86,7 +85,7 @@ class Engine:
             ArtifactError: The state is damaged or belongs to another configuration.
         """
         engine = cls(config, policy)
-        engine._hot = thaw(state, config, json.loads(state.text))
+        engine._hot = thaw(state, config)
         return engine
 
     def state(self) -> EngineState:

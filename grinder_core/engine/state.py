@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from attrs import Factory, define, field, frozen
 
-from grinder_core.codec import canonical_json, dump_state, load_state, sha256_hex
+from grinder_core.codec import canonical_json, dump_state, load_state, parse_json, sha256_hex
 from grinder_core.contracts.control import Selection
 from grinder_core.contracts.enums import SelectionSource
 from grinder_core.contracts.features import FeatureSnapshot
@@ -122,8 +121,8 @@ def freeze(hot: HotState, config: EngineConfig) -> EngineState:
     return EngineState(STATE_VERSION, config.config_hash, canonical_json(dump_state(hot)))
 
 
-def thaw(state: EngineState, config: EngineConfig, parsed: Any) -> HotState:
-    """Load hot state from a dump whose text was parsed to JSON values.
+def thaw(state: EngineState, config: EngineConfig) -> HotState:
+    """Load hot state from a dump.
 
     Raises:
         ArtifactError: Another version or configuration, or not a dump.
@@ -136,4 +135,4 @@ def thaw(state: EngineState, config: EngineConfig, parsed: Any) -> HotState:
             field="checkpoint",
             remedy="continue with the configuration it was written under",
         )
-    return load_state(HotState, parsed)
+    return load_state(HotState, parse_json(state.text, "engine state"))

@@ -46,10 +46,8 @@ class DepthBook:
 
     def replace(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
         """Take a whole book instead of the present one, in any order."""
-        self._bid_qtys = {price: qty for price, qty in bids if qty}
-        self._ask_qtys = {price: qty for price, qty in asks if qty}
-        self._bid_keys = sorted(self._bid_qtys)
-        self._ask_keys = sorted(price.copy_negate() for price in self._ask_qtys)
+        self.clear()
+        self.apply(bids, asks)
 
     def apply(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
         """Apply changed levels."""

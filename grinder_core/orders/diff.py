@@ -88,6 +88,7 @@ class _Diffing:
     replaces: list[tuple[OrderRecord, _Level]] = field(factory=list)
     places: list[_Level] = field(factory=list)
     events: list[ExecutionEvent] = field(factory=list)
+    has_refusals: bool = False  # such a level speaks up as soon as it turns passive
 
     def run(self) -> Diff:
         reset = self.plan.reset_action
@@ -138,10 +139,11 @@ class _Diffing:
                 size = shape.size_schedule[number - 1]
                 passive = price < self.mid if side is Side.BUY else price > self.mid
                 wanted = size > 0 and number not in spent
-                if room is not None:
-                    wanted = wanted and qty <= room
+                if room is not None and wanted:
+                    wanted = qty <= room
                     room = room - qty if wanted else ZERO  # all further levels are dropped
                 if wanted and (reason := _refusal(price, seen, qty)):
+                    self.has_refusals = True
                     if passive or price <= 0:
                         self._skip(side, number, reason, size, qty)
                     wanted = False
@@ -196,12 +198,8 @@ class _Diffing:
             resets=resets,
             cancels=(*self.cancels, *(order for order, _ in self.replaces)),
             intents=tuple(_intent(symbol, level, reduce_only) for level in incoming),
-            quiet=None if reduce_only or self._has_skips else _quiet_bounds(levels),
+            quiet=None if reduce_only or self.has_refusals else _quiet_bounds(levels),
         )
-
-    @property
-    def _has_skips(self) -> bool:
-        return any(e.type is ExecutionEventType.ORDER_SKIPPED for e in self.events)
 
 
 def _quiet_bounds(levels: list[_Level]) -> tuple[Decimal | None, Decimal | None]:

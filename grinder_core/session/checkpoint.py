@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from attrs import frozen
 
-from grinder_core.codec import canonical_json, dump_state, load_state, sha256_hex
+from grinder_core.codec import canonical_json, dump_state, load_state, parse_json, sha256_hex
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.engine import Engine
 from grinder_core.engine.state import EngineState
@@ -54,7 +53,7 @@ class Checkpoint:
                 field="checkpoint",
                 remedy="use an older checkpoint or run from the start",
             )
-        return load_state(cls, _parse(body))
+        return load_state(cls, parse_json(body, "checkpoint"))
 
 
 def take(session: Session, events_read: int) -> Checkpoint:
@@ -91,17 +90,10 @@ def resume(
         config, policy, driver=checkpoint.driver, on_output=on_output, on_line=on_line
     )
     session.engine = Engine.from_state(checkpoint.engine, config, policy)
-    session.venue = load_state(type(session.venue), _parse(checkpoint.venue))
+    session.venue = load_state(type(session.venue), parse_json(checkpoint.venue, "venue state"))
     for book in session.venue.books.values():
         book.orders = dict(sorted(book.orders.items()))  # placement order
     session.chain = bytes.fromhex(checkpoint.chain)
     session.output_count = checkpoint.output_count
     session.forget_list_digest()
     return session
-
-
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ArtifactError(f"is no JSON: {error}", field="checkpoint") from None
