@@ -86,16 +86,19 @@ def bars(path: Path, problems: Problems) -> Iterator[Bar]:
     say when a bar closes.
 
     Raises:
-        FixtureError: The file, a column or, unless problems are skipped, a row is malformed.
+        FixtureError: Unless problems are skipped: the file, a column or a row is malformed. What
+            precedes the place where a file is cut off has been read by then.
     """
-    found = 0
-    for bar in (
-        _parquet_bars(path, problems) if path.name.endswith(PARQUET) else _csv_bars(path, problems)
-    ):
-        found += 1
-        yield bar
-    if not found:
-        problems.skip(FixtureError("holds no bar", where=str(path)))
+    found = False
+    read = _parquet_bars if path.name.endswith(PARQUET) else _csv_bars
+    try:
+        for bar in read(path, problems):
+            found = True
+            yield bar
+        if not found:
+            raise FixtureError("holds no bar", where=str(path))
+    except FixtureError as error:
+        problems.skip(error)
 
 
 def price_units(number: Decimal) -> int:
