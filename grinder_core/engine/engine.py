@@ -153,6 +153,7 @@ class Engine:
             if s.calm_epoch == hot.epoch and account.is_settled(hot.now):
                 return self._calm(s, snap)
         else:
+            s.calm_epoch = -1  # what held at the old price says nothing about this one
             s.move(snap.bid_price, snap.ask_price)
             if s.ledger.qty:
                 self._revalue(s)

@@ -118,6 +118,7 @@ class EngineState:
 
 def freeze(hot: HotState, config: EngineConfig) -> EngineState:
     """Dump hot state."""
+    hot.rate.settle(hot.now)  # calm turns skip the limiter; equal states shall give equal dumps
     return EngineState(STATE_VERSION, config.config_hash, canonical_json(dump_state(hot)))
 
 

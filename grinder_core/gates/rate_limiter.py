@@ -35,12 +35,7 @@ class RateLimiter:
         Raises:
             ContractError: ``now`` went back.
         """
-        if now > self.last_ts:
-            if self.sent and now - self.sent[0][0] >= MINUTE_MS:
-                self._forget(now)
-            self.last_ts = now
-        elif now < self.last_ts:
-            raise ContractError(f"must not go back from {self.last_ts}", field="now", value=now)
+        self.settle(now)
         if self.sent_count >= self.max_orders_per_minute:
             return blocked(
                 GateName.RATE_LIMITER,
@@ -65,7 +60,11 @@ class RateLimiter:
             self.sent_count += count
             self.last_by_symbol[symbol] = now
 
-    def _forget(self, now: int) -> None:
+    def settle(self, now: int) -> None:
+        """Forget what left the minute; verdicts do not depend on how often this is called."""
+        if now < self.last_ts:
+            raise ContractError(f"must not go back from {self.last_ts}", field="now", value=now)
+        self.last_ts = now
         sent = self.sent
         while sent and now - sent[0][0] >= MINUTE_MS:
             self.sent_count -= sent.popleft()[1]
