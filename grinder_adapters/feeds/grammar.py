@@ -21,6 +21,7 @@ from grinder_adapters.feeds.interned import (
     SYMBOLS,
     TEXTS,
     TRADE_QTYS,
+    read_levels,
 )
 from grinder_core.codec import canonical_json, from_dict
 from grinder_core.contracts.checks import check_int, check_ts
@@ -28,7 +29,6 @@ from grinder_core.contracts.event import MARKET_KINDS, Event, market_line
 from grinder_core.contracts.market import DepthDiff, L2Snapshot, Level, Snapshot, Trade
 from grinder_core.errors import ContractError, FixtureError
 
-_LISTS: Final = {list}
 _MARKET: Final = frozenset(MARKET_KINDS.values())
 
 
@@ -184,15 +184,9 @@ def _read_snapshot(data: dict[str, Any], seq: int) -> Event | None:
     return _envelope(data, payload, seq)
 
 
-def _levels(rows: Any) -> tuple[Level, ...] | None:
-    if type(rows) is not list or (rows and set(map(type, rows)) != _LISTS):
-        return None  # two-letter text would unpack like a pair
-    return tuple([(PRICES[price], QTYS[qty]) for price, qty in rows])
-
-
 def _read_l2_snapshot(data: dict[str, Any], seq: int) -> Event | None:
-    ts, bids, asks = data["ts"], _levels(data["bids"]), _levels(data["asks"])
-    if bids is None or asks is None or not _is_count(ts):
+    ts, bids, asks = data["ts"], read_levels(data["bids"]), read_levels(data["asks"])
+    if not _is_count(ts):
         return None
     return _envelope(data, construct.l2_snapshot(ts, SYMBOLS[data["symbol"]], bids, asks), seq)
 
@@ -200,8 +194,8 @@ def _read_l2_snapshot(data: dict[str, Any], seq: int) -> Event | None:
 def _read_depth_diff(data: dict[str, Any], seq: int) -> Event | None:
     ts, first, last = data["ts"], data["first_update_id"], data["last_update_id"]
     previous = data.get("prev_update_id")
-    bids, asks = _levels(data.get("bids", [])), _levels(data.get("asks", []))
-    if bids is None or asks is None or not (_is_count(ts) and _is_count(first)):
+    bids, asks = read_levels(data.get("bids", [])), read_levels(data.get("asks", []))
+    if not (_is_count(ts) and _is_count(first)):
         return None
     if type(last) is not int or last < first or not (previous is None or _is_count(previous)):
         return None

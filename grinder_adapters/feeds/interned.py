@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from grinder_core.contracts.checks import check_positive_qty, check_price, check_qty, check_symbol
+from grinder_core.contracts.market import Level
 from grinder_core.numbers import canonical, parse_decimal
 
 ENTRIES_MAX: Final = 1 << 17
+_LISTS: Final = {list}
 
 
 class Decimals(dict[str, Decimal]):
@@ -76,3 +78,14 @@ TRADE_QTYS: Final = Decimals(check_positive_qty)
 LAST_PRICES: Final = Decimals(_check_last_price)
 SYMBOLS: Final = Symbols()
 TEXTS: Final = Texts()
+
+
+def read_levels(rows: Any) -> tuple[Level, ...]:
+    """Read ``[[price, qty], ...]``.
+
+    Raises:
+        ContractError, TypeError, ValueError: Some level is malformed.
+    """
+    if type(rows) is not list or (rows and set(map(type, rows)) != _LISTS):
+        raise TypeError  # two-letter text would unpack like a pair
+    return tuple([(PRICES[price], QTYS[qty]) for price, qty in rows])

@@ -15,10 +15,10 @@ from attrs import frozen
 
 from grinder_adapters.feeds import construct, venue_frames
 from grinder_adapters.feeds.bridge import Bridge, Bridged, BridgeState
-from grinder_adapters.feeds.interned import LAST_PRICES, PRICES, QTYS
+from grinder_adapters.feeds.interned import LAST_PRICES, PRICES, QTYS, read_levels
 from grinder_adapters.feeds.problems import Problems
 from grinder_adapters.feeds.source import Clock
-from grinder_adapters.feeds.venue_frames import levels, wrong_field
+from grinder_adapters.feeds.venue_frames import wrong_field
 from grinder_core.contracts.checks import check_int
 from grinder_core.contracts.event import MarketPayload
 from grinder_core.contracts.market import DepthDiff, MarkPrice
@@ -97,7 +97,7 @@ class MarketFold:
         """Take a frame of a diff depth stream."""
         try:
             first, last, previous = data["U"], data["u"], data.get("pu")
-            bids, asks = levels(data["b"]), levels(data["a"])
+            bids, asks = read_levels(data["b"]), read_levels(data["a"])
             symbol, event_time = data["s"], _time(data["E"])
         except _MALFORMED:
             raise wrong_field(data, venue_frames.DEPTH) from None
@@ -117,7 +117,11 @@ class MarketFold:
     def on_snapshot(self, received: int, data: Any, found: Found) -> None:
         """Take the body of a REST depth snapshot."""
         try:
-            update_id, bids, asks = data["lastUpdateId"], levels(data["bids"]), levels(data["asks"])
+            update_id, bids, asks = (
+                data["lastUpdateId"],
+                read_levels(data["bids"]),
+                read_levels(data["asks"]),
+            )
             event_time = _time(data["E"]) if "E" in data else received
         except _MALFORMED:
             raise wrong_field(data, venue_frames.BOOK) from None

@@ -10,24 +10,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from grinder_adapters.feeds.interned import PRICES, QTYS
 from grinder_core.contracts.checks import check_int, check_price, check_qty
-from grinder_core.contracts.market import Level
 from grinder_core.errors import ContractError, FixtureError
 from grinder_core.numbers import parse_decimal
 
 Rule = tuple[str, Callable[[str, Any], None]]
-
-
-def levels(rows: Any) -> tuple[Level, ...]:
-    """Read ``[[price, qty], ...]``.
-
-    Raises:
-        ContractError, TypeError, ValueError: Some level is malformed.
-    """
-    if type(rows) is not list:
-        raise TypeError
-    return tuple([(PRICES[price], QTYS[qty]) for price, qty in rows])
 
 
 def wrong_field(data: Any, rules: Sequence[Rule]) -> FixtureError:
