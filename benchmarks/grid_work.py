@@ -179,7 +179,9 @@ def measure(data: Any, rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     """Parse arguments, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)

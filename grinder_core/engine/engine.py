@@ -63,6 +63,7 @@ from grinder_core.ports import Policy
 Output = Effect | PaperOutput
 NOTHING: Final[tuple[Output, ...]] = ()
 NO_EFFECTS: Final[tuple[Effect, ...]] = ()
+_FOLDED: Final = frozenset({OrderUpdate, TurnEnd, Control, Selection, MarketStats})
 
 
 class Engine:
@@ -122,6 +123,9 @@ class Engine:
         payload = event.payload
         if type(payload) is Snapshot:
             return self._on_snapshot(payload)
+        if type(payload) not in _FOLDED:
+            bump(hot.stats.ignored, event.kind)
+            return NOTHING
         hot.epoch += 1
         if type(payload) is OrderUpdate:
             return self._on_order_update(payload)
@@ -133,8 +137,6 @@ class Engine:
             hot.selection = payload
         elif type(payload) is MarketStats:
             self._symbol(payload.symbol).stats = payload
-        else:
-            bump(hot.stats.ignored, event.kind)
         return NOTHING
 
     # -- a market turn -----------------------------------------------------------------------
