@@ -26,7 +26,9 @@ _CENTER = '{"center_price":"'
 class Renderer:
     """Renders the outputs of one session. Called inside ``exact()``."""
 
+    _plans: dict[str, tuple[GridPlan, str]] = field(factory=dict, init=False)
     _plan_tail: dict[str, tuple[GridPlan, str]] = field(factory=dict, init=False)
+    _pnls: dict[str, tuple[PnlSnapshot, str]] = field(factory=dict, init=False)
     _noops: dict[str, tuple[tuple[ExecutionAction, ...], str]] = field(factory=dict, init=False)
     _held: dict[str, tuple[Decimal, Decimal, str, str]] = field(factory=dict, init=False)
 
@@ -72,7 +74,15 @@ class Renderer:
         plan = out.plan
         if plan is None:
             return "null"
-        known = self._plan_tail.get(out.symbol)
+        same = self._plans.get(out.symbol)
+        if same is not None and same[0] is plan:
+            return same[1]
+        text = self._plan_text(out.symbol, plan)
+        self._plans[out.symbol] = (plan, text)
+        return text
+
+    def _plan_text(self, symbol: str, plan: GridPlan) -> str:
+        known = self._plan_tail.get(symbol)
         if known is not None:
             like, tail = known
             if (
@@ -83,10 +93,18 @@ class Renderer:
                 return f"{_CENTER}{canonical(plan.center_price)}{tail}"
         text = canonical_json(to_dict(plan))
         center = canonical(plan.center_price)
-        self._plan_tail[out.symbol] = (plan, text[len(_CENTER) + len(center) :])
+        self._plan_tail[symbol] = (plan, text[len(_CENTER) + len(center) :])
         return text
 
     def _pnl(self, pnl: PnlSnapshot) -> str:
+        same = self._pnls.get(pnl.symbol)
+        if same is not None and same[0] is pnl:
+            return same[1]
+        text = self._pnl_text(pnl)
+        self._pnls[pnl.symbol] = (pnl, text)
+        return text
+
+    def _pnl_text(self, pnl: PnlSnapshot) -> str:
         known = self._held.get(pnl.symbol)
         if known is None or known[0] is not pnl.qty or known[1] is not pnl.realized_pnl:
             head = f'{{"avg_entry_price":"{canonical(pnl.avg_entry_price)}","mark_price":"'
