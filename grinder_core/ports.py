@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from grinder_core.contracts.account import PolicyContext
-from grinder_core.contracts.event import Event
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.contracts.plan import GridPlan
 
@@ -26,14 +24,6 @@ class Policy(Protocol):
 
     def plan(self, context: PolicyContext) -> GridPlan:
         """Return the wanted grid for this snapshot."""
-
-
-class EventSource(Protocol):
-    """A stream of market events that can be read again from the start."""
-
-    name: str
-
-    def __iter__(self) -> Iterator[Event]: ...
 
 
 class OutputSink(Protocol):
