@@ -24,7 +24,7 @@ from attrs import frozen
 
 from grinder_core.contracts.market import DepthDiff, L2Snapshot
 
-HELD_MAX: Final = 4096
+HELD_MAX: Final = 1000  # changes kept for a snapshot to come
 
 
 class BridgeState(StrEnum):

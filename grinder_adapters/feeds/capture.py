@@ -33,7 +33,7 @@ class CaptureSource:
 
     Args:
         paths: Captures; at equal times the order given decides.
-        problems: What to do about defects; also counts what is left out.
+        problems: What to do about defects; also counts what is left out, once for every pass.
         symbols: Take only these; ``None`` takes all.
         quotes: Make SNAPSHOTs of ``bookTicker``, of the top of the bridged book, or of both in
             order of their update ids.

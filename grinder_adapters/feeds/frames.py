@@ -44,7 +44,7 @@ def read_frames(path: Path, problems: Problems, *, depth: bool = True) -> Iterat
     """
     reader = _Reader(path, problems)
     now = 0
-    for number, raw in enumerate(read_lines(path), 1):
+    for number, raw in enumerate(_readable_lines(path, problems), 1):
         head, _, body = raw.partition(b" ")
         if not depth and body.startswith(_STREAM_START) and b"@depth" in body[:96]:
             problems.count_out("depth frames (not asked for)")
@@ -212,6 +212,14 @@ def _parse(body: bytes) -> dict[str, Any]:
     if type(content) is not dict:
         raise FixtureError("must be a JSON object", field="body", value=content)
     return content
+
+
+def _readable_lines(path: Path, problems: Problems) -> Iterator[bytes]:
+    """Yield lines up to where a file is damaged: a recorder that was killed leaves such files."""
+    try:
+        yield from read_lines(path)
+    except FixtureError as error:
+        problems.skip(error)
 
 
 def _not_json(error: orjson.JSONDecodeError, body: bytes) -> FixtureError:

@@ -31,12 +31,13 @@ class JsonlFile:
             the grammar or time goes back, with file, line, field, value and rule.
     """
 
-    __slots__ = ("_path", "events_ignored")
+    __slots__ = ("_allow_empty", "_path", "events_ignored")
 
     def __init__(self, path: Path, *, allow_empty: bool = False) -> None:
-        if not (allow_empty and path.is_file() and not path.stat().st_size):
-            check_readable(path)
         self._path = path
+        self._allow_empty = allow_empty
+        if not self._is_empty_fixture():
+            check_readable(path)
         self.events_ignored = 0
 
     @property
@@ -46,7 +47,7 @@ class JsonlFile:
 
     def __iter__(self) -> Iterator[Event]:
         self.events_ignored = 0
-        if not self._path.stat().st_size:
+        if self._is_empty_fixture():
             return
         seq, now, number = 0, 0, 0
         for number, raw in enumerate(read_lines(self._path), 1):
@@ -63,6 +64,9 @@ class JsonlFile:
             yield event
         if not number:
             raise FixtureError("is empty", where=self.name)
+
+    def _is_empty_fixture(self) -> bool:
+        return self._allow_empty and self._path.is_file() and not self._path.stat().st_size
 
     def _read(self, raw: bytes, seq: int, number: int) -> Event | None:
         try:

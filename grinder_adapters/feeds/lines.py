@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import Final
 
 from grinder_core.errors import FixtureError
 
@@ -40,7 +41,8 @@ def read_lines(path: Path) -> Iterator[bytes]:
     number, rest = 0, b""
     try:
         with _open(path) as file:
-            while block := file.read(BLOCK_BYTES):
+            # read1 hands out what is there before it meets the end of a truncated stream
+            while block := file.read1(BLOCK_BYTES):
                 lines = (rest + block).split(b"\n")
                 rest = lines.pop()
                 yield from lines
@@ -63,9 +65,9 @@ def read_lines(path: Path) -> Iterator[bytes]:
         yield rest
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BufferedIOBase:
     with path.open("rb") as file:
         magic = file.read(2)
     if magic == _GZIP_MAGIC:
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return gzip.GzipFile(path, "rb")
     return path.open("rb")

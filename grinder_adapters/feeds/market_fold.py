@@ -73,6 +73,9 @@ class MarketFold:
             bid_qty, ask_qty = QTYS[data["B"]], QTYS[data["A"]]
             symbol, event_time = data["s"], data.get("E")
         except _MALFORMED:
+            if venue_frames.is_one_sided(data):
+                self._problems.count_out("quotes with an empty side")
+                return
             raise wrong_field(data, venue_frames.QUOTE) from None
         if type(update_id) is not int or update_id < 0:
             raise wrong_field(data, venue_frames.QUOTE)

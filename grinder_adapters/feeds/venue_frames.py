@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from grinder_adapters.feeds.interned import LAST_PRICES
 from grinder_core.contracts.checks import check_int, check_price, check_qty
 from grinder_core.errors import ContractError, FixtureError
 from grinder_core.numbers import parse_decimal
@@ -33,6 +34,14 @@ def wrong_field(data: Any, rules: Sequence[Rule]) -> FixtureError:
     if "pu" in data:
         return FixtureError("must be an integer >= 0", field="pu", value=data["pu"])
     return FixtureError("is malformed", field="data", value=data)
+
+
+def is_one_sided(data: Any) -> bool:
+    """Whether a quote says, with a price of 0, that a side of the book is empty."""
+    try:
+        return not LAST_PRICES[data["b"]] or not LAST_PRICES[data["a"]]
+    except (KeyError, TypeError, ContractError):
+        return False
 
 
 def _price(name: str, value: Any) -> None:

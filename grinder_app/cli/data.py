@@ -126,6 +126,7 @@ def inspect(
     /,
     *,
     gap_ms: int = GAP_MS,
+    on_error: OnError = OnError.STOP,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Print symbols, range, events, silences, crossed and repeated quotes of a file.
@@ -136,12 +137,14 @@ def inspect(
         A file of events, or a recording that data import reads.
     gap_ms
         Count times without a quote longer than this, milliseconds.
+    on_error
+        Recordings: stop at the first defect, or skip, count and list defects.
     json
         Print one JSON line.
     """
     if gap_ms < 1:
         raise ConfigError("must be >= 1", field="gap-ms", value=gap_ms)
-    problems = Problems(OnError.SKIP)
+    problems = Problems(on_error)
     with output.progress(f"reading {source.name}, events") as advance:
         stream = _Watched(_open_any(source, problems), advance)
         found = inspect_events(stream, gap_ms=gap_ms)

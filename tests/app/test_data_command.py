@@ -138,7 +138,7 @@ def test_an_option_that_would_do_nothing_is_refused(
         ("missing", None, "does not exist"),
         ("empty", b"", "is empty"),
         ("notes.txt", b"hello\n", "is no capture, dump file or klines"),
-        ("cut.gz", gzip.compress(quote(1).encode() * 50)[:-12], "truncated"),
+        ("cut.gz", gzip.compress("".join(map(quote, range(50))).encode())[:-12], "truncated"),
     ],
 )
 def test_a_source_that_is_none_is_refused(

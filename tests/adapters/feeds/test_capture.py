@@ -376,6 +376,11 @@ def test_a_truncated_an_empty_and_a_doubled_file_are_refused(tmp_path: Path) -> 
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(FixtureError, match="truncated"):
         read(path)
+    problems = Problems(OnError.SKIP)
+    kept = [event.update_id for event in read(path, problems=problems)]
+    assert len(kept) > 40
+    assert kept == list(range(len(kept)))
+    assert problems.count == 1
     path.write_bytes(b"")
     with pytest.raises(FixtureError, match="is empty"):
         read(path)
@@ -383,6 +388,13 @@ def test_a_truncated_an_empty_and_a_doubled_file_are_refused(tmp_path: Path) -> 
         read(tmp_path)
     with pytest.raises(FixtureError, match="holds no frames"):
         read(write(path, "configuration: {}"))
+
+
+def test_a_quote_with_an_empty_side_is_left_out(tmp_path: Path) -> None:
+    problems = Problems()
+    path = write(tmp_path / "a.gz", (0, ticker(5, "0.00000000", B="0")), (1, ticker(6)))
+    assert [event.update_id for event in read(path, problems=problems)] == [6]
+    assert problems.left_out == {"quotes with an empty side": 1}
 
 
 def test_skipped_defects_are_counted_and_the_first_are_kept(tmp_path: Path) -> None:
