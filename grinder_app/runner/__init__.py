@@ -1,0 +1,1 @@
+"""The loops: one session over any data, many sessions over many processes."""
