@@ -7,38 +7,30 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
 from grinder_adapters.feeds.atomic import WriteReport
-from grinder_adapters.feeds.capture import CaptureSource, looks_like_capture
+from grinder_adapters.feeds.capture import looks_like_capture
 from grinder_adapters.feeds.event_file import EXTENSIONS, check_extension, open_events, write_events
 from grinder_adapters.feeds.inspect import GAP_MS, Inspection, SymbolInspection, inspect_events
+from grinder_adapters.feeds.klines import looks_like_klines
 from grinder_adapters.feeds.lines import check_readable
 from grinder_adapters.feeds.market_fold import Quotes
 from grinder_adapters.feeds.problems import OnError, Problems
-from grinder_adapters.feeds.source import EventSource, merge
+from grinder_adapters.feeds.recordings import Format, RecordingOptions, open_recordings
+from grinder_adapters.feeds.source import EventSource
 from grinder_app.cli import output
 from grinder_core.codec import to_dict
 from grinder_core.contracts.event import KIND_NAMES, Event
-from grinder_core.errors import ConfigError, FixtureError
+from grinder_core.errors import ConfigError
 from grinder_core.numbers import canonical, parse_decimal
 
 app = App(name="data", help="Import, inspect, convert and download market data.")
 
 _EVENTS_A_STEP: Final = 10_000
-
-
-class Format(StrEnum):
-    """What kind of recording a source is."""
-
-    AUTO = "auto"
-    CAPTURE = "capture"
-    DUMP = "dump"
-    KLINES = "klines"
 
 
 def _split(_: object, tokens: Sequence[Any]) -> tuple[str, ...]:
@@ -94,25 +86,15 @@ def import_(
     """
     problems = Problems(on_error)
     check_extension(out)
-    groups = _grouped(sources, format)
-    _refuse_idle_options(groups, quotes, depth, symbol, spread_bps)
-    opened: list[EventSource] = []
-    wanted = frozenset(symbols)
-    for kind, paths in groups.items():
-        if kind is Format.CAPTURE:
-            opened.append(
-                CaptureSource(
-                    paths,
-                    problems,
-                    symbols=wanted or None,
-                    quotes=quotes or Quotes.BOTH,
-                    depth=depth,
-                )
-            )
-            continue
-        source = _open_dump_or_klines(kind, paths, problems, symbol, spread_bps)
-        opened.append(_OnlySymbols(source, wanted, problems) if wanted else source)
-    events = opened[0] if len(opened) == 1 else merge(opened)
+    options = RecordingOptions(
+        format=format,
+        symbols=frozenset(symbols),
+        symbol=symbol,
+        quotes=quotes,
+        depth=depth,
+        spread_bps=None if spread_bps is None else parse_decimal(spread_bps, "--spread-bps"),
+    )
+    events = open_recordings(sources, problems, options)
     kinds: Counter[str] = Counter()
     with output.progress(f"importing into {out.name}, events") as advance:
         report = write_events(out, _counted(events, kinds, advance))
@@ -260,32 +242,6 @@ def download(
     return 0
 
 
-class _OnlySymbols:
-    """A source without the symbols nobody asked for."""
-
-    def __init__(self, source: EventSource, symbols: frozenset[str], problems: Problems) -> None:
-        self.name = source.name
-        self._source, self._symbols, self._problems = source, symbols, problems
-
-    def __iter__(self) -> Iterator[Event]:
-        seen: dict[str, None] = {}
-        seq = 0
-        for event in self._source:
-            symbol = getattr(event.payload, "symbol", "")
-            seen[symbol] = None
-            if symbol not in self._symbols:
-                self._problems.count_out("events of symbols not asked for")
-                continue
-            yield Event(event.ts_ms, event.payload, seq, event.ts_recv_ms, event.update_id)
-            seq += 1
-        for symbol in sorted(self._symbols - seen.keys()):
-            raise ConfigError(
-                f"does not occur; the source holds {', '.join(seen)}",
-                field="symbols",
-                value=symbol,
-            )
-
-
 class _Watched:
     """A source that tells how far it is."""
 
@@ -297,9 +253,7 @@ class _Watched:
         return _counted(self._source, Counter(), self._advance)
 
 
-def _counted(
-    events: Iterator[Event] | EventSource, kinds: Counter[str], advance: output.Advance
-) -> Iterator[Event]:
+def _counted(events: EventSource, kinds: Counter[str], advance: output.Advance) -> Iterator[Event]:
     types: Counter[type[Any]] = Counter()
     done = 0
     for event in events:
@@ -313,85 +267,12 @@ def _counted(
     kinds.update({KIND_NAMES[kind]: count for kind, count in types.items()})
 
 
-def _format_of(path: Path) -> Format:
-    from grinder_adapters.feeds.dumps import looks_like_dump
-    from grinder_adapters.feeds.klines import looks_like_klines
-
-    check_readable(path)
-    if looks_like_klines(path):
-        return Format.KLINES
-    if looks_like_dump(path):
-        return Format.DUMP
-    if looks_like_capture(path):
-        return Format.CAPTURE
-    raise FixtureError(
-        "is no capture, dump file or klines",
-        where=str(path),
-        remedy="name its kind with --format; convert files of events with data export",
-    )
-
-
-def _grouped(sources: Sequence[Path], format_: Format) -> dict[Format, list[Path]]:
-    if not sources:
-        raise ConfigError("must name at least one file", field="sources")
-    groups: dict[Format, list[Path]] = {}
-    for path in sources:
-        check_readable(path)
-        kind = _format_of(path) if format_ is Format.AUTO else format_
-        groups.setdefault(kind, []).append(path)
-    return groups
-
-
-def _refuse_idle_options(
-    groups: dict[Format, list[Path]],
-    quotes: Quotes | None,
-    depth: bool,
-    symbol: str | None,
-    spread_bps: str | None,
-) -> None:
-    captures, klines = Format.CAPTURE in groups, Format.KLINES in groups
-    named = klines or Format.DUMP in groups
-    for option, given, used, what in (
-        ("--quotes", quotes is not None, captures, "captures"),
-        ("--no-depth", not depth, captures, "captures"),
-        ("--symbol", symbol is not None, named, "dump files and klines"),
-        ("--spread-bps", spread_bps is not None, klines, "klines"),
-    ):
-        if given and not used:
-            raise ConfigError(
-                f"is for {what}, and no source is one", field=option, remedy="leave it out"
-            )
-
-
-def _open_dump_or_klines(
-    kind: Format,
-    paths: Sequence[Path],
-    problems: Problems,
-    symbol: str | None,
-    spread_bps: str | None,
-) -> EventSource:
-    from grinder_adapters.feeds.dumps import DumpSource
-    from grinder_adapters.feeds.klines import KlineSource
-
-    if kind is Format.DUMP:
-        return DumpSource(paths, problems, symbol)
-    if spread_bps is None:
-        return KlineSource(paths, problems, symbol)
-    return KlineSource(paths, problems, symbol, parse_decimal(spread_bps, "--spread-bps"))
-
-
 def _open_any(path: Path, problems: Problems) -> EventSource:
-    from grinder_adapters.feeds.klines import looks_like_klines
-
     check_readable(path)
-    if path.name.endswith(".parquet") and looks_like_klines(path):
-        return _open_dump_or_klines(Format.KLINES, [path], problems, None, None)
-    if path.name.endswith(EXTENSIONS) and not looks_like_capture(path):
+    is_klines = path.name.endswith(".parquet") and looks_like_klines(path)
+    if path.name.endswith(EXTENSIONS) and not is_klines and not looks_like_capture(path):
         return open_events(path)
-    kind = _format_of(path)
-    if kind is Format.CAPTURE:
-        return CaptureSource([path], problems)
-    return _open_dump_or_klines(kind, [path], problems, None, None)
+    return open_recordings([path], problems)
 
 
 def _problem_facts(problems: Problems) -> dict[str, Any]:

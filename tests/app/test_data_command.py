@@ -111,6 +111,26 @@ def test_symbols_are_chosen_with_commas(tmp_path: Path, capsys: pytest.CaptureFi
     assert not out.exists()
 
 
+def test_recordings_of_several_kinds_make_one_stream(
+    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    klines = tmp_path / "LTCUSDT-1m-2023.csv"
+    header = "open_time,open,high,low,close,volume"
+    klines.write_text(f"{header}\n{T0 - 10_000},70.0,71.0,69.5,70.5,12.5\n")
+    out = tmp_path / "events.jsonl"
+    command = ["data", "import", str(capture), str(klines), "--out", str(out), "--json"]
+    assert run([*command, "--spread-bps", "4"]) == 0
+    events = list(open_events(out))
+    assert {event.payload.symbol for event in events} == {"BTCUSDT", "LTCUSDT"}
+    assert [event.ts_ms for event in events] == sorted(event.ts_ms for event in events)
+    capsys.readouterr()
+    assert run([*command, "--symbols", "LTCUSDT"]) == 0
+    assert {event.payload.symbol for event in open_events(out)} == {"LTCUSDT"}
+    assert last_json(capsys)["left_out"]["events of symbols not asked for"] == 5
+    assert run([*command, "--symbols", "XRPUSDT"]) == 2
+    assert "the source holds LTCUSDT, BTCUSDT" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
