@@ -1,0 +1,179 @@
+"""Effective settings out of defaults, file, profile, environment and flags (MM-03, LIVE-36)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+from grinder_app.config.advice import advise
+from grinder_app.config.app_settings import AppSettings
+from grinder_app.config.catalog import APP, BY_NAME, KEYS, address_of
+from grinder_app.config.environment import CONFIG_VARIABLE, read_environment
+from grinder_app.config.toml_file import FileSettings, Layer, ProfileUnknownError, read_file
+from grinder_app.config.values import given_text
+from grinder_core.engine.config import EngineConfig
+from grinder_core.errors import ConfigError
+
+DEFAULT_FILE: Final = "grinder.toml"
+DEFAULT: Final = "default"
+FLAG: Final = "flag"
+
+
+@frozen(kw_only=True)
+class Settings:
+    """Everything a command needs to know, read once at its start.
+
+    Attributes:
+        engine: What decides; its ``config_hash`` names a result.
+        app: Where files lie and what a run keeps.
+        origins: By dotted name: ``default``, ``file PATH:LINE``, ``profile NAME``,
+            ``environment VARIABLE`` or ``flag``; entries of a table have their own.
+        path: The file read, if any.
+        profile: The profile applied, if any.
+        warnings: What is legal and probably not meant.
+    """
+
+    engine: EngineConfig
+    app: AppSettings
+    origins: Mapping[str, str]
+    path: Path | None
+    profile: str | None
+    warnings: tuple[str, ...]
+
+    def value(self, dotted: str) -> Any:
+        """Return one effective value by ``section.key``."""
+        section, _, name = dotted.partition(".")
+        return getattr(self.app if section == APP else getattr(self.engine, section), name)
+
+
+def load_settings(
+    path: Path | None,
+    *,
+    profile: str | None = None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read settings: flag > environment > profile > file > default.
+
+    Args:
+        path: The file; without one ``GRINDER_CONFIG``, else ``grinder.toml`` in the current
+            directory when there is one.
+        profile: Name of a ``[profiles.NAME...]`` of that file.
+        environment: Usually ``os.environ``.
+        flags: ``section.key``, ``section.table.ENTRY`` or a flat published name -> text.
+
+    Raises:
+        ConfigError: Anything that is no setting, malformed, out of range or contradictory; names
+            where it stands, the dotted key, the value and the rule.
+    """
+    file = _file_of(path, environment)
+    variables, warnings = read_environment(environment)
+    layers = [variables, _read_flags(flags or {})]
+    if file is not None:
+        layers = [file.base, *([file.profile(profile)] if profile else []), *layers]
+    elif profile:
+        raise ProfileUnknownError(
+            "needs a configuration file", field="profile", value=profile, remedy="name --config"
+        )
+    engine, app, origins = _settle(layers)
+    return Settings(
+        engine=engine,
+        app=app,
+        origins=origins,
+        path=None if file is None else file.path,
+        profile=profile,
+        warnings=(*warnings, *advise(engine, origins)),
+    )
+
+
+def check_file(path: Path) -> tuple[FileSettings, Settings]:
+    """Load a file by itself and with each of its profiles, without environment and flags.
+
+    Raises:
+        ConfigError: As ``load_settings``.
+    """
+    file = read_file(path)
+    for profile in file.profiles:
+        load_settings(path, profile=profile, environment={})
+    return file, load_settings(path, environment={})
+
+
+def parse_sets(sets: Sequence[str]) -> dict[str, str]:
+    """Split ``NAME=VALUE`` flags.
+
+    Raises:
+        ConfigError: One without ``=``.
+    """
+    flags: dict[str, str] = {}
+    for text in sets:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(
+                "must be NAME=VALUE",
+                field="--set",
+                value=text,
+                remedy="for example: --set policies.levels=3",
+            )
+        name = name.strip()
+        if name in flags and flags[name] != value:
+            raise ConfigError("is set twice", field=name, value=value, where="--set")
+        flags[name] = value
+    return flags
+
+
+def _file_of(path: Path | None, environment: Mapping[str, str]) -> FileSettings | None:
+    named = environment.get(CONFIG_VARIABLE, "").strip()
+    if path is None and named:
+        path = Path(named)
+    if path is None and Path(DEFAULT_FILE).is_file():
+        path = Path(DEFAULT_FILE)
+    return None if path is None else read_file(path)
+
+
+def _read_flags(flags: Mapping[str, str]) -> Layer:
+    layer: Layer = {}
+    for name, text in flags.items():
+        address = address_of(name)
+        if str(address) in layer:
+            raise ConfigError("is set twice", field=str(address), value=text, where="--set")
+        layer[str(address)] = given_text(address, text, origin=FLAG, where="--set")
+    return layer
+
+
+def _settle(layers: Sequence[Layer]) -> tuple[EngineConfig, AppSettings, dict[str, str]]:
+    winners: Layer = {}
+    for layer in layers:
+        winners.update(layer)
+    origins = dict.fromkeys(KEYS, DEFAULT)
+    engine_values: dict[str, Any] = {}
+    app_values: dict[str, Any] = {}
+    for address, given in winners.items():
+        key = given.address.key
+        origins[address] = given.origin
+        values = app_values if key.section == APP else engine_values
+        if key.is_map:
+            values.setdefault(key.name, {})[given.address.entry] = given.value
+        else:
+            values[key.name] = given.value
+    try:
+        engine = EngineConfig().with_values(engine_values)
+        return engine, AppSettings(**app_values), origins
+    except ConfigError as error:
+        raise _contradiction(error, winners) from None
+
+
+def _contradiction(error: ConfigError, winners: Layer) -> ConfigError:
+    """Name a rule between settings by the place of the setting it names, or of its section."""
+    key = BY_NAME[error.field]
+    given = winners.get(key.dotted)
+    if given is not None:
+        where = given.where
+    else:
+        near = [g.where for g in winners.values() if g.address.key.section == key.section]
+        where = ", ".join(dict.fromkeys(near))
+    return ConfigError(
+        error.rule, field=key.dotted, value=error.value, where=where, remedy=error.remedy
+    )

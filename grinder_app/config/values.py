@@ -1,0 +1,175 @@
+"""From a TOML value or a text to the value of a setting, checked; and back to TOML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from attrs import frozen
+
+from grinder_adapters.env import parse_bool, parse_csv, parse_decimal, parse_enum, parse_int
+from grinder_app.config.catalog import NONE, Address, Key
+from grinder_core.contracts.checks import SYMBOL, check_symbol
+from grinder_core.errors import ConfigError, InputError
+from grinder_core.numbers import canonical
+from grinder_core.numbers import parse_decimal as parse_plain_decimal
+
+
+@frozen
+class TomlFloat:
+    """A float as it stood in the file; no setting accepts one."""
+
+    text: str
+
+
+@frozen(kw_only=True)
+class Given:
+    """One assignment by somebody.
+
+    Attributes:
+        value: Typed and within its own range.
+        origin: ``file PATH:LINE``, ``profile NAME``, ``environment VARIABLE`` or ``flag``.
+        where: Where to correct it, for messages.
+    """
+
+    address: Address
+    value: Any
+    origin: str
+    where: str
+
+
+def given_toml(address: Address, value: object, *, origin: str, where: str) -> Given:
+    """Read a TOML value.
+
+    Raises:
+        ConfigError: A float, another type, or out of range; names place, setting, value, rule.
+    """
+    if isinstance(value, TomlFloat):
+        is_decimal = address.key.is_map or address.key.kind.startswith("Decimal")
+        raise ConfigError(
+            "must not be a float",
+            field=str(address),
+            value=value.text,
+            where=where,
+            remedy=f'write it as a string: "{value.text}"' if is_decimal else "no fraction here",
+        )
+    try:
+        typed = _from_toml(address, value)
+        _check_range(address, typed)
+    except InputError as error:
+        raise _named(error, address, value, where) from None
+    return Given(address=address, value=typed, origin=origin, where=where)
+
+
+def given_text(address: Address, text: str, *, origin: str, where: str) -> Given:
+    """Read the text of an environment variable or a flag.
+
+    Raises:
+        ConfigError: Malformed or out of range; names place, setting, value, rule.
+    """
+    try:
+        typed = _from_text(address, text.strip())
+        _check_range(address, typed)
+    except InputError as error:
+        raise _named(error, address, text, where) from None
+    return Given(address=address, value=typed, origin=origin, where=where)
+
+
+def _from_toml(address: Address, value: object) -> Any:
+    key = address.key
+    if key.is_optional and value == NONE:
+        return None
+    if key.choices is not None:
+        if not isinstance(value, str) or value not in list(key.choices):
+            raise ConfigError(f"must be one of {', '.join(key.choices)}")
+        return key.choices(value)
+    if address.entry:
+        check_symbol(address.entry)
+    if address.entry or key.kind.startswith("Decimal"):
+        return parse_plain_decimal(str(value) if type(value) is int else value)
+    if key.kind.startswith("tuple"):
+        if not isinstance(value, list):
+            raise ConfigError("must be a list of symbols")
+        for symbol in value:
+            check_symbol(symbol)
+        return tuple(value)
+    return value
+
+
+def _from_text(address: Address, text: str) -> Any:
+    key, name = address.key, str(address)
+    if key.is_optional and text.lower() == NONE:
+        return None
+    if key.choices is not None:
+        return parse_enum(name, text, key.choices, default=key.default)
+    if address.entry:
+        check_symbol(address.entry)
+    elif key.is_map:
+        raise ConfigError("is a table", remedy=f"set one entry: {key.dotted}.BTCUSDT=VALUE")
+    if address.entry or key.kind.startswith("Decimal"):
+        return parse_decimal(name, text)
+    if key.kind.startswith("tuple"):
+        return parse_csv(name, text, item=SYMBOL)
+    if key.kind == "int":
+        return parse_int(name, text)
+    return parse_bool(name, text) if key.kind == "bool" else text
+
+
+def _check_range(address: Address, value: Any) -> None:
+    declared = address.key.declared
+    checked = {address.entry: value} if address.entry else value
+    if declared.validator is not None:
+        declared.validator(None, declared, checked)
+
+
+def _named(error: InputError, address: Address, value: object, where: str) -> ConfigError:
+    rule = f"symbol {error.rule}" if error.field == "symbol" else error.rule
+    return ConfigError(rule, field=str(address), value=value, where=where, remedy=error.remedy)
+
+
+def to_toml(value: Any) -> str:
+    """Return a setting's value as TOML; the absent one as ``"none"``."""
+    if value is None:
+        return f'"{NONE}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Decimal):
+        return f'"{canonical(value)}"'
+    if isinstance(value, StrEnum):
+        return f'"{value.value}"'
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=True)
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{name} = {to_toml(item)}" for name, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    return f"[{', '.join(to_toml(item) for item in value)}]"
+
+
+def to_text(value: Any) -> str:
+    """Return a setting's value as people read it in a table."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={to_text(item)}" for name, item in value.items()) or "(empty)"
+    if isinstance(value, tuple):
+        return ",".join(value) or "(empty)"
+    return to_toml(value).strip('"')
+
+
+def type_text(key: Key) -> str:
+    """Say what a setting accepts, for people: ``integer >= 1``, ``one of crossing, quote``."""
+    if key.choices is not None:
+        return " or ".join(f'"{choice}"' for choice in key.choices)
+    base = {
+        "int": "integer",
+        "bool": "true or false",
+        "str": "text",
+        "Decimal": "decimal string",
+        "Mapping": "table of symbol = decimal string",
+        "tuple": "list of symbols",
+    }[key.kind.split("[")[0].removesuffix(" | None")]
+    absent = f' or "{NONE}"' if key.is_optional else ""
+    return f"{base}{' ' if key.rule else ''}{key.rule}{absent}"
