@@ -1,0 +1,233 @@
+"""The words and numbers of one session, ready for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from attrs import frozen
+
+from grinder_adapters.runs import SessionView
+from grinder_app.report.closed_trades import FillWalk, walk_fills
+from grinder_app.report.statistics import Sharpe, Statistics, deepest_fall, floats, summarise
+from grinder_app.report.wording import (
+    REASONS,
+    duration,
+    money,
+    percent,
+    plain,
+    quote_currency,
+    utc,
+)
+
+
+@frozen(kw_only=True)
+class Card:
+    """One key figure; ``tone`` is ``good``, ``bad`` or empty."""
+
+    name: str
+    value: str
+    unit: str = ""
+    detail: str = ""
+    tone: str = ""
+
+
+@frozen(kw_only=True)
+class SessionFigures:
+    """One session and everything computed from it."""
+
+    view: SessionView
+    statistics: Statistics
+    walk: FillWalk
+
+    @classmethod
+    def of(cls, view: SessionView) -> SessionFigures:
+        """Compute the figures of one session."""
+        walk = walk_fills(view.trades)
+        fall = view.result["max_drawdown"]
+        statistics = summarise(view.equity, view.trades, walk=walk, max_drawdown=Decimal(fall))
+        return cls(view=view, statistics=statistics, walk=walk)
+
+    @property
+    def symbols(self) -> list[str]:
+        """All symbols that were seen."""
+        return sorted(self.view.prices)
+
+    @property
+    def currency(self) -> str:
+        """What money is counted in."""
+        return quote_currency(self.symbols)
+
+    @property
+    def net_pnl(self) -> float:
+        """The engine's own net profit."""
+        return float(self.view.result["net_pnl"])
+
+    @property
+    def fell_between_samples(self) -> bool:
+        """Whether equity fell deeper than any sample, and so any chart, shows."""
+        equity = self.view.equity
+        sampled, _ = deepest_fall(floats(equity, "equity"), floats(equity, "high_water_mark"))
+        return self.statistics.max_drawdown > sampled * 1.001
+
+    @property
+    def period(self) -> str:
+        """First and last instant, UTC, and the time between."""
+        begin, end = self.statistics.start_ms, self.statistics.end_ms
+        return f"{utc(begin)} to {utc(end)} UTC ({duration(end - begin)})" if end else "no events"
+
+    @property
+    def blocked(self) -> int:
+        """Snapshots on which the prefilter, the selection or a gate stopped a symbol."""
+        return sum(sum(counts.values()) for counts in self.view.blocks.values())
+
+    def sentence(self) -> str:
+        """Say the result in one sentence."""
+        result, unit = self.view.result, self.currency
+        if not self.statistics.fills:
+            return f"No order was filled; {self.blocked:,} snapshots were blocked."
+        verb = "Earned" if self.net_pnl > 0 else "Lost" if self.net_pnl < 0 else "Made"
+        return (
+            f"{verb} {money(abs(self.net_pnl))} {unit} "
+            f"({percent(self.statistics.return_pct, 3, signed=True)}): "
+            f"realised {money(result['total_realized_pnl'], signed=True)}, "
+            f"unrealised {money(result['total_unrealized_pnl'], signed=True)}, "
+            f"fees {money(-float(result['fees_paid']), signed=True)}."
+        )
+
+    def cards(self) -> list[Card]:
+        """Return the key figures in the order people look for them."""
+        s, result, unit = self.statistics, self.view.result, self.currency
+        fall = money(-s.max_drawdown)
+        return [
+            Card(
+                name="Net PnL",
+                value=money(self.net_pnl, signed=True),
+                unit=unit,
+                detail=f"{percent(s.return_pct, 3, signed=True)} of {money(s.initial_equity)}",
+                tone="good" if self.net_pnl > 0 else "bad" if self.net_pnl < 0 else "",
+            ),
+            Card(
+                name="Max drawdown",
+                value=fall,
+                unit=unit,
+                detail=f"{percent(s.max_drawdown_pct, 3)} of the peak",
+            ),
+            Card(name="Sharpe", value=sharpe_value(s.sharpe), detail=_interval(s.sharpe)),
+            Card(
+                name="Fills",
+                value=f"{s.fills:,}",
+                detail=f"{int(result['orders_placed']):,} orders placed",
+            ),
+            Card(
+                name="Closed trades",
+                value=f"{s.closed_trades:,}",
+                detail=_closed_detail(s, unit),
+            ),
+            Card(
+                name="Fees",
+                value=money(result["fees_paid"]),
+                unit=unit,
+                detail=_fee_rate(result),
+            ),
+            Card(
+                name="Turnover",
+                value=money(result["turnover"]),
+                unit=unit,
+                detail=_times(float(result["turnover"]), s.initial_equity),
+            ),
+            Card(
+                name="Time in market",
+                value=share(s.time_in_market),
+                detail=f"of {duration(s.end_ms - s.start_ms)}",
+            ),
+            Card(
+                name="Exposure",
+                value="-" if s.exposure is None else money(s.exposure),
+                unit=unit,
+                detail=f"average; {money(s.exposure_max)} at most",
+            ),
+            Card(name="Blocked", value=f"{self.blocked:,}", detail=self._blocked_share()),
+        ]
+
+    def _blocked_share(self) -> str:
+        seen = int(self.view.result["events_processed"])
+        return f"{percent(100.0 * self.blocked / seen)} of {seen:,} snapshots" if seen else "-"
+
+    def symbol_rows(self) -> list[dict[str, str]]:
+        """Return one row a symbol: fills, position and where its profit comes from."""
+        rows = []
+        positions: Mapping[str, Any] = self.view.result["final_positions"]
+        for symbol in sorted({*self.symbols, *positions}):
+            fills, position = self.walk.symbols.get(symbol), positions.get(symbol)
+            realized = float(position["realized_pnl"]) if position else 0.0
+            unrealized = float(position["unrealized_pnl"]) if position else 0.0
+            fees = fills.fees if fills else 0.0
+            rows.append(
+                {
+                    "symbol": symbol,
+                    "fills": f"{fills.fills if fills else 0:,}",
+                    "turnover": money(fills.turnover if fills else 0),
+                    "qty": plain(position["qty"]) if position else "0",
+                    "entry": plain(position["avg_entry_price"]) if position else "-",
+                    "realized": money(realized, signed=True),
+                    "unrealized": money(unrealized, signed=True),
+                    "fees": money(-fees, signed=True),
+                    "net": money(realized + unrealized - fees, signed=True),
+                    "tone": tone(realized + unrealized - fees),
+                }
+            )
+        return rows
+
+    def block_rows(self) -> list[dict[str, str]]:
+        """Return one row a reason, most frequent first."""
+        totals = {reason: sum(counts.values()) for reason, counts in self.view.blocks.items()}
+        seen = int(self.view.result["events_processed"])
+        return [
+            {
+                "reason": reason,
+                "meaning": REASONS.get(reason, ""),
+                "count": f"{count:,}",
+                "share": percent(100.0 * count / seen) if seen else "-",
+            }
+            for reason, count in sorted(totals.items(), key=lambda row: (-row[1], row[0]))
+        ]
+
+
+def tone(value: float) -> str:
+    """Return the colour class of a profit; one that shows as zero has none."""
+    return "good" if value >= 1e-8 else "bad" if value <= -1e-8 else ""
+
+
+def share(value: float | None) -> str:
+    """Write a share of 1 as a percentage."""
+    return "-" if value is None else percent(100.0 * value, 1)
+
+
+def sharpe_value(sharpe: Sharpe | None) -> str:
+    """Write a Sharpe ratio, or a dash."""
+    return "-" if sharpe is None else f"{sharpe.value:.2f}"
+
+
+def _interval(sharpe: Sharpe | None) -> str:
+    if sharpe is None:
+        return "needs 10 hourly returns that vary"
+    unit = {"day": "daily", "hour": "hourly"}[sharpe.period]
+    return f"95 %: {sharpe.low:.1f} to {sharpe.high:.1f}; {sharpe.samples:,} {unit} returns"
+
+
+def _closed_detail(statistics: Statistics, unit: str) -> str:
+    if statistics.win_share is None or statistics.average_trade is None:
+        return "nothing was closed"
+    average = money(statistics.average_trade, signed=True)
+    return f"{share(statistics.win_share)} won; {average} {unit} on average"
+
+
+def _fee_rate(result: Mapping[str, Any]) -> str:
+    turnover = float(result["turnover"])
+    return f"{1e4 * float(result['fees_paid']) / turnover:.2f} bps of turnover" if turnover else "-"
+
+
+def _times(turnover: float, equity: float) -> str:
+    return f"{turnover / equity:,.1f} times initial equity" if equity > 0 else "-"

@@ -1,0 +1,145 @@
+"""What the result rests on: configuration, data, assumptions, and everything to be wary of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from grinder_adapters.runs import RunView, SessionView
+from grinder_app.report.wording import fee_warning, fill_model, plain, some, utc
+from grinder_core.codec import canonical_json
+from grinder_core.engine.config import EngineConfig, settings_of
+
+ROWS_MAX: Final = 200
+WARNINGS_MAX: Final = 40
+TEXT_MAX: Final = 400
+
+
+def config_rows(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one row a setting: its value, whether it differs from the default, its origin.
+
+    Settings that this version does not know are shown too, without an explanation.
+    """
+    config: Mapping[str, Any] = manifest.get("config", {})
+    origins: Mapping[str, Any] = manifest.get("origins", {})
+    defaults = EngineConfig().to_dict()
+    known = {declared.name: declared for _, declared in settings_of()}
+    rank = {name: index for index, name in enumerate(known)}
+    rows = []
+    for section, values in config.items():
+        named = values if isinstance(values, Mapping) else {section: values}
+        for name, value in named.items():
+            default = defaults.get(section, {}).get(name)
+            rows.append(
+                {
+                    "section": section,
+                    "name": name,
+                    "value": _shown(value),
+                    "default": _shown(default),
+                    "changed": name in known and value != default,
+                    "origin": _origin(origins, section, name),
+                    "doc": known[name].metadata["doc"].replace("`", "") if name in known else "",
+                }
+            )
+    return sorted(rows, key=lambda r: (rank.get(r["name"], len(rank)), r["section"], r["name"]))
+
+
+def data_rows(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return one row an input file, at most ``ROWS_MAX``."""
+    return [
+        {
+            "name": str(file.get("name", "")),
+            "kind": str(file.get("kind", "")),
+            "events": plain(file["events"]) if file.get("events") is not None else "-",
+            "sha256": str(file.get("sha256") or "-"),
+        }
+        for file in manifest.get("data", ())[:ROWS_MAX]
+    ]
+
+
+def assumptions(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the fill model and what the data was made of, in words."""
+    venue = manifest.get("config", {}).get("venue", {})
+    items = fill_model(str(manifest["kind"]), venue) if venue else []
+    own = str(manifest.get("fill_model", ""))
+    if any(file.get("kind") == "klines" for file in manifest.get("data", ())):
+        items.insert(
+            0,
+            "The data are bars (klines), not quotes. Each bar was expanded into two to four quotes "
+            "along one fixed path: open, then low and high when it closed at or above its open "
+            "(high and low otherwise), then close, each with a made-up spread. Real prices took "
+            "another path inside the bar; a fill that depends on it did not necessarily happen.",
+        )
+    return [own, *items] if own and own not in items else items
+
+
+def warnings(view: RunView) -> list[str]:
+    """Return everything that should make a reader careful, gravest first."""
+    manifest = view.manifest
+    found: list[str] = []
+    status = str(manifest.get("status", "good"))
+    if status == "running":
+        found.append("Unfinished run: it is still running or it crashed. Figures are partial.")
+    elif status in {"failed", "interrupted"}:
+        cause = f": {manifest['error']}" if manifest.get("error") else ""
+        found.append(f"This run ended as {status}{cause}. Figures are partial.")
+    if view.unfinished:
+        found.append(f"Sessions that were begun and not finished: {some(view.unfinished, 10)}.")
+    venue = manifest.get("config", {}).get("venue")
+    if venue is not None and (free := fee_warning(str(manifest["kind"]), venue)):
+        found.append(free)
+    for session in view.sessions:
+        found.extend(_session_warnings(session, several=len(view.sessions) > 1))
+    found.extend(str(text) for text in manifest.get("warnings", ()) if text not in found)
+    if len(found) > WARNINGS_MAX:
+        left = len(found) - WARNINGS_MAX
+        found = [*found[:WARNINGS_MAX], f"{left:,} more warnings are not shown here."]
+    return [_cut(text) for text in found]
+
+
+def _session_warnings(session: SessionView, *, several: bool) -> list[str]:
+    result = session.result
+    found = [
+        f"The session stopped early at event {error['event_index']}, {error['step']}: "
+        f"{error['error']}. Figures cover what came before."
+        for error in result["errors"]
+    ]
+    kill = result["kill_switch"]
+    if kill["triggered"]:
+        found.append(
+            f"The kill switch latched ({kill['reason']}) at {utc(int(kill['ts']))} UTC: "
+            "no risk was added after it."
+        )
+    if result.get("topk_lookahead"):
+        found.append(
+            "Symbols were selected in a pass over all events, so the selection looked ahead. "
+            "Set topk_prefix_events to select without that."
+        )
+    here, all_fills = len(session.trades.get("ts", ())), int(result["total_fills"])
+    if here != all_fills:
+        found.append(
+            f"{here:,} of {all_fills:,} fills are in this run; it continues an earlier one. "
+            "Figures made of fills cover these alone."
+        )
+    left_out = int(result.get("collected", {}).get("levels_left_out", 0))
+    if left_out:
+        found.append(f"{left_out:,} later grid levels were not recorded and are not drawn.")
+    return [f"{session.name}: {text}" for text in found] if several else found
+
+
+def _origin(origins: Mapping[str, Any], section: str, name: str) -> str:
+    found = origins.get(name, origins.get(f"{section}.{name}", ""))
+    return str(found)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = value if isinstance(value, str) else canonical_json(value)
+    return _cut(text if text else '""')
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}... ({len(text):,} characters)"

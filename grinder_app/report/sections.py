@@ -1,0 +1,190 @@
+"""Which charts the page draws and how much room each gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from grinder_app.report.charts import (
+    Canvas,
+    Chart,
+    blocks_chart,
+    equity_chart,
+    price_chart,
+    profit_chart,
+    together_chart,
+)
+from grinder_app.report.closed_trades import Table
+from grinder_app.report.figures import SessionFigures, share, sharpe_value, tone
+from grinder_app.report.sampling import joined_levels, min_max, together
+from grinder_app.report.statistics import floats, net_profit, never_back
+from grinder_app.report.wording import money, percent, some
+
+SESSIONS_MAX: Final = 12
+OVERVIEW_MAX: Final = 200
+PRICE_CHARTS_MAX: Final = 24
+LINES_A_SESSION: Final = 7  # equity, peak, drawdown; realised, unrealised, fees, net
+
+# what the page may draw in all, so that it stays below 6 MB next to plotly's own 4.8
+POINTS: Final = 28_000
+FILLS: Final = 6_000
+LEVELS: Final = 4_000
+BINS: Final = 600
+
+
+@frozen(kw_only=True)
+class Section:
+    """One session in detail."""
+
+    anchor: str
+    figures: SessionFigures
+    charts: tuple[Chart, ...]
+    notes: tuple[str, ...]
+
+
+def sections_of(sessions: Sequence[SessionFigures]) -> list[Section]:
+    """Lay out the sessions that are shown in detail, ``SESSIONS_MAX`` at most."""
+    shown = sessions[:SESSIONS_MAX]
+    if not shown:
+        return []
+    symbols_each = max(1, PRICE_CHARTS_MAX // len(shown))
+    drawn = [_busiest(figures, symbols_each) for figures in shown]
+    price_charts = max(1, sum(map(len, drawn)))
+    lines = LINES_A_SESSION * len(shown) + price_charts + 1
+    room = {
+        "points": min(4000, POINTS // lines),
+        "fills": FILLS // price_charts,
+        "levels": LEVELS // price_charts,
+        "bins": max(24, min(120, BINS // len(shown))),
+    }
+    return [
+        _section(f"s{index}", figures, symbols, _canvas([figures], room))
+        for index, (figures, symbols) in enumerate(zip(shown, drawn, strict=True), 1)
+    ]
+
+
+def all_together(sessions: Sequence[SessionFigures]) -> Chart | None:
+    """Chart the net profit of all sessions, each from its own start; ``None`` without samples."""
+    series = []
+    for figures in sessions:
+        equity = figures.view.equity
+        ts, profit = never_back(equity.get("ts", ())), net_profit(equity)
+        series.append((ts, [value - profit[0] for value in profit]))
+    ts, profit = together(series)
+    if not ts:
+        return None
+    summary = (
+        f"Net profit of {len(sessions):,} sessions added up over time, ends at "
+        f"{money(profit[-1], signed=True)}."
+    )
+    return together_chart("together", ts, profit, _canvas(sessions, {"points": 2000}), summary)
+
+
+def overview_rows(sessions: Sequence[SessionFigures]) -> list[dict[str, str]]:
+    """Return one row a session, ``OVERVIEW_MAX`` at most."""
+    rows = []
+    for index, figures in enumerate(sessions[:OVERVIEW_MAX], 1):
+        s, result = figures.statistics, figures.view.result
+        rows.append(
+            {
+                "name": figures.view.name,
+                "anchor": f"s{index}" if index <= SESSIONS_MAX else "",
+                "symbols": some(figures.symbols, 3),
+                "line": sparkline(figures.view.equity),
+                "net": money(figures.net_pnl, signed=True),
+                "tone": tone(figures.net_pnl),
+                "return": percent(s.return_pct, 2, signed=True),
+                "drawdown": percent(s.max_drawdown_pct),
+                "sharpe": sharpe_value(s.sharpe),
+                "fills": f"{s.fills:,}",
+                "win": share(s.win_share),
+                "fees": money(result["fees_paid"]),
+                "turnover": money(result["turnover"]),
+                "in_market": share(s.time_in_market),
+            }
+        )
+    return rows
+
+
+def total_row(sessions: Sequence[SessionFigures]) -> dict[str, str]:
+    """Return the sums over all sessions, those left out of the table included."""
+    net = sum(figures.net_pnl for figures in sessions)
+    return {
+        "net": money(net, signed=True),
+        "tone": tone(net),
+        "fills": f"{sum(figures.statistics.fills for figures in sessions):,}",
+        "fees": money(sum(float(figures.view.result["fees_paid"]) for figures in sessions)),
+        "turnover": money(sum(float(figures.view.result["turnover"]) for figures in sessions)),
+    }
+
+
+def sparkline(equity: Table, width: int = 96, height: int = 24) -> str:
+    """Return the points of a small line of net profit, for an SVG polyline; empty without any."""
+    values = net_profit(equity)
+    if len(values) < 2:
+        return ""
+    kept = [values[i] for i in min_max(values, 48)]
+    low, high = min(kept), max(kept)
+    span = (high - low) or 1.0
+    step = width / (len(kept) - 1)
+    return " ".join(
+        f"{index * step:.1f},{1 + (height - 2) * (high - value) / span:.1f}"
+        for index, value in enumerate(kept)
+    )
+
+
+def _canvas(sessions: Sequence[SessionFigures], room: Mapping[str, int]) -> Canvas:
+    seen = [f.statistics for f in sessions if f.statistics.end_ms]
+    begin = min((s.start_ms for s in seen), default=0)
+    return Canvas(begin=begin, end=max((s.end_ms for s in seen), default=begin), **room)
+
+
+def _section(
+    anchor: str, figures: SessionFigures, symbols: Sequence[str], canvas: Canvas
+) -> Section:
+    view = figures.view
+    charts: list[Chart] = []
+    values = floats(view.equity, "equity")
+    if values:
+        path = f"Equity from {money(values[0])} to {money(values[-1])} {figures.currency}"
+        fall = f"deepest fall {money(figures.statistics.max_drawdown)}"
+        if figures.fell_between_samples:
+            fall += ", between two samples and so not in the chart"
+        charts.append(equity_chart(f"{anchor}-equity", view.equity, canvas, f"{path}; {fall}."))
+        charts.append(profit_chart(f"{anchor}-profit", view.equity, canvas, figures.sentence()))
+    segments = joined_levels(view.levels)
+    for index, symbol in enumerate(symbols, 1):
+        charts.append(
+            price_chart(
+                f"{anchor}-price-{index}",
+                symbol,
+                view.prices[symbol],
+                [segment for segment in segments if segment.symbol == symbol],
+                _of_symbol(view.trades, symbol),
+                canvas,
+            )
+        )
+    if any(view.blocks.values()):
+        summary = f"{figures.blocked:,} snapshots were blocked, stacked by reason over time."
+        charts.append(blocks_chart(f"{anchor}-blocks", view.blocks, canvas, summary))
+    notes = []
+    if len(symbols) < len(figures.symbols):
+        notes.append(
+            f"Price charts: {len(symbols)} of {len(figures.symbols)} symbols, those with most "
+            "fills."
+        )
+    return Section(anchor=anchor, figures=figures, charts=tuple(charts), notes=tuple(notes))
+
+
+def _busiest(figures: SessionFigures, limit: int) -> list[str]:
+    """Return the symbols with most fills, in order of name."""
+    fills = figures.walk.symbols
+    ranked = sorted(figures.symbols, key=lambda s: (-(fills[s].fills if s in fills else 0), s))
+    return sorted(ranked[:limit])
+
+
+def _of_symbol(trades: Table, symbol: str) -> Table:
+    rows = [i for i, name in enumerate(trades.get("symbol", ())) if name == symbol]
+    return {name: [trades[name][i] for i in rows] for name in ("ts", "side", "price", "qty")}

@@ -1,0 +1,245 @@
+"""Figures about one session, computed from its equity samples and its fills.
+
+Display only: floats are fine here, nothing decides on them. The definitions are printed in the
+report (``DEFINITIONS``), because a Sharpe ratio without its sampling says nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from typing import Final
+
+from attrs import frozen
+
+from grinder_app.report.closed_trades import FillWalk, Table, walk_fills
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+YEAR_MS: Final = 365 * DAY_MS
+SAMPLES_MIN: Final = 10
+NORMAL_95: Final = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+
+DEFINITIONS: Final[Mapping[str, str]] = {
+    "Net PnL": "Realised plus unrealised profit less fees, quote currency.",
+    "Return": "Net PnL as a share of the equity at the start.",
+    "Max drawdown": (
+        "Deepest fall of equity below its high-water mark. The amount is the engine's own, over "
+        "every update. The percentage is the deepest among the samples of the chart, or the amount "
+        "as a share of the highest peak where that is more."
+    ),
+    "Sharpe": (
+        "Mean over standard deviation of equity returns, annualised with 365 days, risk-free rate "
+        "0. Returns are daily when there are at least 10 whole days, else hourly, counted from "
+        "the first sample; fewer than 10 give no figure. The 95 % interval uses the standard "
+        "error of Lo (2002) for independent returns: sqrt((1 + S^2/2)/n) per period. A short run "
+        "has a wide interval: believe the interval, not the figure."
+    ),
+    "Closed trades": (
+        "Fills that shrink a position, measured against the average entry price. Won: the "
+        "profit after the fee of the fill and its share of the entry's fees is above 0."
+    ),
+    "Time in market": "Share of the session's time with a position in any symbol.",
+    "Exposure": "Sum of absolute positions at average entry price, weighted by time; and its peak.",
+    "Turnover": "Sum of price times quantity over all fills.",
+}
+
+
+@frozen(kw_only=True)
+class Sharpe:
+    """An annualised Sharpe ratio with its 95 % interval; ``period`` is ``day`` or ``hour``."""
+
+    value: float
+    low: float
+    high: float
+    samples: int
+    period: str
+
+
+@frozen(kw_only=True)
+class Statistics:
+    """Figures of one session; money is quote currency, shares are 0 to 1.
+
+    Attributes:
+        max_drawdown: The engine's own where given, else over the equity samples.
+        max_drawdown_pct: Deepest share of a peak among the samples, or ``max_drawdown`` as a share
+            of the highest peak where that is more.
+        win_share, average_trade: ``None`` without closed trades; net of fees.
+        time_in_market, exposure: ``None`` when the session has no duration.
+    """
+
+    start_ms: int
+    end_ms: int
+    initial_equity: float
+    net_pnl: float
+    return_pct: float
+    max_drawdown: float
+    max_drawdown_pct: float
+    sharpe: Sharpe | None
+    turnover: float
+    fees: float
+    fills: int
+    closed_trades: int
+    win_share: float | None
+    average_trade: float | None
+    time_in_market: float | None
+    exposure: float | None
+    exposure_max: float
+
+
+def summarise(
+    equity: Table,
+    trades: Table,
+    *,
+    walk: FillWalk | None = None,
+    max_drawdown: Decimal | float | None = None,
+) -> Statistics:
+    """Return the figures of one session.
+
+    Args:
+        equity: ``ts, equity, high_water_mark, realized, unrealized, fees``; numbers, decimals or
+            decimal text. No rows is a session in which nothing happened.
+        trades: As ``Collector.trade_columns``.
+        walk: ``walk_fills(trades)`` when the caller has it already.
+        max_drawdown: The engine's own figure, which also knows what lies between samples.
+    """
+    walk = walk_fills(trades) if walk is None else walk
+    ts = never_back(equity.get("ts", ()))
+    values = floats(equity, "equity")
+    ends = [*ts[:1], *ts[-1:], *(t for t, _ in walk.gross[:1]), *(t for t, _ in walk.gross[-1:])]
+    start, end = (min(ends), max(ends)) if ends else (0, 0)
+    initial = values[0] - net_profit(equity)[0] if values else 0.0
+    net = values[-1] - initial if values else 0.0
+    peaks = floats(equity, "high_water_mark")
+    fall, fall_share = deepest_fall(values, peaks)
+    if max_drawdown is not None and peaks:
+        fall = float(max_drawdown)
+        fall_share = max(fall_share, fall / max(peaks))
+    profits = [trade.profit for trade in walk.closed]
+    in_market, exposure, peak = exposure_over(walk.gross, start, end)
+    return Statistics(
+        start_ms=start,
+        end_ms=end,
+        initial_equity=initial,
+        net_pnl=net,
+        return_pct=100.0 * net / initial if initial > 0 else 0.0,
+        max_drawdown=fall,
+        max_drawdown_pct=100.0 * fall_share,
+        sharpe=sharpe_of(ts, values, initial),
+        turnover=math.fsum(s.turnover for s in walk.symbols.values()),
+        fees=math.fsum(s.fees for s in walk.symbols.values()),
+        fills=len(walk.gross),
+        closed_trades=len(profits),
+        win_share=sum(p > 0 for p in profits) / len(profits) if profits else None,
+        average_trade=math.fsum(profits) / len(profits) if profits else None,
+        time_in_market=in_market,
+        exposure=exposure,
+        exposure_max=peak,
+    )
+
+
+def never_back(times: Sequence[object]) -> list[int]:
+    """Return times as integers, each at least the one before.
+
+    Symbols keep their own venue time, so samples of two symbols may lie a little out of order.
+    """
+    return list(accumulate((int(str(t)) for t in times), max))
+
+
+def floats(table: Table, name: str) -> list[float]:
+    """Return one column as floats; a missing column is empty."""
+    return [float(value) for value in table.get(name, ())]
+
+
+def net_profit(equity: Table) -> list[float]:
+    """Return realised plus unrealised profit less fees at each equity sample."""
+    columns = (floats(equity, name) for name in ("realized", "unrealized", "fees"))
+    return [r + u - f for r, u, f in zip(*columns, strict=True)]
+
+
+def deepest_fall(equity: Sequence[float], peaks: Sequence[float]) -> tuple[float, float]:
+    """Return the deepest fall below the peak: as an amount, and as a share of its peak.
+
+    The two may come from different instants.
+    """
+    pairs = [(peak - value, peak) for value, peak in zip(equity, peaks, strict=True)]
+    amount = max((fall for fall, _ in pairs), default=0.0)
+    share = max((fall / peak for fall, peak in pairs if peak > 0), default=0.0)
+    return max(amount, 0.0), max(share, 0.0)
+
+
+def period_returns(
+    ts: Sequence[int], equity: Sequence[float], initial: float, period_ms: int
+) -> list[float] | None:
+    """Return the returns of whole periods counted from the first sample.
+
+    The value at a boundary is the last sample at or before it; the first boundary holds
+    ``initial``; an unfinished last period is left out.
+
+    Returns:
+        ``None`` when equity is not positive at a boundary, so that a return means nothing.
+    """
+    if not ts:
+        return []
+    boundaries = range(ts[0] + period_ms, ts[-1] + 1, period_ms)
+    marks = [initial, *(equity[bisect_right(ts, boundary) - 1] for boundary in boundaries)]
+    if any(mark <= 0 for mark in marks):
+        return None
+    return [after / before - 1.0 for before, after in pairwise(marks)]
+
+
+def sharpe_of(ts: Sequence[int], equity: Sequence[float], initial: float) -> Sharpe | None:
+    """Return the annualised Sharpe ratio with its 95 % interval (``DEFINITIONS``).
+
+    Returns:
+        ``None`` for fewer than 10 returns, equity at or below 0, or returns that never vary.
+
+    Source:
+        Lo (2002), The Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), eq. 9.
+    """
+    for period, period_ms in (("day", DAY_MS), ("hour", HOUR_MS)):
+        returns = period_returns(ts, equity, initial, period_ms)
+        if returns is None:
+            return None
+        if len(returns) >= SAMPLES_MIN:
+            return _sharpe(returns, period, math.sqrt(YEAR_MS / period_ms))
+    return None
+
+
+def _sharpe(returns: Sequence[float], period: str, annual: float) -> Sharpe | None:
+    n = len(returns)
+    mean = math.fsum(returns) / n
+    deviation = math.sqrt(math.fsum((r - mean) ** 2 for r in returns) / (n - 1))
+    # equal returns leave rounding noise, not a deviation
+    if deviation <= 1e-12 * max(abs(r) for r in returns):
+        return None
+    ratio = mean / deviation
+    margin = NORMAL_95 * math.sqrt((1.0 + ratio * ratio / 2.0) / n)
+    return Sharpe(
+        value=ratio * annual,
+        low=(ratio - margin) * annual,
+        high=(ratio + margin) * annual,
+        samples=n,
+        period=period,
+    )
+
+
+def exposure_over(
+    gross: Sequence[tuple[int, float]], start: int, end: int
+) -> tuple[float | None, float | None, float]:
+    """Return time in market (share), average exposure and peak exposure.
+
+    Args:
+        gross: ``(ts, exposure from then on)``, ``ts`` never falls, within ``start`` to ``end``.
+    """
+    peak = max((value for _, value in gross), default=0.0)
+    if end <= start:
+        return None, None, peak
+    steps = [*gross, (end, 0.0)]
+    held = [(after - ts, value) for (ts, value), (after, _) in pairwise(steps)]
+    in_market = sum(length for length, value in held if value)
+    weighted = math.fsum(length * value for length, value in held)
+    return in_market / (end - start), weighted / (end - start), peak
