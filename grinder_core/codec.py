@@ -244,6 +244,16 @@ def _is_detail(kind: Any) -> bool:
     return isinstance(kind, UnionType) and str in parts and int in parts
 
 
+def _is_feature(kind: Any) -> bool:
+    """Whether a type is a union of decimals, integers and flags, as features are."""
+    parts = get_args(kind)
+    return isinstance(kind, UnionType) and Decimal in parts and int in parts
+
+
+def _read_feature(value: object, _: object) -> Decimal | int:
+    return value if type(value) in {bool, int} else parse_decimal(value)  # type: ignore[return-value]
+
+
 def _read_detail(value: object, _: object) -> str | int | tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
@@ -266,6 +276,7 @@ def _converter(*, forbid_extra_keys: bool) -> cattrs.Converter:
     converter.register_structure_hook(StrEnum, _read_enum)  # more specific than str
     converter.register_unstructure_hook(StrEnum, _value_of)
     converter.register_structure_hook_func(_is_detail, _read_detail)
+    converter.register_structure_hook_func(_is_feature, _read_feature)
     converter.register_structure_hook_factory(_is_tuple, partial(_read_tuple, converter))
     return converter
 

@@ -46,6 +46,12 @@ def check_positive_qty(field: str, value: Decimal) -> None:
         raise _refused("must be > 0", field, value)
 
 
+def check_decimal(field: str, value: Decimal) -> None:
+    """Any amount: a decimal that is not NaN and not infinite."""
+    if not is_number(value):
+        raise _refused("must be a finite decimal", field, value)
+
+
 def check_ts(field: str, value: int) -> None:
     """Milliseconds since the Unix epoch: an integer ``>= 0``."""
     if type(value) is not int or value < 0:

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from grinder_core.contracts.checks import check_symbol, check_ts
+from grinder_core.contracts.checks import check_decimal, check_int, check_symbol, check_ts
 from grinder_core.contracts.enums import KillReason
+from grinder_core.errors import ContractError
 
 
 class Command(StrEnum):
@@ -55,8 +56,11 @@ class Selection:
     lookahead: bool
 
     def __attrs_post_init__(self) -> None:
-        for symbol in self.symbols:
+        check_int("k", self.k, ge=1)
+        for symbol in (*self.symbols, *self.scores):
             check_symbol(symbol)
+        for symbol, score in self.scores.items():
+            check_int(f"scores.{symbol}", score)
 
 
 @frozen(kw_only=True)
@@ -65,6 +69,10 @@ class Health:
 
     name: str
     value: int
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.value) is not int:
+            raise ContractError("must be an integer", field="value", value=self.value)
 
 
 @frozen(kw_only=True)
@@ -111,6 +119,8 @@ class PositionUpdate:
     def __attrs_post_init__(self) -> None:
         check_ts("ts", self.ts)
         check_symbol(self.symbol)
+        check_decimal("qty", self.qty)
+        check_decimal("entry_price", self.entry_price)
 
 
 @frozen(kw_only=True)
@@ -122,3 +132,5 @@ class AccountUpdate:
 
     def __attrs_post_init__(self) -> None:
         check_ts("ts", self.ts)
+        for asset, balance in self.balances.items():
+            check_decimal(f"balances.{asset}", balance)

@@ -11,6 +11,7 @@ from typing import Any
 from attrs import frozen
 
 from grinder_core.contracts.checks import (
+    check_decimal,
     check_int,
     check_positive_qty,
     check_price,
@@ -157,6 +158,10 @@ class MarkPrice:
         check_price("mark_price", self.mark_price)
         if self.index_price is not None:
             check_price("index_price", self.index_price)
+        if self.funding_rate is not None:
+            check_decimal("funding_rate", self.funding_rate)
+        if self.next_funding_ts is not None:
+            check_ts("next_funding_ts", self.next_funding_ts)
 
 
 @frozen(kw_only=True)

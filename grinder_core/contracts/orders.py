@@ -8,6 +8,7 @@ from decimal import Decimal
 from attrs import field, frozen
 
 from grinder_core.contracts.checks import (
+    check_decimal,
     check_int,
     check_positive_qty,
     check_price,
@@ -109,6 +110,7 @@ class Fill:
         check_symbol(self.symbol)
         check_price("price", self.price)
         check_positive_qty("qty", self.qty)
+        check_decimal("fee", self.fee)
 
 
 @frozen(kw_only=True)
@@ -140,6 +142,7 @@ class OrderUpdate:
         check_symbol(self.symbol)
         check_qty("filled_qty", self.filled_qty)
         check_qty("last_qty", self.last_qty)
+        check_decimal("fee", self.fee)
         if self.last_qty:
             check_price("last_price", self.last_price)
             check_int("trade_id", self.trade_id, ge=1)

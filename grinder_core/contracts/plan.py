@@ -17,7 +17,6 @@ from grinder_core.contracts.enums import GridMode, Regime, ResetAction
 from grinder_core.errors import ContractError
 from grinder_core.numbers import BPS, ONE, ZERO, exact, fractional_digits
 
-CENTER_DIGITS = 9  # a mid of two 8-digit prices
 SIZE_DIGITS = 16  # CORE-24 scales sizes without rounding
 _HALTED = (GridMode.PAUSE, GridMode.EMERGENCY)
 
@@ -72,7 +71,7 @@ class GridPlan:
     """A shape around a centre, with the reset it asks for and why.
 
     Attributes:
-        center_price: Quote currency, ``> 0``, at most 9 fractional digits.
+        center_price: Quote currency, ``0 < p < 10^9``; level prices are rounded to the tick.
         reason_codes: In emission order, no duplicates.
     """
 

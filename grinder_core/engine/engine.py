@@ -389,6 +389,9 @@ class Engine:
                     trip_ts=hot.kill.ts,
                 )
             )
+        if not shape.level_count:
+            stats.exits_passed += 1  # it can only cancel
+            return GATES_PASS
         refused = s.toxicity.check(s.mid, s.spread_bps)
         if refused is not None:
             return self._refused(refused)
@@ -398,7 +401,7 @@ class Engine:
         refused = check_risk(
             self.config.gates,
             held=s.held,
-            planned=plan.center_price * shape.planned_factor if shape.level_count else None,
+            planned=plan.center_price * shape.planned_factor,
             others=hot.exposure - s.exposure,
             daily_loss_tripped=hot.account.daily_loss_tripped,
         )

@@ -18,7 +18,8 @@ class EngineStats:
         gates_passed: Snapshots that every gate let through.
         gate_blocked: By ``gate:reason``; the gates are judged in order and the first that blocks
             is the only one counted, so what each allowed follows (``gate_allowed``).
-        exits_passed: Reduce-only plans, which every planning gate lets through.
+        exits_passed: Plans that cannot add risk, which no gate stops: reduce-only ones, and those
+            without levels, which only cancel.
         prefiltered: Snapshots stopped before a plan, by reason.
         ignored: Events that changed nothing, by kind.
     """

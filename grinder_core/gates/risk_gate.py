@@ -14,7 +14,7 @@ def check_risk(
     settings: GateSettings,
     *,
     held: Decimal,
-    planned: Decimal | None,
+    planned: Decimal,
     others: Decimal,
     daily_loss_tripped: bool,
 ) -> GatingResult | None:
@@ -22,17 +22,15 @@ def check_risk(
 
     Args:
         held: ``abs(position)*mid`` of the symbol, quote currency.
-        planned: Notional of all levels of the plan; ``None`` for a plan without levels, which
-            adds no risk and skips the notional tests.
+        planned: Notional of all levels of the plan. Plans without levels are not asked about.
         others: Positions at their last mid plus open orders of all other symbols.
         daily_loss_tripped: The day's loss latch (``risk/equity.py``).
     """
-    if planned is not None:
-        own = held + planned
-        if own > settings.max_notional_per_symbol:
-            return _over("symbol", own, settings.max_notional_per_symbol)
-        if own + others > settings.max_notional_total:
-            return _over("total", own + others, settings.max_notional_total)
+    own = held + planned
+    if own > settings.max_notional_per_symbol:
+        return _over("symbol", own, settings.max_notional_per_symbol)
+    if own + others > settings.max_notional_total:
+        return _over("total", own + others, settings.max_notional_total)
     if daily_loss_tripped:
         return blocked(
             GateName.RISK_GATE,

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from grinder_core.contracts.enums import Rearm
 from grinder_core.errors import ConfigError
+from grinder_core.numbers import fractional_digits
 from grinder_core.settings import setting
 
 
@@ -31,6 +32,13 @@ class OrderSettings:
     )
 
     def __attrs_post_init__(self) -> None:
+        for symbol, tick in self.tick_sizes.items():
+            if fractional_digits(tick) > 8:
+                raise ConfigError(
+                    "must have at most 8 fractional digits",
+                    field=f"tick_sizes.{symbol}",
+                    value=tick,
+                )
         if not re.fullmatch(r"[a-z0-9-]{1,11}", self.strategy_id):
             raise ConfigError(
                 "must match [a-z0-9-]{1,11}", field="strategy_id", value=self.strategy_id
