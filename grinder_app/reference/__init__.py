@@ -1,0 +1,29 @@
+"""Pages of ``docs/reference`` made from the code, so that they cannot say anything else.
+
+The page of settings is made by ``grinder config reference``.
+"""
+
+from collections.abc import Callable
+
+from grinder_app.reference.cli import cli_markdown
+from grinder_app.reference.events import events_markdown
+from grinder_app.reference.library import library_markdown
+from grinder_app.reference.outputs import outputs_markdown
+from grinder_app.reference.reasons import reasons_markdown
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_markdown,
+    "events.md": events_markdown,
+    "library.md": library_markdown,
+    "outputs.md": outputs_markdown,
+    "reasons.md": reasons_markdown,
+}
+
+__all__ = [
+    "PAGES",
+    "cli_markdown",
+    "events_markdown",
+    "library_markdown",
+    "outputs_markdown",
+    "reasons_markdown",
+]

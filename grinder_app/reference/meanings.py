@@ -1,0 +1,239 @@
+"""What every published value means: one plain sentence each, kept complete by a test."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from grinder_app.cli import Exit
+from grinder_core.contracts.control import Command
+from grinder_core.contracts.enums import (
+    ActionType,
+    ExecReason,
+    ExecutionEventType,
+    FillMode,
+    GateName,
+    GateReason,
+    GridMode,
+    IntentSource,
+    KillReason,
+    Liquidity,
+    OrderState,
+    PlanReason,
+    PrefilterReason,
+    Rearm,
+    Regime,
+    ResetAction,
+    SelectionSource,
+    Side,
+)
+from grinder_core.errors import (
+    ArtifactError,
+    ConfigError,
+    ConnectorError,
+    ContractError,
+    FixtureError,
+    GrinderError,
+    InputError,
+    InvariantError,
+    PolicyError,
+)
+
+REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
+    PrefilterReason: {
+        "PASS": "The symbol may be looked at (CORE-08).",
+        "SYMBOL_NOT_ALLOWED": "`prefilter_allow_list` is given and does not name it (CORE-08).",
+        "SPREAD_TOO_HIGH": "The spread is above `prefilter_spread_max_bps` (CORE-08).",
+        "VOLUME_24H_TOO_LOW": (
+            "24 h turnover is below `prefilter_vol_24h_min_usd`, or unknown while "
+            "`prefilter_assume_liquid` is off (CORE-08)."
+        ),
+        "OPEN_INTEREST_TOO_LOW": (
+            "Open interest is below `prefilter_oi_min_usd`, or unknown while "
+            "`prefilter_assume_liquid` is off (CORE-08)."
+        ),
+        "NOT_IN_TOPK": "The selection left the symbol out, or has not chosen yet (CORE-09).",
+    },
+    GateReason: {
+        "RATE_LIMIT_EXCEEDED": (
+            "`max_orders_per_minute` orders of all symbols were sent in the last 60 s (CORE-12)."
+        ),
+        "COOLDOWN_ACTIVE": "The symbol's last order is younger than `cooldown_ms` (CORE-12).",
+        "NOTIONAL_LIMIT": (
+            "Position plus planned levels exceed `max_notional_per_symbol` or, with all other "
+            "symbols' exposure, `max_notional_total` (CORE-13)."
+        ),
+        "DAILY_LOSS_LIMIT": (
+            "Equity fell by `daily_loss_limit` since the first sample of this UTC day; holds "
+            "for the rest of the day (CORE-13)."
+        ),
+        "SPREAD_SPIKE": "The spread is above `max_spread_bps` (CORE-14).",
+        "PRICE_IMPACT_HIGH": (
+            "The mid moved more than `max_price_impact_bps` from a mid within "
+            "`lookback_window_ms` (CORE-14)."
+        ),
+        "KILL_SWITCH_ACTIVE": (
+            "The kill switch is latched; judged before all gates and shown under `risk_gate` "
+            "(CORE-11, CORE-29)."
+        ),
+        "DRAWDOWN_LIMIT_EXCEEDED": (
+            "Reserved, never emitted: a drawdown breach trips the kill switch (CORE-11)."
+        ),
+        "PASS": "All gates let the plan through; never counted as a block (CORE-11).",
+    },
+    GateName: {
+        "toxicity_gate": "First: no entries in stressed markets (CORE-14).",
+        "rate_limiter": "Second: a cap on order flow (CORE-12).",
+        "risk_gate": "Third: notional and daily loss; also names the kill switch (CORE-13).",
+    },
+    KillReason: {
+        "DRAWDOWN_LIMIT": (
+            "Equity fell `max_drawdown_pct` percent from its peak and `kill_switch_enabled` is "
+            "on (CORE-27, CORE-29)."
+        ),
+        "MANUAL": "An operator's `KILL` command (CORE-29).",
+        "ERROR": "A `KILL` command given because something failed (CORE-29).",
+    },
+    PlanReason: {
+        "STATIC_GRID": "The symmetric baseline grid around the mid (CORE-21).",
+        "RESET_RECENTER_HARD": (
+            "The mid was `recenter_bps` or more from the anchor, so the grid is hung anew there "
+            "(CORE-21, CORE-32)."
+        ),
+    },
+    ExecReason: {
+        "GRID_LEVEL": "A planned level had no order, so one is placed (CORE-32).",
+        "NOT_DESIRED": "The order's level is no longer wanted as it is, so it goes (CORE-32).",
+        "NOT_CONFORMING": (
+            "Price or quantity differ from the plan after a SOFT reset, so the order is replaced "
+            "(CORE-32)."
+        ),
+        "GRID_RESET": "A HARD reset takes out every order of the symbol (CORE-32).",
+        "PLAN_PAUSED": "The plan's mode is PAUSE or EMERGENCY: all orders go (CORE-32).",
+        "KILL_SWITCH": "The kill switch tripped: orders that could add risk go (CORE-29).",
+        "NOTHING_TO_DO": "What rests is what the plan wants (CORE-32).",
+        "EXEC_DUPLICATE_PRICE": (
+            "After rounding to the tick the level shares its price with an inner one; the outer "
+            "is skipped (CORE-32)."
+        ),
+        "EXEC_PRICE_NON_POSITIVE": "After rounding, the level's price is not above 0 (CORE-32).",
+        "EXEC_QTY_BELOW_MIN_QTY": (
+            "After rounding, the level's quantity is 0 or below the venue's minimum (CORE-33)."
+        ),
+        "EXEC_REFUSED_BY_VENUE": (
+            "The venue rejected the order or let it expire; its own words are in `venue_reason` "
+            "(CORE-36)."
+        ),
+    },
+    ExecutionEventType: {
+        "ORDER_PLACED": "The venue accepted an order (CORE-32).",
+        "ORDER_CANCELLED": "The venue confirmed a cancel (CORE-32).",
+        "ORDER_REPLACED": "The venue accepted an order that takes another's place (CORE-32).",
+        "ORDER_SKIPPED": "A level gets no order, or lost it; the reason says why (CORE-32).",
+        "GRID_RESET": "The anchor moved by a SOFT or HARD reset of the plan (CORE-32).",
+    },
+    ActionType: {
+        "PLACE": "Send a new order (CORE-32).",
+        "CANCEL": "Take an order out (CORE-32).",
+        "REPLACE": "Take an order out and send another for its level (CORE-32).",
+        "NOOP": "Nothing; price and quantity are null (CORE-32).",
+    },
+    ResetAction: {
+        "NONE": "The anchor stays; conforming orders stay (CORE-32).",
+        "SOFT": "The anchor moves to the centre; orders that still fit stay (CORE-32).",
+        "HARD": "The anchor moves to the centre; every order is cancelled first (CORE-32).",
+    },
+    GridMode: {
+        "BILATERAL": "BUY levels below and SELL levels above the centre (CORE-03).",
+        "UNI_LONG": "BUY levels only (CORE-03).",
+        "UNI_SHORT": "SELL levels only (CORE-03).",
+        "PAUSE": "No levels; resting orders are cancelled (CORE-03, CORE-32).",
+        "EMERGENCY": "As PAUSE, asked for because of danger (CORE-03, CORE-32).",
+    },
+    Regime: {
+        "RANGE": "None of the others; what the static grid always says (CORE-18).",
+        "TREND_UP": "Price went up and hardly back (CORE-18); set by a policy of yours.",
+        "TREND_DOWN": "Price went down and hardly back (CORE-18); set by a policy of yours.",
+        "VOL_SHOCK": "Volatility is extreme (CORE-18); set by a policy of yours.",
+        "THIN_BOOK": "Little rests at the best prices (CORE-18); set by a policy of yours.",
+        "TOXIC": "Trading now would be picked off (CORE-18); set by a policy of yours.",
+        "PAUSED": "Somebody asked for a pause (CORE-18); set by a policy of yours.",
+        "EMERGENCY": "The kill switch or the like is on (CORE-18); set by a policy of yours.",
+    },
+    OrderState: {
+        "PENDING": "Sent; the venue has not answered (CORE-02).",
+        "OPEN": "Rests, nothing filled (CORE-02).",
+        "PARTIALLY_FILLED": "Rests, part of it filled (CORE-02).",
+        "FILLED": "Filled completely; final (CORE-02).",
+        "CANCELLED": "Taken out by us; final (CORE-02).",
+        "REJECTED": "Refused by the venue; final (CORE-02).",
+        "EXPIRED": (
+            "Ended by the venue, such as a reduce-only order with nothing left to reduce; final "
+            "(CORE-02)."
+        ),
+        "UNKNOWN": "Reserved for live trading: the outcome is not known yet (CORE-02).",
+    },
+    IntentSource: {
+        "GRID": "A level of a grid plan (CORE-32).",
+        "CYCLE": "Reserved: the counter-order of a filled one (CORE-39).",
+        "FLATTEN": "Reserved: an order that closes a position (CORE-02).",
+    },
+    Side: {
+        "BUY": "Adds to a long position or closes a short one (CORE-02).",
+        "SELL": "Adds to a short position or closes a long one (CORE-02).",
+    },
+    Liquidity: {
+        "MAKER": "Rested when it filled; pays `maker_fee_bps_x100` (CORE-37).",
+        "TAKER": "Filled as it arrived; pays `taker_fee_bps_x100` (CORE-37).",
+    },
+    FillMode: {
+        "crossing": (
+            "A BUY fills when the mid is at or below its limit, a SELL when it is at or above "
+            "(CORE-36)."
+        ),
+        "instant": "Every order fills, whatever the price; for old comparisons (CORE-36).",
+        "quote": (
+            "A BUY fills when the best ask is at or below its limit, a SELL when the best bid is "
+            "at or above (CORE-36)."
+        ),
+    },
+    Rearm: {
+        "opposite": "When a level on the other side fills completely, innermost first (CORE-32).",
+        "never": "Not before the next reset (CORE-32).",
+    },
+    SelectionSource: {
+        "static": "Every symbol of the stream trades (CORE-41).",
+        "topk_v0": "The `topk_k` most volatile symbols trade (CORE-09).",
+    },
+    Command: {
+        "KILL": "Trip the kill switch (CORE-29).",
+        "RESET_KILL_SWITCH": "Unlatch the kill switch (CORE-29).",
+        "RESET_DRAWDOWN_GUARD": (
+            "Start a new peak at the present equity and unlatch the drawdown guard (CORE-27)."
+        ),
+    },
+}
+
+# Published ahead of what will emit them; a test fails once code outside the list uses one.
+RESERVED: Final[tuple[StrEnum, ...]] = (
+    GateReason.DRAWDOWN_LIMIT_EXCEEDED,
+    OrderState.UNKNOWN,
+    IntentSource.CYCLE,
+    IntentSource.FLATTEN,
+)
+
+EXITS: Final[dict[Exit, str]] = {
+    Exit.GOOD: "Good.",
+    Exit.FAILED: "A check, gate or guard failed, or a user's policy did.",
+    Exit.USAGE: "Usage, configuration or bad input data.",
+    Exit.CORRUPT: "Something grinder wrote is damaged, or grinder contradicts itself.",
+    Exit.UNREACHABLE: "A remote side is unreachable, or what it sent is damaged.",
+    Exit.INTERRUPTED: "Interrupted.",
+}
+
+ERROR_EXITS: Final[dict[Exit, tuple[type[GrinderError], ...]]] = {
+    Exit.FAILED: (PolicyError,),
+    Exit.USAGE: (InputError, ContractError, FixtureError, ConfigError),
+    Exit.CORRUPT: (ArtifactError, InvariantError),
+    Exit.UNREACHABLE: (ConnectorError,),
+}
