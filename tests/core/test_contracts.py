@@ -62,13 +62,17 @@ def plain(example: Any) -> dict[str, Any]:
 
 def public_contracts() -> list[type]:
     """Every frozen class that a module of the room defines."""
-    found = []
-    for module in pkgutil.iter_modules(grinder_core.contracts.__path__):
-        name = f"grinder_core.contracts.{module.name}"
-        for kind in vars(importlib.import_module(name)).values():
-            if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == name:
-                found.append(kind)
-    return [kind for kind in found if not kind.__name__.startswith("_")]
+    names = [
+        f"grinder_core.contracts.{m.name}"
+        for m in pkgutil.iter_modules(grinder_core.contracts.__path__)
+    ]
+    return [
+        kind
+        for name in names
+        for kind in vars(importlib.import_module(name)).values()
+        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == name
+        if not kind.__name__.startswith("_")
+    ]
 
 
 def test_every_contract_has_an_example_and_a_golden_form() -> None:

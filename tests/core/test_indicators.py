@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_the_true_range_is_the_mean_over_the_last_period(bars: list[MidBar], per
             continue
         ranges = [
             max(b.high - b.low, abs(b.high - a.close), abs(b.low - a.close))
-            for a, b in zip(seen, seen[1:], strict=False)
+            for a, b in pairwise(seen)
         ][-period:]
         total = sum(map(Fraction, ranges))
         assert fold.natr_bps == int(10_000 * total / (period * Fraction(bar.close)))
@@ -314,7 +315,7 @@ def test_selection_does_not_depend_on_how_symbols_interleave(
 def test_ranking_is_by_score_then_symbol_whatever_the_order(scores: dict[str, int]) -> None:
     ranked = rank(scores)
     assert sorted(ranked) == sorted(scores)
-    for one, two in zip(ranked, ranked[1:], strict=False):
+    for one, two in pairwise(ranked):
         assert (-scores[one], one) < (-scores[two], two)
     assert rank(dict(reversed(scores.items()))) == ranked
 

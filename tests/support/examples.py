@@ -1,4 +1,4 @@
-"""One hand-made example of every contract: what the golden file holds and round trips start from."""
+"""One hand-made example of every contract: the golden file holds them, round trips start there."""
 
 from __future__ import annotations
 
