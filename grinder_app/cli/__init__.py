@@ -46,10 +46,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("grinder_app.cli.init:init", "Write a configuration file to start from."),
     "config": ("grinder_app.cli.config:app", "Show, check and explain settings."),
     "runs": ("grinder_app.cli.runs:app", "List, show and remove runs."),
+    "replay": ("grinder_app.cli.replay:replay", "Repeat all decisions on recorded data."),
     "paper": ("grinder_app.cli.paper:paper", "Run one paper session on recorded data."),
     "compare": ("grinder_app.cli.compare:compare", "Name where two runs begin to differ."),
     "data": ("grinder_app.cli.data:app", "Import, inspect, convert and download market data."),
     "report": ("grinder_app.cli.report:app", "Write the HTML report of a run."),
+    "check": ("grinder_app.cli.check:app", "Check determinism, fixtures, documentation and text."),
 }
 
 for _name, (_target, _help) in COMMANDS.items():

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from grinder_core.codec import to_dict
 from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.errors import ConfigError, ContractError
@@ -73,6 +74,10 @@ class PolicyTiming:
     slowest_symbol: str
     slowest_ts: int
     budget_us: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return to_dict(self)
 
     @property
     def warning(self) -> str:

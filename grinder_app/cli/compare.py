@@ -1,0 +1,141 @@
+"""``grinder compare``: do two runs decide the same, and where do they part?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from grinder_adapters.runs import load_run
+from grinder_app.cli import output
+from grinder_app.runner.compare import (
+    Difference,
+    OutputDifference,
+    RunComparison,
+    SessionComparison,
+    compare_files,
+    compare_runs,
+)
+from grinder_app.runner.options import Flag, SettingsOptions
+from grinder_core.codec import to_dict
+from grinder_core.errors import ConfigError
+
+_SHOWN_MAX = 40
+_TEXT_MAX = 200
+
+
+def compare(
+    run_a: str,
+    run_b: str,
+    /,
+    *,
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen
+    json: Flag = False,
+) -> int:
+    """Compare two runs, or two files of outputs; exit code 0 when equal, 1 when not.
+
+    Sessions are compared by their digests; where those differ, the kept outputs tell the first
+    event and field. Settings that differ are listed and make no difference by themselves.
+
+    Parameters
+    ----------
+    run_a
+        A run's id, name or folder, "latest", or an outputs.jsonl file.
+    run_b
+        The other one, of the same kind.
+    json
+        Print one JSON line.
+    """
+    files = [Path(ref).is_file() for ref in (run_a, run_b)]
+    if all(files):
+        return _compare_files(Path(run_a), Path(run_b), as_json=json)
+    if any(files):
+        raise ConfigError(
+            "must both be runs, or both be files of outputs", field="run", value=[run_a, run_b]
+        )
+    store = settings.store(settings.load())
+    found = compare_runs(load_run(store.find(run_a)), load_run(store.find(run_b)))
+    if json:
+        output.print_json({"equal": found.equal, **to_json(found)})
+    else:
+        _print_runs(found, run_a, run_b)
+    return 0 if found.equal else 1
+
+
+def to_json(found: RunComparison) -> dict[str, Any]:
+    """Return a comparison as JSON values."""
+    return {
+        "sessions": [_session_json(session) for session in found.sessions],
+        "only_in_a": list(found.only_in_a),
+        "only_in_b": list(found.only_in_b),
+        "config": [_difference_json(each) for each in found.config],
+    }
+
+
+def _session_json(session: SessionComparison) -> dict[str, Any]:
+    return {
+        "name": session.name,
+        "equal": session.equal,
+        "first": None if session.output is None else _output_json(session.output),
+        "results": [_difference_json(each) for each in session.results],
+        "remark": session.remark,
+    }
+
+
+def _output_json(found: OutputDifference) -> dict[str, Any]:
+    place = {"index": found.index, "ts": found.ts, "symbol": found.symbol}
+    return {**place, **_difference_json(found.difference)}
+
+
+def _difference_json(found: Difference) -> dict[str, Any]:
+    return {"field": found.field, "a": found.a, "b": found.b}
+
+
+def _compare_files(a: Path, b: Path, *, as_json: bool) -> int:
+    found = compare_files(a, b)
+    if as_json:
+        first = None if found is None else _output_json(found)
+        output.print_json({"equal": found is None, "first": first})
+    elif found is None:
+        print(f"Equal: {a} and {b} hold the same outputs.")
+    else:
+        print(_sentence(found))
+    return 0 if found is None else 1
+
+
+def _print_runs(found: RunComparison, a: str, b: str) -> None:
+    for session in found.sessions:
+        if session.equal:
+            print(f"{session.name}: equal")
+            continue
+        print(f"{session.name}: different")
+        if session.output is not None:
+            print(f"  {_sentence(session.output)}")
+        if session.remark:
+            print(f"  {session.remark}")
+        _print_differences(f"Results of {session.name}", "figure", session.results)
+    for names, where in ((found.only_in_a, a), (found.only_in_b, b)):
+        for name in names:
+            print(f"{name}: only in {where}")
+    _print_differences("Settings that differ", "setting", found.config)
+    print("The runs are equal." if found.equal else "The runs differ.")
+
+
+def _print_differences(title: str, what: str, found: tuple[Difference, ...]) -> None:
+    if found:
+        rows = [(each.field, _shown(each.a), _shown(each.b)) for each in found[:_SHOWN_MAX]]
+        more = len(found) - len(rows)
+        note = f"and {more} more; --json lists all" if more else ""
+        output.print_table(title, (what, "A", "B"), rows, note=note)
+
+
+def _sentence(found: OutputDifference) -> str:
+    each = found.difference
+    return (
+        f"first difference at output {found.index} (from 0), ts {found.ts}, {found.symbol}: "
+        f"{each.field} is {_shown(each.a)} in A and {_shown(each.b)} in B"
+    )
+
+
+def _shown(value: object) -> str:
+    text = str(to_dict(value)) if isinstance(value, dict | list) else str(value)
+    return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 3]}..."

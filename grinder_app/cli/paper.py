@@ -1,0 +1,119 @@
+"""``grinder paper``: one session on recorded data, with simulated fills."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grinder_adapters.airgap import airgap
+from grinder_app.cli import output
+from grinder_app.runner.options import (
+    DataFiles,
+    Flag,
+    NarrowOptions,
+    PolicyOptions,
+    SettingsOptions,
+)
+from grinder_app.runner.paper import PaperRun, read_checkpoint, run_recorded
+from grinder_app.runner.prepared import prepare
+from grinder_app.runner.recording import Circumstances
+from grinder_app.runner.session_loop import SessionJob
+from grinder_app.runner.told import Narrator, Stopwatch, print_session
+
+
+def paper(
+    *,
+    data: DataFiles = (),
+    fixture: Path | None = None,
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen
+    narrow: NarrowOptions = NarrowOptions(),  # noqa: B008 - frozen
+    policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
+    name: str = "",
+    report: bool = True,
+    checkpoint: Path | None = None,
+    stop_after: int | None = None,
+    resume: Path | None = None,
+    out: Path | None = None,
+    json: Flag = False,
+    verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False,
+) -> int:
+    """Run one session on recorded data; orders are filled by the simulated venue.
+
+    Writes a run folder with result, trades, equity, outputs and report, and prints a table.
+
+    Parameters
+    ----------
+    data
+        Event files (.jsonl, .jsonl.gz, .parquet), raw captures, public dumps or klines; several
+        are merged by time into one session.
+    fixture
+        Folder of a fixture, which brings its own settings, instead of data.
+    name
+        A name for the run, to find it by.
+    report
+        Write the HTML report, if the extra for it is installed.
+    checkpoint
+        Write a checkpoint of the session's end to this file.
+    stop_after
+        Stop once that many events of the data are in, counted from its beginning.
+    resume
+        Continue from a checkpoint; give the same data and settings again.
+    out
+        Write every output to this file, one canonical JSON line each.
+    json
+        Print one JSON line.
+    verbose
+        Tell every output in which something happened.
+    """
+    watch = Stopwatch()
+    loaded = settings.load(of_engine=fixture is None)
+    spec = policy.spec()
+    with airgap():
+        prepared = prepare(data, fixture, loaded, settings, narrow)
+        own = None if spec is None else spec.load()
+    wanted = PaperRun(
+        job=SessionJob(
+            config=prepared.config,
+            policy=own,
+            name=prepared.name,
+            interval_ms=loaded.app.equity_interval_ms,
+            ignored=prepared.ignored,
+            start=None if resume is None else read_checkpoint(resume),
+            stop_after=stop_after,
+            wants_checkpoint=checkpoint is not None,
+        ),
+        source=prepared.source,
+        about=Circumstances(
+            kind="paper",
+            command=sys.argv[1:],
+            config=prepared.config,
+            outputs=loaded.app.outputs,
+            origins=prepared.origins,
+            profile=prepared.profile,
+            files=prepared.files,
+            data_name=prepared.name,
+            policy=spec,
+            spread_bps=prepared.spread_bps,
+        ),
+        name=name,
+        report=report,
+        checkpoint=checkpoint,
+        out=out,
+    )
+    with output.progress("paper session, events") as advance:
+        done = run_recorded(
+            wanted, settings.store(loaded), tell=advance, also=[Narrator()] if verbose else []
+        )
+    if json:
+        output.print_json(done.to_dict())
+        return 0
+    result = done.end.result
+    print(f"Paper trading completed. Events processed: {result.stats.events_processed}")
+    if result.digest is not None:
+        print(f"Output digest: {result.digest}")
+    print_session("Paper session", done)
+    output.note(watch.told(done.end.events_read))
+    return 0

@@ -1,0 +1,100 @@
+"""``grinder replay``: the same decisions again, with nobody to fill them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from grinder_adapters.airgap import airgap
+from grinder_app.cli import output
+from grinder_app.runner.options import (
+    ConfigOptions,
+    DataFiles,
+    Flag,
+    NarrowOptions,
+    PolicyOptions,
+)
+from grinder_app.runner.prepared import prepare
+from grinder_app.runner.recording import all_of, to_file, warnings_of_session
+from grinder_app.runner.session_loop import SessionEnd, SessionJob, run_job
+from grinder_app.runner.told import Narrator, Stopwatch, policy_text
+from grinder_core.codec import to_dict
+from grinder_core.session.session import Driver
+
+
+def replay(
+    *,
+    data: DataFiles = (),
+    fixture: Path | None = None,
+    settings: ConfigOptions = ConfigOptions(),  # noqa: B008 - frozen
+    narrow: NarrowOptions = NarrowOptions(),  # noqa: B008 - frozen
+    policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
+    out: Path | None = None,
+    json: Flag = False,
+    verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False,
+) -> int:
+    """Decide on recorded data without fills and print the digest of all decisions.
+
+    Orders are accepted and never filled. Nothing is written but what --out names.
+
+    Parameters
+    ----------
+    data
+        Event files (.jsonl, .jsonl.gz, .parquet), raw captures, public dumps or klines; several
+        are merged by time into one session.
+    fixture
+        Folder of a fixture, which brings its own settings, instead of data.
+    out
+        Write every output to this file, one canonical JSON line each.
+    json
+        Print one JSON line.
+    verbose
+        Tell every output in which something happened.
+    """
+    watch = Stopwatch()
+    loaded = settings.load(of_engine=fixture is None)
+    spec = policy.spec()
+    with airgap(), ExitStack() as opened, output.progress("replay, events") as advance:
+        prepared = prepare(data, fixture, loaded, settings, narrow)
+        job = SessionJob(
+            config=prepared.config,
+            policy=None if spec is None else spec.load(),
+            driver=Driver.REPLAY,
+            name=prepared.name,
+            ignored=prepared.ignored,
+        )
+        sinks = [*([Narrator()] if verbose else []), *to_file(out, opened)]
+        end = run_job(job, prepared.source, on_line=all_of(sinks), tell=advance)
+        if end.result.failure is not None:
+            raise end.result.failure
+    if json:
+        output.print_json(_replay_result(end))
+        return 0
+    print(f"Replay completed. Events processed: {end.result.stats.events_processed}")
+    print(f"Output digest: {end.result.digest}")
+    if end.timing is not None:
+        output.note(policy_text(end.timing))
+    for warning in warnings_of_session(end.result, end.timing):
+        output.note(f"warning: {warning}")
+    output.note(watch.told(end.events_read))
+    return 0
+
+
+def _replay_result(end: SessionEnd) -> dict[str, Any]:
+    """Return the result of a replay (CORE-05); its outputs are written by ``--out``."""
+    result, timing = end.result, end.timing
+    return {
+        "fixture_path": result.fixture_path,
+        "digest": result.digest,
+        "running_digest": result.running_digest,
+        "events_processed": result.stats.events_processed,
+        "events_ignored": dict(result.events_ignored),
+        "errors": [to_dict(error) for error in result.errors],
+        "config_hash": result.config_hash,
+        "events_read": end.events_read,
+        "warnings": warnings_of_session(result, timing),
+        "policy_timing": None if timing is None else timing.to_dict(),
+    }

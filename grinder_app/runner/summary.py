@@ -1,0 +1,238 @@
+"""What a run came to, in figures small enough to cross a process border."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from attrs import frozen
+
+from grinder_app.report.statistics import summarise
+from grinder_app.report.wording import money, percent
+from grinder_core.codec import digest16, to_dict
+from grinder_core.engine.stats import EngineStats
+from grinder_core.numbers import ZERO, exact
+from grinder_core.session.result import PaperResult
+
+COLUMNS = (
+    *("session", "symbols", "quotes", "net PnL", "fees", "fills", "turnover", "max drawdown"),
+    *("Sharpe", "in market", "blocked by"),
+)
+SYMBOL_COLUMNS = ("symbol", "net PnL", "realised", "unrealised", "fees", "fills", "turnover", "qty")
+_SYMBOLS_SHOWN = 3
+
+
+@frozen(kw_only=True)
+class SessionFigures:
+    """One session in a line; money is quote currency.
+
+    Attributes:
+        quotes: SNAPSHOT events decided on.
+        sharpe: Annualised, for display; ``None`` where the session is too short for one.
+        time_in_market: Share of the session's time, 0 to 1, for display.
+        blocks: Snapshots that placed nothing, by ``gate:reason``.
+        error: What ended the session early; empty otherwise.
+    """
+
+    name: str
+    symbols: tuple[str, ...]
+    quotes: int
+    net_pnl: Decimal
+    fees: Decimal
+    fills: int
+    turnover: Decimal
+    max_drawdown: Decimal
+    sharpe: float | None
+    time_in_market: float | None
+    blocks: Mapping[str, int]
+    digest: str | None
+    running_digest: str
+    error: str = ""
+
+    @classmethod
+    def of(cls, name: str, result: PaperResult) -> SessionFigures:
+        """Read the figures of a finished session."""
+        collected = result.collected
+        display = summarise(result.equity_curve, result.trades)
+        return cls(
+            name=name,
+            symbols=() if collected is None else tuple(sorted(collected.symbols)),
+            quotes=result.stats.events_processed,
+            net_pnl=result.net_pnl,
+            fees=result.fees_paid,
+            fills=result.stats.total_fills,
+            turnover=result.turnover,
+            max_drawdown=result.max_drawdown,
+            sharpe=None if display.sharpe is None else display.sharpe.value,
+            time_in_market=display.time_in_market,
+            blocks=blocks_of(result.stats),
+            digest=result.digest,
+            running_digest=result.running_digest,
+            error=result.errors[0].error if result.errors else "",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values; the two display figures are text of four places."""
+        shown = {"sharpe": self.sharpe, "time_in_market": self.time_in_market}
+        return {
+            "name": self.name,
+            "symbols": list(self.symbols),
+            "quotes": self.quotes,
+            "net_pnl": to_dict(self.net_pnl),
+            "fees": to_dict(self.fees),
+            "fills": self.fills,
+            "turnover": to_dict(self.turnover),
+            "max_drawdown": to_dict(self.max_drawdown),
+            "blocks": dict(self.blocks),
+            "digest": self.digest,
+            "running_digest": self.running_digest,
+            "error": self.error,
+            **{key: None if value is None else f"{value:.4f}" for key, value in shown.items()},
+        }
+
+    def row(self) -> tuple[str, ...]:
+        """Return the line of the table, under ``COLUMNS``."""
+        symbols = ", ".join(self.symbols[:_SYMBOLS_SHOWN])
+        if len(self.symbols) > _SYMBOLS_SHOWN:
+            symbols += f" and {len(self.symbols) - _SYMBOLS_SHOWN} more"
+        share = self.time_in_market
+        return (
+            self.name,
+            symbols or "-",
+            f"{self.quotes:,}",
+            money(self.net_pnl),
+            money(self.fees),
+            f"{self.fills:,}",
+            money(self.turnover),
+            money(self.max_drawdown),
+            "-" if self.sharpe is None else f"{self.sharpe:.2f}",
+            "-" if share is None else percent(100.0 * share, 1),
+            f"FAILED {self.error}" if self.error else blocks_text(self.blocks),
+        )
+
+
+@frozen(kw_only=True)
+class Totals:
+    """Sums over sessions; every session began with its own capital.
+
+    Attributes:
+        max_drawdown: Of the session that fell deepest.
+        digest: CORE-05 digest over the sorted digests of the sessions; ``None`` if one failed.
+    """
+
+    sessions: int
+    quotes: int
+    net_pnl: Decimal
+    fees: Decimal
+    fills: int
+    turnover: Decimal
+    max_drawdown: Decimal
+    blocks: Mapping[str, int]
+    digest: str | None
+
+    @classmethod
+    def over(cls, sessions: Sequence[SessionFigures]) -> Totals:
+        """Add up sessions."""
+        blocks: dict[str, int] = {}
+        for session in sessions:
+            for reason, count in session.blocks.items():
+                blocks[reason] = blocks.get(reason, 0) + count
+        digests = [session.digest for session in sessions if session.digest is not None]
+        whole = len(digests) == len(sessions)
+        with exact():
+            return cls(
+                sessions=len(sessions),
+                quotes=sum(s.quotes for s in sessions),
+                net_pnl=sum((s.net_pnl for s in sessions), ZERO),
+                fees=sum((s.fees for s in sessions), ZERO),
+                fills=sum(s.fills for s in sessions),
+                turnover=sum((s.turnover for s in sessions), ZERO),
+                max_drawdown=max((s.max_drawdown for s in sessions), default=ZERO),
+                blocks=dict(sorted(blocks.items())),
+                digest=digest16(sorted(digests)) if whole else None,
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return to_dict(self)
+
+    def row(self) -> tuple[str, ...]:
+        """Return the last line of the table, under ``COLUMNS``."""
+        return (
+            f"total of {self.sessions}",
+            "",
+            f"{self.quotes:,}",
+            money(self.net_pnl),
+            money(self.fees),
+            f"{self.fills:,}",
+            money(self.turnover),
+            f"{money(self.max_drawdown)} (worst)",
+            "",
+            "",
+            blocks_text(self.blocks),
+        )
+
+
+def blocks_of(stats: EngineStats) -> dict[str, int]:
+    """Return why snapshots placed nothing: prefilter and gates by reason, sorted."""
+    prefilter = {f"prefilter:{reason}": n for reason, n in stats.prefiltered.items()}
+    return dict(sorted({**prefilter, **stats.gate_blocked}.items()))
+
+
+def blocks_text(blocks: Mapping[str, int]) -> str:
+    """Write counts of reasons, the most frequent first."""
+    ordered = sorted(blocks.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{reason} {count:,}" for reason, count in ordered) or "-"
+
+
+def symbol_rows(result: PaperResult) -> list[tuple[str, ...]]:
+    """Return one line a symbol and a total, under ``SYMBOL_COLUMNS``.
+
+    A session that was continued from a checkpoint knows the fills of its own part only, so fees,
+    fills and turnover are of that part, the profits of the whole.
+    """
+    symbols = {} if result.collected is None else result.collected.symbols
+    fees, turnover, fills = _sums(result)
+    rows = []
+    with exact():
+        for symbol in sorted(symbols):
+            pnl, fee = symbols[symbol], fees.get(symbol, ZERO)
+            rows.append(
+                (
+                    symbol,
+                    money(pnl.total_pnl - fee),
+                    money(pnl.realized_pnl),
+                    money(pnl.unrealized_pnl),
+                    money(fee),
+                    f"{fills.get(symbol, 0):,}",
+                    money(turnover.get(symbol, ZERO)),
+                    str(to_dict(pnl.qty)),
+                )
+            )
+    total = (
+        "total",
+        money(result.net_pnl),
+        money(result.total_realized_pnl),
+        money(result.total_unrealized_pnl),
+        money(result.fees_paid),
+        f"{result.stats.total_fills:,}",
+        money(result.turnover),
+        "",
+    )
+    return [*rows, total]
+
+
+def _sums(
+    result: PaperResult,
+) -> tuple[dict[str, Decimal], dict[str, Decimal], dict[str, int]]:
+    fees: dict[str, Decimal] = {}
+    turnover: dict[str, Decimal] = {}
+    fills: dict[str, int] = {}
+    with exact():
+        for fill in () if result.collected is None else result.collected.trades:
+            fees[fill.symbol] = fees.get(fill.symbol, ZERO) + fill.fee
+            traded = turnover.get(fill.symbol, ZERO) + fill.price * fill.qty
+            turnover[fill.symbol] = traded
+            fills[fill.symbol] = fills.get(fill.symbol, 0) + 1
+    return fees, turnover, fills

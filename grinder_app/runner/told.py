@@ -1,0 +1,90 @@
+"""Telling people what one session did: its table, its warnings, and a line per happening."""
+
+from __future__ import annotations
+
+from collections import Counter
+from time import perf_counter
+
+from grinder_app.cli.output import note, print_facts, print_table
+from grinder_app.report.wording import money
+from grinder_app.runner.outputs import Changes
+from grinder_app.runner.paper import PaperDone
+from grinder_app.runner.policy import PolicyTiming
+from grinder_app.runner.summary import SYMBOL_COLUMNS, SessionFigures, blocks_text, symbol_rows
+from grinder_core.contracts.outputs import PaperOutput
+
+
+class Stopwatch:
+    """Measures a run for its progress line; decides nothing."""
+
+    def __init__(self) -> None:
+        self._begun = perf_counter()
+
+    def told(self, events: int) -> str:
+        """Return how many events took how long."""
+        took = perf_counter() - self._begun
+        rate = int(events / took) if took > 0 else 0
+        return f"{events:,} events in {took:.1f} s ({rate:,} events/s)"
+
+
+class Narrator:
+    """Tells every output in which something happened, a line each, on standard error."""
+
+    def __init__(self) -> None:
+        self._changes = Changes()
+
+    def __call__(self, output: PaperOutput, line: bytes) -> None:
+        """Tell one output; the canonical line is not needed."""
+        if self._changes.keep(output):
+            note(_happening(output))
+
+
+def print_session(title: str, done: PaperDone) -> None:
+    """Print the table of a session, its warnings, its policy and where its files lie."""
+    result = done.end.result
+    rows = symbol_rows(result)
+    if result.collected is not None and len(result.collected.trades) < result.stats.total_fills:
+        rows = rows[-1:]  # the fills before the checkpoint are not known by symbol
+    print_table(title, SYMBOL_COLUMNS, rows)
+    figures = SessionFigures.of("session", result)
+    sharpe = "-" if figures.sharpe is None else f"{figures.sharpe:.2f}"
+    facts = {
+        "equity": money(result.equity),
+        "max drawdown": money(result.max_drawdown),
+        "Sharpe": sharpe,
+        "blocked by": blocks_text(figures.blocks),
+        "digest": result.digest or "- (continued)",
+        "running digest": result.running_digest,
+        "run": done.run_id,
+        "folder": done.folder,
+        "report": done.report or "-",
+    }
+    if done.end.timing is not None:
+        facts["policy"] = policy_text(done.end.timing)
+    print_facts("Result", facts)
+    for warning in done.warnings:
+        note(f"warning: {warning}")
+    if done.report_hint:
+        note(f"no report: {done.report_hint}")
+
+
+def policy_text(timing: PolicyTiming) -> str:
+    """Write how long a policy took."""
+    return (
+        f"{timing.policy}: {timing.calls:,} calls, mean {timing.mean_us} us, p99 "
+        f"{timing.p99_us} us, slowest {timing.slowest_us} us ({timing.slowest_symbol} at ts "
+        f"{timing.slowest_ts})"
+    )
+
+
+def _happening(out: PaperOutput) -> str:
+    verdict = out.prefilter_result.reason.value
+    if out.prefilter_result.allowed and out.gating_result is not None:
+        verdict = out.gating_result.reason.value
+    actions = Counter(action.action.value for action in out.actions)
+    told = [f"{name} x{count}" for name, count in sorted(actions.items())]
+    told += [
+        f"filled {fill.side.value} {fill.qty} at {fill.price} (level {fill.level_id})"
+        for fill in out.fills
+    ]
+    return f"{out.ts} {out.symbol} {verdict}: {', '.join(told) or 'nothing to do'}"
