@@ -59,6 +59,8 @@ class EquityTracker:
         self.equity = equity
         if equity > self.high_water_mark:
             self.high_water_mark = equity
+            if equity <= 0:
+                self.drawdown_tripped = True  # a peak without capital allows no fall at all
         else:
             fall = self.high_water_mark - equity
             self.max_drawdown = max(self.max_drawdown, fall)
