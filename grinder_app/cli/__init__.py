@@ -46,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("grinder_app.cli.init:init", "Write a configuration file to start from."),
     "config": ("grinder_app.cli.config:app", "Show, check and explain settings."),
     "runs": ("grinder_app.cli.runs:app", "List, show and remove runs."),
+    "demo": ("grinder_app.cli.demo:demo", "Run a paper session on packaged data."),
+    "backtest": ("grinder_app.cli.backtest:backtest", "Run one configuration over many files."),
     "replay": ("grinder_app.cli.replay:replay", "Repeat all decisions on recorded data."),
     "paper": ("grinder_app.cli.paper:paper", "Run one paper session on recorded data."),
     "compare": ("grinder_app.cli.compare:compare", "Name where two runs begin to differ."),

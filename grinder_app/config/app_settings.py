@@ -16,7 +16,10 @@ register_choice(OutputsKept)
 
 @frozen(kw_only=True)
 class AppSettings:
-    """Section ``app``. Folders are relative to the current directory unless absolute."""
+    """Where files lie and what a run keeps.
+
+    Folders are relative to the current directory unless absolute.
+    """
 
     state_dir: str = setting(
         "var/state", "Durable state that must survive a crash.", spec="README section 3"

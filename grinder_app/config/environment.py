@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from grinder_adapters.env import nearest
-from grinder_app.config.catalog import BY_VARIABLE, KEYS, PREFIX, Address, Key
+from grinder_app.config.catalog import BY_VARIABLE, KEYS, PREFIX, Address
 from grinder_app.config.values import Given, given_text
 from grinder_core.errors import ConfigError
 
@@ -76,9 +76,3 @@ def _unknown_variable(name: str) -> str:
 def known_variables() -> list[str]:
     """Return every variable that is read, maps without their entries."""
     return [*BY_VARIABLE, *DIRECTORY_VARIABLES, CONFIG_VARIABLE]
-
-
-def variables_of(key: Key) -> list[str]:
-    """Return the variables that set one setting; for a map with a sample entry."""
-    own = f"{key.variable}__SYMBOL" if key.is_map else key.variable
-    return [own, *(name for name, dotted in DIRECTORY_VARIABLES.items() if dotted == key.dotted)]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from grinder_adapters.runs import RunStore
 from grinder_app.cli.output import note
 from grinder_app.config.load import Settings, load_settings, parse_sets
 
@@ -30,6 +31,10 @@ Sets = Annotated[
         help="Override one setting: SECTION.KEY=VALUE. May be repeated.",
     ),
 ]
+RunsDir = Annotated[
+    Path | None,
+    Parameter(name="--runs-dir", help="Folder of runs; by default the setting app.artifact_dir."),
+]
 
 
 def settings_from(
@@ -46,3 +51,20 @@ def settings_from(
     for warning in settings.warnings:
         note(f"warning: {warning}")
     return settings
+
+
+def store_from(
+    config: Path | None = None,
+    profile: str | None = None,
+    sets: Sequence[str] = (),
+    runs_dir: Path | None = None,
+) -> RunStore:
+    """Open the folder of runs, named or from the settings; without advice about settings.
+
+    Raises:
+        ConfigError: As ``load_settings``.
+    """
+    settings = load_settings(
+        config, profile=profile, environment=os.environ, flags=parse_sets(sets)
+    )
+    return RunStore(runs_dir or Path(settings.app.artifact_dir))

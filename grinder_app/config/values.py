@@ -143,11 +143,16 @@ def to_toml(value: Any) -> str:
     if isinstance(value, StrEnum):
         return f'"{value.value}"'
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=True)
+        return "".join(map(_toml_character, json.dumps(value, ensure_ascii=False)))
     if isinstance(value, Mapping):
         inner = ", ".join(f"{name} = {to_toml(item)}" for name, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     return f"[{', '.join(to_toml(item) for item in value)}]"
+
+
+def _toml_character(character: str) -> str:
+    # JSON's escapes are TOML's, but for surrogate pairs and DEL
+    return character if " " <= character <= "~" else f"\\U{ord(character):08x}"
 
 
 def to_text(value: Any) -> str:

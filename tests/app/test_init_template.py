@@ -1,0 +1,151 @@
+"""The file ``grinder init`` writes loads to itself, says the truth, and trades."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grinder_adapters.synthetic.demo import demo_events
+from grinder_app.cli import run
+from grinder_app.config import Settings, load_settings
+from grinder_app.config.catalog import KEYS, Key
+from grinder_app.config.template import FIRST_RUN, render_template
+from grinder_core.engine.config import EngineConfig
+from grinder_core.session.result import run as run_engine
+
+
+def loaded(folder: Path, text: str) -> Settings:
+    path = folder / "grinder.toml"
+    path.write_text(text, encoding="ascii")
+    return load_settings(path, environment={})
+
+
+def effective(settings: Settings) -> dict[str, Any]:
+    return {dotted: settings.value(dotted) for dotted in KEYS}
+
+
+def test_the_file_sets_what_it_promises_and_nothing_else(tmp_path: Path) -> None:
+    defaults = {dotted: key.default for dotted, key in KEYS.items()}
+    written = loaded(tmp_path, render_template())
+    assert effective(written) == {**defaults, **FIRST_RUN}
+    assert written.warnings == ()
+
+
+def test_what_is_commented_out_is_the_default(tmp_path: Path) -> None:
+    text = render_template()
+    live = re.sub(r"(?m)^#(?=[a-z0-9_]+ = )", "", text)
+    assert text.count("\n#") > live.count("\n#")
+    assert effective(loaded(tmp_path, live)) == effective(loaded(tmp_path, text))
+
+
+def test_every_setting_appears_once_with_its_meaning() -> None:
+    lines = render_template().splitlines()
+    for key in KEYS.values():
+        shown = [f"[{key.dotted}]"] if key.is_map else [f"{key.name} = ", f"#{key.name} = "]
+        found = [i for i, line in enumerate(lines) if line.startswith(tuple(shown))]
+        assert len(found) == 1, key.dotted
+        assert lines[found[0] - 1].startswith("# "), key.dotted
+        assert "default" in lines[found[0] - 1], key.dotted
+
+
+def test_each_value_is_said_to_come_from_its_own_line(tmp_path: Path) -> None:
+    text = render_template()
+    lines = text.splitlines()
+    origins = loaded(tmp_path, text).origins
+    from_file = {key: origin for key, origin in origins.items() if origin.startswith("file")}
+    assert "venue.maker_fee_bps_x100" in from_file
+    for key, origin in from_file.items():
+        assert lines[int(origin.rsplit(":", 1)[1]) - 1].startswith(key.rsplit(".", 1)[1] + " = ")
+
+
+def value_of(key: Key) -> st.SearchStrategy[Any]:
+    """Values within a key's own range, small enough for the rules between keys."""
+    limits = key.declared.metadata
+    decimals = st.decimals(Decimal("0.00000001"), 50, places=8)
+    by_kind: dict[str, st.SearchStrategy[Any]] = {
+        "int": st.integers(max(limits["ge"] or 1, 1), 50),
+        "bool": st.booleans(),
+        "Decimal": decimals,
+        "Decimal | None": st.none() | decimals,
+        "str": st.from_regex(r"[a-z0-9-]{1,11}", fullmatch=True),
+        "Mapping[str, Decimal]": st.dictionaries(
+            st.from_regex(r"[A-Z0-9_]{2,12}", fullmatch=True), decimals, max_size=3
+        ),
+        "tuple[str, ...] | None": st.none()
+        | st.lists(st.from_regex(r"[A-Z0-9_]{2,12}", fullmatch=True), max_size=3).map(tuple),
+    }
+    if key.choices is not None:
+        members: list[StrEnum] = list(key.choices)
+        return st.sampled_from(members)
+    return by_kind[key.kind]
+
+
+ANY_SETTINGS = st.fixed_dictionaries(
+    {}, optional={dotted: value_of(key) for dotted, key in KEYS.items()}
+).map(lambda values: {**values, "indicators.max_bars": 51})
+
+
+@given(ANY_SETTINGS)
+@settings(max_examples=60)
+def test_any_settings_written_are_the_settings_read(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]
+) -> None:
+    defaults = {dotted: key.default for dotted, key in KEYS.items()}
+    read = loaded(tmp_path_factory.mktemp("c"), render_template(values))
+    assert effective(read) == {**defaults, **values}
+
+
+def test_text_survives_whatever_is_in_it(tmp_path: Path) -> None:
+    folder = 'a "quoted" \\ \x7f \u00e9 \U00010000 \t dir'
+    read = loaded(tmp_path, render_template({"app.state_dir": folder}))
+    assert read.app.state_dir == folder
+
+
+def test_a_first_run_trades_and_no_limit_stands_in_its_way(tmp_path: Path) -> None:
+    config = loaded(tmp_path, render_template()).engine
+    demo = list(islice(demo_events(), 10_000))
+    result = run_engine(demo, config)
+    assert result.errors == ()
+    assert result.stats.total_fills > 0
+    assert result.fees_paid > 0
+    blocked = result.stats.gate_blocked
+    assert not any("NOTIONAL" in reason for reason in blocked), blocked
+    untouched = run_engine(demo, EngineConfig())
+    assert any("NOTIONAL" in reason for reason in untouched.stats.gate_blocked), (
+        "with default sizes the limits do stand in the way, or this test shows nothing"
+    )
+
+
+def test_init_writes_once_and_overwrites_only_by_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = tmp_path / "grinder.toml"
+    assert run(["init"]) == 0
+    assert target.read_text() == render_template()
+    assert "wrote grinder.toml" in capsys.readouterr().out
+    target.write_text("[policies]\nlevels = 9\n")
+    assert run(["init"]) == 2
+    assert "overwrite it with --force" in capsys.readouterr().err
+    assert target.read_text() == "[policies]\nlevels = 9\n"
+    assert run(["init", "--force"]) == 0
+    assert target.read_text() == render_template()
+
+
+def test_init_elsewhere_says_json_and_refuses_a_missing_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "my.toml"
+    assert run(["init", str(target), "--json"]) == 0
+    assert f'"path":"{target}"' in capsys.readouterr().out
+    assert run(["init", str(tmp_path / "no" / "my.toml")]) == 2
+    assert run(["init", str(tmp_path), "--force"]) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["my.toml"]
