@@ -21,7 +21,7 @@ from grinder_app.runner.paper import PaperRun, read_checkpoint, run_recorded
 from grinder_app.runner.prepared import prepare
 from grinder_app.runner.recording import Circumstances
 from grinder_app.runner.session_loop import SessionJob
-from grinder_app.runner.told import Narrator, Stopwatch, print_session
+from grinder_app.runner.told import Narrator, print_session
 
 
 def paper(
@@ -68,7 +68,6 @@ def paper(
     verbose
         Tell every output in which something happened.
     """
-    watch = Stopwatch()
     loaded = settings.load(of_engine=fixture is None)
     spec = policy.spec()
     with airgap():
@@ -115,5 +114,4 @@ def paper(
     if result.digest is not None:
         print(f"Output digest: {result.digest}")
     print_session("Paper session", done)
-    output.note(watch.told(done.end.events_read))
     return 0

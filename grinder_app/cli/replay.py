@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -20,7 +21,7 @@ from grinder_app.runner.options import (
 from grinder_app.runner.prepared import prepare
 from grinder_app.runner.recording import all_of, to_file, warnings_of_session
 from grinder_app.runner.session_loop import SessionEnd, SessionJob, run_job
-from grinder_app.runner.told import Narrator, Stopwatch, policy_text
+from grinder_app.runner.told import Narrator, pace, policy_text
 from grinder_core.codec import to_dict
 from grinder_core.session.session import Driver
 
@@ -54,7 +55,7 @@ def replay(
     verbose
         Tell every output in which something happened.
     """
-    watch = Stopwatch()
+    begun = perf_counter()
     loaded = settings.load(of_engine=fixture is None)
     spec = policy.spec()
     with airgap(), ExitStack() as opened, output.progress("replay, events") as advance:
@@ -79,7 +80,7 @@ def replay(
         output.note(policy_text(end.timing))
     for warning in warnings_of_session(end.result, end.timing):
         output.note(f"warning: {warning}")
-    output.note(watch.told(end.events_read))
+    output.note(pace(end.events_read, perf_counter() - begun))
     return 0
 
 

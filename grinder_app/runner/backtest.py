@@ -1,4 +1,4 @@
-"""One configuration over many files: which files make a session, and one session's work."""
+"""One configuration over many files: which files make a session, their work, and the whole run."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 from re import sub
-from typing import Final
+from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from grinder_adapters.airgap import airgap
 from grinder_adapters.feeds.event_file import EXTENSIONS
-from grinder_adapters.runs import SessionWriter
+from grinder_adapters.runs import RunWriter, SessionWriter
 from grinder_app.runner.data import DataOptions, open_data
 from grinder_app.runner.outputs import OutputsKept
 from grinder_app.runner.policy import PolicySpec, PolicyTiming
-from grinder_app.runner.recording import record_session, warnings_of_session
+from grinder_app.runner.pool import run_all
+from grinder_app.runner.recording import (
+    Circumstances,
+    describe_end,
+    record_session,
+    warnings_of_session,
+)
 from grinder_app.runner.session_loop import SessionJob
-from grinder_app.runner.summary import SessionFigures
+from grinder_app.runner.summary import SessionFigures, Totals
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError
 
@@ -65,10 +71,12 @@ class BacktestDone:
     """What one session came to.
 
     Attributes:
+        events: Events of all kinds that were read.
         failure: What ended it early, to be raised once the run is closed.
     """
 
     figures: SessionFigures
+    events: int
     warnings: tuple[str, ...]
     timing: PolicyTiming | None
     failure: Exception | None
@@ -128,15 +136,109 @@ def run_task(task: BacktestTask, tell: Callable[[int], None]) -> BacktestDone:
         end = record_session(job, source, writer, task.outputs, tell=tell)
     return BacktestDone(
         figures=SessionFigures.of(task.plan.name, end.result),
+        events=end.events_read,
         warnings=tuple(warnings_of_session(end.result, end.timing)),
         timing=end.timing,
         failure=end.result.failure,
     )
 
 
-def longest_first(tasks: Sequence[BacktestTask]) -> list[BacktestTask]:
-    """Order tasks so that the last to end ends soonest."""
-    return sorted(tasks, key=lambda task: (-task.plan.bytes, task.plan.name))
+@frozen(kw_only=True)
+class BacktestRun:
+    """What a backtest left behind; sessions in the order of the files.
+
+    Attributes:
+        failure: Of the first session that failed, ``None`` when all are good.
+    """
+
+    run_id: str
+    folder: Path
+    sessions: tuple[BacktestDone, ...]
+    warnings: tuple[str, ...]
+    failure: Exception | None
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over the sessions."""
+        return Totals.over([done.figures for done in self.sessions])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "run_id": self.run_id,
+            "run_folder": str(self.folder),
+            "sessions": [
+                {
+                    **done.figures.to_dict(),
+                    "events": done.events,
+                    "policy_timing": None if done.timing is None else done.timing.to_dict(),
+                }
+                for done in self.sessions
+            ],
+            "totals": self.totals.to_dict(),
+            "digest": self.totals.digest,
+            "warnings": list(self.warnings),
+        }
+
+
+def run_backtest(
+    plans: Sequence[SessionPlan],
+    about: Circumstances,
+    options: DataOptions,
+    run: RunWriter,
+    *,
+    interval_ms: int,
+    jobs: int,
+    tell: Callable[[int], None],
+    on_done: Callable[[BacktestDone], None],
+) -> BacktestRun:
+    """Run all sessions and complete the run's manifest; a session that fails stops no other.
+
+    Raises:
+        ConfigError: A symbol that was asked for is in no session, or nothing was left to read.
+        InputError: As ``run_task``.
+        GrinderError: A process died.
+    """
+    run.manifest(**about.manifest())
+    tasks = [
+        BacktestTask(
+            plan=plan,
+            folder=run.path,
+            config=about.config,
+            options=evolve(options, must_occur=False),
+            outputs=about.outputs,
+            policy=about.policy,
+            interval_ms=interval_ms,
+        )
+        # the longest first, so that the last to end ends soonest
+        for plan in sorted(plans, key=lambda plan: (-plan.bytes, plan.name))
+    ]
+    ended = run_all(run_task, tasks, jobs, tell=tell, on_done=lambda _, done: on_done(done))
+    by_name = {done.figures.name: done for done in ended}
+    sessions = tuple(by_name[plan.name] for plan in plans)
+    _check_found(sessions, options)
+    timings = {d.figures.name: d.timing for d in sessions if d.timing is not None}
+    describe_end(run, about, {d.figures.name: d.figures.digest for d in sessions}, timings)
+    run.manifest(totals=Totals.over([done.figures for done in sessions]).to_dict())
+    later = [warning for done in sessions for warning in done.warnings]
+    return BacktestRun(
+        run_id=run.run_id,
+        folder=run.path,
+        sessions=sessions,
+        warnings=tuple(dict.fromkeys([*about.warnings(), *later])),
+        failure=next((d.failure for d in sessions if d.failure is not None), None),
+    )
+
+
+def _check_found(sessions: Sequence[BacktestDone], options: DataOptions) -> None:
+    if any(done.failure is not None for done in sessions):
+        return  # a session that stopped early says nothing about what it would have found
+    found = {symbol for done in sessions for symbol in done.figures.symbols}
+    missing = [symbol for symbol in options.symbols if symbol not in found]
+    if missing and options.days is None:
+        raise ConfigError("occurs in no session", field="--symbols", value=",".join(missing))
+    if (options.symbols or options.days) and not any(done.events for done in sessions):
+        raise ConfigError("leave nothing of the data", field="--symbols, --days")
 
 
 def _stem(path: Path) -> str:

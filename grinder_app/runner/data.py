@@ -13,6 +13,7 @@ from typing import Final
 from attrs import field, frozen
 
 from grinder_adapters.feeds.construct import event as envelope
+from grinder_adapters.feeds.csv_rows import stem
 from grinder_adapters.feeds.event_file import EXTENSIONS, open_events
 from grinder_adapters.feeds.klines import SPREAD_BPS, KlineSource
 from grinder_adapters.feeds.lines import check_readable
@@ -86,12 +87,14 @@ class DataOptions:
         days: Take only these days of event time; ``None`` takes all.
         spread_bps: Full width of the quotes made of klines.
         tick_sizes: Price increments for those quotes.
+        must_occur: Refuse data without one of the symbols, or without any event left.
     """
 
     symbols: tuple[str, ...] = ()
     days: Days | None = None
     spread_bps: Decimal = SPREAD_BPS
     tick_sizes: Mapping[str, Decimal] = field(factory=dict)
+    must_occur: bool = True
 
     def __attrs_post_init__(self) -> None:
         for symbol in self.symbols:
@@ -131,14 +134,33 @@ def open_data(paths: Sequence[Path], options: DataOptions | None = None) -> Even
     for path in paths:
         by_kind.setdefault(kind_of(path), []).append(path)
     # a capture need not parse what nobody asked for
-    only = options.symbols if by_kind.keys() == {DataKind.CAPTURE} else ()
+    only = options.symbols if options.must_occur and by_kind.keys() == {DataKind.CAPTURE} else ()
     sources = [
         source for kind, files in by_kind.items() for source in _sources(kind, files, options, only)
     ]
     whole = sources[0] if len(sources) == 1 else _Merged(tuple(sources))
     if options.symbols or options.days:
-        return _Narrowed(whole, frozenset(options.symbols), options.days)
+        return _Narrowed(whole, frozenset(options.symbols), options.days, options.must_occur)
     return whole
+
+
+def of_symbols(paths: Sequence[Path], symbols: Sequence[str]) -> list[Path]:
+    """Leave out kline files of other symbols, which their names tell without opening them.
+
+    Raises:
+        FixtureError: As ``kind_of``.
+        ConfigError: No file is left.
+    """
+    if not symbols:
+        return list(paths)
+    kept = [
+        path
+        for path in paths
+        if kind_of(path) is not DataKind.KLINES or stem(path).partition("-")[0] in symbols
+    ]
+    if paths and not kept:
+        raise ConfigError("no file is of these symbols", field="--symbols", value=",".join(symbols))
+    return kept
 
 
 def describe_files(paths: Sequence[Path]) -> tuple[DataFile, ...]:
@@ -192,6 +214,7 @@ class _Narrowed:
     source: EventSource
     symbols: frozenset[str]
     days: Days | None
+    must_occur: bool
 
     @property
     def name(self) -> str:
@@ -211,7 +234,11 @@ class _Narrowed:
                 continue
             yield envelope(event.ts_ms, event.payload, seq, event.ts_recv_ms, event.update_id)
             seq += 1
-        missing = sorted(wanted - seen)
+        if self.must_occur:
+            self._check(seen, seq)
+
+    def _check(self, seen: set[str], left: int) -> None:
+        missing = sorted(self.symbols - seen)
         if missing:
             raise ConfigError(
                 f"does not occur in {self.name}",
@@ -219,6 +246,8 @@ class _Narrowed:
                 value=",".join(missing),
                 remedy="grinder data inspect lists the symbols of a file",
             )
+        if not left:
+            raise ConfigError(f"no event of {self.name} lies in them", field="--days")
 
 
 def _check_paths(paths: Sequence[Path]) -> None:

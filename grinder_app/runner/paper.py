@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Final
 
 from attrs import frozen
@@ -60,6 +61,7 @@ class PaperDone:
     """What a run left behind.
 
     Attributes:
+        session_s: Wall time of the session alone.
         report: ``None`` where none was wanted or the extra is missing.
         report_hint: Why there is no report although one was wanted; empty otherwise.
     """
@@ -67,6 +69,7 @@ class PaperDone:
     run_id: str
     folder: Path
     end: SessionEnd
+    session_s: float
     warnings: tuple[str, ...]
     report: Path | None
     report_hint: str
@@ -109,9 +112,11 @@ def run_recorded(
         writer = run.session(SESSION)
         with ExitStack() as opened:
             sinks = [*also, *to_file(wanted.out, opened)]
+            begun = perf_counter()
             end = record_session(
                 wanted.job, wanted.source, writer, about.outputs, tell=tell, also=sinks
             )
+            session_s = perf_counter() - begun
             timings = {} if end.timing is None else {SESSION: end.timing}
             describe_end(run, about, {SESSION: end.result.digest}, timings)
             if end.result.failure is not None:
@@ -125,6 +130,7 @@ def run_recorded(
         run_id=run.run_id,
         folder=run.path,
         end=end,
+        session_s=session_s,
         warnings=(*about.warnings(), *later, *continued),
         report=report,
         report_hint=hint,

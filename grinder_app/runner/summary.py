@@ -17,7 +17,7 @@ from grinder_core.session.result import PaperResult
 
 COLUMNS = (
     *("session", "symbols", "quotes", "net PnL", "fees", "fills", "turnover", "max drawdown"),
-    *("Sharpe", "in market", "blocked by"),
+    *("Sharpe", "in market", "blocked"),
 )
 SYMBOL_COLUMNS = ("symbol", "net PnL", "realised", "unrealised", "fees", "fills", "turnover", "qty")
 _SYMBOLS_SHOWN = 3
@@ -108,7 +108,7 @@ class SessionFigures:
             money(self.max_drawdown),
             "-" if self.sharpe is None else f"{self.sharpe:.2f}",
             "-" if share is None else percent(100.0 * share, 1),
-            f"FAILED {self.error}" if self.error else blocks_text(self.blocks),
+            "FAILED" if self.error else f"{sum(self.blocks.values()):,}",
         )
 
 
@@ -170,8 +170,18 @@ class Totals:
             f"{money(self.max_drawdown)} (worst)",
             "",
             "",
-            blocks_text(self.blocks),
+            f"{sum(self.blocks.values()):,}",
         )
+
+
+def blocks_table(
+    sessions: Sequence[SessionFigures], totals: Totals
+) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: each session's blocked quotes by gate and reason."""
+    reasons = sorted(totals.blocks, key=lambda reason: (-totals.blocks[reason], reason))
+    lines = [*((s.name, s.blocks) for s in sessions), (f"total of {len(sessions)}", totals.blocks)]
+    rows = [[name, *(f"{blocks.get(r, 0):,}" for r in reasons)] for name, blocks in lines]
+    return ["session", *(reason.replace(":", ": ") for reason in reasons)], rows
 
 
 def blocks_of(stats: EngineStats) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from time import perf_counter
 
 from grinder_app.cli.output import note, print_facts, print_table
 from grinder_app.report.wording import money
@@ -14,17 +13,10 @@ from grinder_app.runner.summary import SYMBOL_COLUMNS, SessionFigures, blocks_te
 from grinder_core.contracts.outputs import PaperOutput
 
 
-class Stopwatch:
-    """Measures a run for its progress line; decides nothing."""
-
-    def __init__(self) -> None:
-        self._begun = perf_counter()
-
-    def told(self, events: int) -> str:
-        """Return how many events took how long."""
-        took = perf_counter() - self._begun
-        rate = int(events / took) if took > 0 else 0
-        return f"{events:,} events in {took:.1f} s ({rate:,} events/s)"
+def pace(events: int, seconds: float) -> str:
+    """Write how many events took how long."""
+    rate = int(events / seconds) if seconds > 0 else 0
+    return f"{events:,} events in {seconds:.1f} s ({rate:,} events/s)"
 
 
 class Narrator:
@@ -64,6 +56,7 @@ def print_session(title: str, done: PaperDone) -> None:
     print_facts("Result", facts)
     for warning in done.warnings:
         note(f"warning: {warning}")
+    note(pace(done.end.events_read, done.session_s))
     if done.report_hint:
         note(f"no report: {done.report_hint}")
 

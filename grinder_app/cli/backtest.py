@@ -1,0 +1,150 @@
+"""``grinder backtest``: one configuration over many files, one session a core."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grinder_adapters.airgap import airgap
+from grinder_adapters.clock import SystemClock
+from grinder_app.cli import output
+from grinder_app.runner.backtest import (
+    BacktestDone,
+    BacktestRun,
+    Sessions,
+    plan_sessions,
+    run_backtest,
+)
+from grinder_app.runner.data import describe_files, of_symbols
+from grinder_app.runner.options import (
+    Flag,
+    NarrowOptions,
+    PolicyOptions,
+    SettingsOptions,
+    Texts,
+)
+from grinder_app.runner.pool import cores
+from grinder_app.runner.recording import Circumstances
+from grinder_app.runner.summary import COLUMNS, blocks_table
+from grinder_app.runner.told import pace, policy_text
+from grinder_core.errors import ConfigError
+from grinder_core.numbers import canonical
+
+
+def backtest(
+    data: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    together: Texts = (),
+    sessions: Annotated[Sessions, Parameter(name="--session")] = Sessions.PER_FILE,
+    settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen
+    narrow: NarrowOptions = NarrowOptions(),  # noqa: B008 - frozen
+    policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
+    jobs: int | None = None,
+    name: str = "",
+    json: Flag = False,
+) -> int:
+    """Run one configuration over many files and print what each session came to.
+
+    Every session begins with its own capital; its symbols share that. Results do not depend on
+    the number of processes.
+
+    Parameters
+    ----------
+    data
+        Klines, event files, public dumps or raw captures.
+    together
+        Pattern of file names, such as '*-202505*': files that match it form one session of many
+        symbols; repeatable, the first that matches counts.
+    sessions
+        What forms a session: each file by itself, or all files together.
+    jobs
+        Processes; by default one a core.
+    name
+        A name for the run, to find it by.
+    json
+        Print one JSON line.
+    """
+    begun = perf_counter()
+    loaded = settings.load()
+    spec = policy.spec()
+    if jobs is not None and jobs < 1:
+        raise ConfigError("must be >= 1", field="--jobs", value=jobs)
+    options = narrow.read(loaded)
+    paths = of_symbols(data, options.symbols)
+    plans = plan_sessions(paths, sessions, together)
+    if spec is not None:
+        with airgap():
+            spec.load()  # a policy that cannot be loaded is said before anything is written
+    about = Circumstances(
+        kind="backtest",
+        command=sys.argv[1:],
+        config=loaded.engine,
+        outputs=loaded.app.outputs,
+        origins=loaded.origins,
+        profile=loaded.profile,
+        files=describe_files(paths),
+        policy=spec,
+        spread_bps=canonical(options.spread_bps),
+    )
+    ended = _Ended(len(plans))
+    with settings.store(loaded).create("backtest", SystemClock().now_ms(), name=name) as run:
+        with output.progress("backtest, events") as advance:
+            done = run_backtest(
+                plans,
+                about,
+                options,
+                run,
+                interval_ms=loaded.app.equity_interval_ms,
+                jobs=jobs or cores(),
+                tell=advance,
+                on_done=ended,
+            )
+        if json:
+            output.print_json(done.to_dict())
+        else:
+            _print(done)
+            events = sum(each.events for each in done.sessions)
+            output.note(pace(events, perf_counter() - begun))
+        if done.failure is not None:
+            raise done.failure
+    return 0
+
+
+class _Ended:
+    """Tells each session as it ends."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._count = total, 0
+
+    def __call__(self, done: BacktestDone) -> None:
+        self._count += 1
+        figures = done.figures
+        what = f"FAILED {figures.error}" if figures.error else f"{done.events:,} events"
+        output.note(f"session {self._count} of {self._total}: {figures.name}: {what}")
+
+
+def _print(done: BacktestRun) -> None:
+    shown = [each.figures for each in done.sessions if each.events or each.figures.error]
+    rows = [*(figures.row() for figures in shown), done.totals.row()]
+    output.print_table("Backtest", COLUMNS, rows)
+    if done.totals.blocks:
+        header, lines = blocks_table(shown, done.totals)
+        output.print_table("Quotes that placed nothing, by gate and reason", header, lines)
+    if len(shown) < len(done.sessions):
+        output.note(f"{len(done.sessions) - len(shown)} sessions had nothing to read")
+    facts: dict[str, object] = {
+        "digest": done.totals.digest or "- (a session failed)",
+        "run": done.run_id,
+        "folder": done.folder,
+    }
+    for each in done.sessions:
+        if each.timing is not None:
+            facts[f"policy in {each.figures.name}"] = policy_text(each.timing)
+    output.print_facts("Result", facts)
+    for warning in done.warnings:
+        output.note(f"warning: {warning}")

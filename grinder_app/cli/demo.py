@@ -1,0 +1,72 @@
+"""``grinder demo``: one paper session on packaged data, to see what there is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from grinder_adapters.runs import RunStore
+from grinder_adapters.synthetic.demo import DemoEvents, demo_events
+from grinder_app.cli import output
+from grinder_app.config import load_settings
+from grinder_app.config.template import FIRST_RUN
+from grinder_app.runner.options import Flag
+from grinder_app.runner.paper import PaperRun, run_recorded
+from grinder_app.runner.recording import Circumstances
+from grinder_app.runner.session_loop import SessionJob
+from grinder_app.runner.told import print_session
+from grinder_core.engine.config import EngineConfig
+
+ORIGIN: Final = "demo"
+
+
+def demo(*, runs_dir: Path | None = None, report: bool = True, json: Flag = False) -> int:
+    """Run a paper session on packaged, generated data and say where its files are.
+
+    The data are made up: the result says that the machinery works and nothing about money. The
+    settings of the engine are those that init writes.
+
+    Parameters
+    ----------
+    runs_dir
+        Folder of runs; by default the setting app.artifact_dir.
+    report
+        Write the HTML report, if the extra for it is installed.
+    json
+        Print one JSON line.
+    """
+    app = load_settings(None, environment=os.environ).app
+    events = demo_events()
+    config = demo_config(events)
+    wanted = PaperRun(
+        job=SessionJob(config=config, name=events.name, interval_ms=app.equity_interval_ms),
+        source=events,
+        about=Circumstances(
+            kind="demo",
+            command=sys.argv[1:],
+            config=config,
+            outputs=app.outputs,
+            origins=dict.fromkeys(FIRST_RUN, ORIGIN),
+            profile=None,
+            data_name=events.name,
+        ),
+        report=report,
+    )
+    store = RunStore(runs_dir or Path(app.artifact_dir))
+    with output.progress("demo session, events") as advance:
+        done = run_recorded(wanted, store, tell=advance)
+    if json:
+        output.print_json(done.to_dict())
+        return 0
+    print_session("Demo session on made-up prices", done)
+    if done.report is not None:
+        print(f"Open {done.report} in a browser; next: grinder init, then grinder paper --help")
+    return 0
+
+
+def demo_config(events: DemoEvents) -> EngineConfig:
+    """Return the settings that ``init`` writes, with the tick sizes of the demo's markets."""
+    chosen = {name.partition(".")[2]: value for name, value in FIRST_RUN.items()}
+    return EngineConfig.flat(**{**chosen, "tick_sizes": events.tick_sizes})
