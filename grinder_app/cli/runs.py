@@ -11,8 +11,8 @@ from cyclopts import App, Parameter
 from grinder_adapters.runs import RunSummary, RunView, load_run
 from grinder_app.cli import output
 from grinder_app.config.flags import ConfigFile, Profile, RunsDir, Sets, store_from
+from grinder_app.report.wording import money
 from grinder_core.errors import InputError
-from grinder_core.numbers import canonical
 
 app = App(name="runs", help="List, show and remove runs.")
 
@@ -185,6 +185,6 @@ def _data_text(item: object) -> str:
 
 
 def _session_row(name: str, result: Mapping[str, Any]) -> tuple[object, ...]:
-    money = (canonical(result[key]) for key in ("net_pnl", "fees_paid", "turnover"))
+    amounts = (money(result[key]) for key in ("net_pnl", "fees_paid", "turnover"))
     counts = (result[key] for key in ("total_fills", "orders_placed", "orders_blocked"))
-    return name, *money, *counts, result["digest"] or "none"
+    return name, *amounts, *counts, result["digest"] or "none"

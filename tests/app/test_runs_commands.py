@@ -77,7 +77,7 @@ def test_show_tells_what_ran_on_what_and_what_it_earned(
     assert session["total_fills"] > 0
     assert run(["runs", "show", f"{T0 + 1}"]) == 0
     text = capsys.readouterr().out
-    for fact in ("grinder paper", "name demo, sha256 ab", session["net_pnl"], "half the truth"):
+    for fact in ("grinder paper", "name demo, sha256 ab", session["digest"], "half the truth"):
         assert fact in text
 
 
