@@ -63,7 +63,6 @@ FIELDS: Final[dict[type[Any], dict[str, str]]] = {
         "events": "What happened to orders since the symbol's last output, this turn's included.",
         "pnl_snapshot": "The symbol's position and profit after this turn.",
         "seq": "Position of the event in the stream, from 0.",
-        "equity": "Equity of the whole session after this turn, quote currency.",
         "kill_switch_triggered": "The kill switch is latched after this turn.",
         "features": "What was measured; null unless `feature_engine_enabled`.",
     },

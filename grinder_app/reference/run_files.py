@@ -34,14 +34,15 @@ MANIFEST_KEYS: Final = {
     "command": "The arguments as given.",
     "config": "All effective settings, by section.",
     "config_hash": "16 characters over the canonical JSON of the engine's settings.",
+    "origins": "Where each setting comes from: default, file, profile, environment or flag.",
     "profile": "Profile of the configuration file; empty without one.",
     "data": "Files or generated data it ran on, with size and SHA-256 where there is a file.",
-    "fill_model": "When orders fill and what that assumes, in words.",
     "outputs": "Which outputs were kept.",
     "policy": "`target` and `arguments` of a user's own policy, else null.",
     "policy_timing": "How long a user's own policy took, by session; outside every digest.",
     "digests": "Digest of each session; null where there is none.",
     "warnings": "What to know before believing the result.",
+    "totals": "Sums over all sessions; only of a backtest.",
     "error": "`CODE: text`, only where the run failed.",
 }
 
