@@ -35,10 +35,11 @@ from tests.support.factories import SYMBOL, a_book, a_plan, an_order, an_update
 from tests.support.strategies import plain_prices, plans, scaled
 
 D = Decimal
+FLAT = D(0)
 TICKS = st.sampled_from((D("0.00000001"), D("0.01"), D("0.1"), D("0.25"), D(1)))
 
 
-def decide(book: GridBook, plan: GridPlan, mid: Decimal, position: Decimal = D(0)) -> Diff:
+def decide(book: GridBook, plan: GridPlan, mid: Decimal, position: Decimal = FLAT) -> Diff:
     """The diff, under the core's context as the engine runs it."""
     with exact():
         return diff(book, plan, mid, 1000, position)

@@ -206,7 +206,7 @@ def test_the_rate_limiter_refuses_time_going_back() -> None:
 
 @given(
     held=amounts,
-    planned=st.none() | amounts,
+    planned=amounts,
     others=amounts,
     symbol_limit=scaled(1, 10**16, 2),
     total_limit=scaled(1, 10**16, 2),
@@ -214,7 +214,7 @@ def test_the_rate_limiter_refuses_time_going_back() -> None:
 )
 def test_the_risk_gate_equals_its_definition(
     held: Decimal,
-    planned: Decimal | None,
+    planned: Decimal,
     others: Decimal,
     symbol_limit: Decimal,
     total_limit: Decimal,
@@ -226,9 +226,9 @@ def test_the_risk_gate_equals_its_definition(
             settings, held=held, planned=planned, others=others, daily_loss_tripped=tripped
         )
     expected: tuple[str, str] | None = None
-    if planned is not None and Fraction(held) + Fraction(planned) > Fraction(symbol_limit):
+    if Fraction(held) + Fraction(planned) > Fraction(symbol_limit):
         expected = ("NOTIONAL_LIMIT", "symbol")
-    elif planned is not None and sum(map(Fraction, (held, planned, others))) > total_limit:
+    elif sum(map(Fraction, (held, planned, others))) > total_limit:
         expected = ("NOTIONAL_LIMIT", "total")
     elif tripped:
         expected = ("DAILY_LOSS_LIMIT", "")
