@@ -102,8 +102,14 @@ def test_unix_sockets_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_datagrams_to_loopback_pass() -> None:
     with airgap(), udp() as receiver, udp() as sender:
         receiver.bind(("127.0.0.1", 0))
-        sender.sendto(b"x", receiver.getsockname())
-        assert receiver.recv(1) == b"x"
+        place = receiver.getsockname()
+        sender.sendto(b"a", place)
+        sender.sendto(b"b", 0, place)
+        sender.sendmsg([b"c"], [], 0, place)
+        assert [receiver.recv(1) for _ in range(3)] == [b"a", b"b", b"c"]
+        sender.connect(place)
+        sender.sendmsg([b"d"])
+        assert receiver.recv(1) == b"d"
 
 
 def test_everything_is_as_before_afterwards_also_when_nested_or_raising() -> None:

@@ -68,6 +68,15 @@ def test_an_ambiguous_prefix_names_its_candidates(tmp_path: Path) -> None:
         store.find("1723")
 
 
+def test_a_whole_id_is_that_run_though_others_begin_with_it(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    for _ in range(11):
+        finished(store, T0)
+    assert store.find(f"{T0}_1").name == f"run_{T0}_1"
+    assert store.remove(f"run_{T0}_1").id == f"{T0}_1"
+    assert len(store.list()) == 10
+
+
 @pytest.mark.parametrize("ref", ["9", "", "nobody", "latest/..", "run_", "../x"])
 def test_what_no_run_answers_to_is_refused(tmp_path: Path, ref: str) -> None:
     store = RunStore(tmp_path)
