@@ -105,7 +105,7 @@ def _default(argument: Argument) -> str:
     default = argument.field_info.default
     if isinstance(default, Enum):
         return code(str(default.value))
-    if default is None or default == () or default is False:
+    if default is None or default is False or default in ((), ""):
         return ""
     if default is True:
         return "on"

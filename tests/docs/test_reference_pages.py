@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from grinder_app import cli
 from grinder_app.reference import PAGES
 from grinder_app.reference.__main__ import main
+from grinder_app.reference.cli import arguments_of, commands
+from grinder_app.reference.docstrings import own_docstring
 from grinder_app.reference.markdown import anchor, table
 from tests.docs.documents import ROOT, documents, prose, shown
 
@@ -27,8 +31,9 @@ def test_a_page_is_what_the_code_says(name: str) -> None:
 
 def test_pages_do_not_depend_on_what_ran_before() -> None:
     # attrs classes change their own type hints once a codec has used them
-    command = [sys.executable, "-X", "utf8", "-m", "grinder_app.reference"]
-    fresh = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    command = [sys.executable, "-m", "grinder_app.reference"]
+    hostile = {**os.environ, "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Kathmandu"}
+    fresh = subprocess.run(command, cwd=ROOT, env=hostile, capture_output=True, check=True).stdout
     assert fresh.decode("ascii") == "\n".join(make() for make in PAGES.values())
 
 
@@ -58,6 +63,15 @@ def test_links_to_headings_lead_to_one(page: Path) -> None:
         target = (page.parent / match["path"]).resolve() if match["path"] else page
         headings = re.findall(r"^#+ (.+)$", prose(target), flags=re.MULTILINE)
         assert match["anchor"] in {anchor(heading) for heading in headings}, match[0]
+
+
+def test_every_command_and_argument_says_what_it_is_for() -> None:
+    found = dict(commands(cli.app, ("grinder",)))
+    assert {path[1] for path in found} == set(cli.COMMANDS)
+    for path, command in found.items():
+        assert own_docstring(command.default_command), path
+        for argument in arguments_of(command):
+            assert argument.parameter.help, (path, argument.name)
 
 
 def test_a_bar_in_a_cell_does_not_end_it() -> None:
