@@ -11,7 +11,7 @@ from grinder_app.checks.command_tree import problems_of
 from grinder_app.checks.markdown import Page, Spot
 from grinder_app.checks.repository import PACKAGES, Repository
 from grinder_app.checks.shell_lines import SHELL, commands_of
-from grinder_core.engine.config import settings_of
+from grinder_app.config.catalog import BY_VARIABLE
 
 _VARIABLE: Final = re.compile(r"\bGRINDER_[A-Z0-9_]*[A-Z0-9]\b(?![*_])")
 _METRIC: Final = re.compile(r"\bgrinder_[a-z0-9_]*[a-z0-9]\b(?![*_])")
@@ -77,6 +77,8 @@ def _wrong_names(line: str, repository: Repository) -> Iterator[str]:
 
 
 def _is_setting(variable: str) -> bool:
-    """Whether ``GRINDER_SECTION__KEY`` spells a setting of the engine."""
-    section, _, key = variable.removeprefix("GRINDER_").lower().partition("__")
-    return any(section == room and key == declared.name for room, declared in settings_of())
+    """Whether a variable sets a setting, or one entry of a setting that maps symbols."""
+    return any(
+        variable == name or (key.is_map and variable.startswith(f"{name}__"))
+        for name, key in BY_VARIABLE.items()
+    )

@@ -216,6 +216,12 @@ def test_no_fixture_at_all_is_exit_2(tmp_path: Path) -> None:
     assert run(["check", "fixtures", "--root", str(tmp_path)]) == 2
 
 
+def test_the_committed_fixtures_are_deterministic_and_locked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["check", "determinism", "--root", str(COMMITTED)]) == 0, capsys.readouterr().out
+
+
 def test_a_selection_is_part_of_its_entry() -> None:
     report = run_report(COMMITTED)
     entry = next(e for e in report["results"] if e["fixture_path"] == "sample_day_multisymbol")

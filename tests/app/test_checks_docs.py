@@ -223,6 +223,7 @@ def test_a_claim_that_does_not_hold_is_found(repository: Path, text: str, told: 
         "`fixtures/<name>/config.json` `fixtures/*/config.json` `README.md`",
         "`var/runs/x.json` and `report.html` are written by runs; `a/b` is a ratio",
         "GRINDER_LIMIT_MS, GRINDER_POLICIES__LEVELS, any `GRINDER_*`",
+        "GRINDER_APP__DATA_DIR, GRINDER_ORDERS__TICK_SIZES__BTCUSDT",
         "`grinder_steps_total` of `grinder_core.engine`",
         "``a ` b`` and `x",
     ],
