@@ -50,7 +50,7 @@ def test_a_page_says_nothing_it_must_not(page: Path) -> None:
     "text",
     [
         "see /home/me/data",
-        "written to `/tmp/out.json`",
+        "written to `/opt/out.json`",
         "pip install --index-url https://host/simple grinder",
         "export PIP_INDEX_URL=x",
         "listens on 192.168.1.4",
