@@ -322,7 +322,7 @@ def _fills(trades: Table, rows: Sequence[int], name: str, colour: str, mark: str
         "mode": "markers",
         "name": name,
         "x": _packed([int(trades["ts"][i]) for i in rows], "d"),
-        "y": _packed([float(trades["price"][i]) for i in rows], "d"),
+        "y": _packed_values([float(trades["price"][i]) for i in rows]),
         "customdata": _packed([float(trades["qty"][i]) for i in rows], "f"),
         "marker": {
             "color": colour,
@@ -330,7 +330,7 @@ def _fills(trades: Table, rows: Sequence[int], name: str, colour: str, mark: str
             "size": 9 if len(rows) <= 200 else 6,
             "line": {"width": 0.5, "color": "#ffffff"},
         },
-        "hovertemplate": f"{name} %{{customdata:.6~r}} @ %{{y:,.10~r}}<extra></extra>",
+        "hovertemplate": f"{name} %{{customdata:.6~r}} @ %{{y:,.7~r}}<extra></extra>",
     }
 
 
@@ -341,7 +341,7 @@ def _packed(values: Sequence[float], kind: str) -> Figure:
 
 
 def _packed_values(values: Sequence[float]) -> Figure:
-    """Pack the values of a line: seven digits do unless it hardly moves for its size."""
+    """Pack values to be drawn: seven digits do unless they hardly differ for their size."""
     size = max(map(abs, values), default=0.0)
     moves = max(values, default=0.0) - min(values, default=0.0)
     return _packed(values, "f" if moves * 10_000 > size else "d")

@@ -155,11 +155,22 @@ class SessionFigures:
         seen = int(self.view.result["events_processed"])
         return f"{percent(100.0 * self.blocked / seen)} of {seen:,} snapshots" if seen else "-"
 
-    def symbol_rows(self) -> list[dict[str, str]]:
-        """Return one row a symbol: fills, position and where its profit comes from."""
+    def busiest(self, limit: int) -> list[str]:
+        """Return the symbols with most fills, in order of name."""
+        fills = self.walk.symbols
+        known = {*self.symbols, *self.view.result["final_positions"]}
+        ranked = sorted(known, key=lambda s: (-(fills[s].fills if s in fills else 0), s))
+        return sorted(ranked[:limit])
+
+    def symbol_rows(self, limit: int) -> list[dict[str, str]]:
+        """Return one row a symbol: fills, position and where its profit comes from.
+
+        Args:
+            limit: Rows at most; symbols with most fills come first.
+        """
         rows = []
         positions: Mapping[str, Any] = self.view.result["final_positions"]
-        for symbol in sorted({*self.symbols, *positions}):
+        for symbol in self.busiest(limit):
             fills, position = self.walk.symbols.get(symbol), positions.get(symbol)
             realized = float(position["realized_pnl"]) if position else 0.0
             unrealized = float(position["unrealized_pnl"]) if position else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from grinder_app.report.provenance import (
     ROWS_MAX,
     assumptions,
     config_rows,
+    cut,
     data_rows,
     warnings,
 )
@@ -44,7 +46,7 @@ def write_report(view: RunView, path: Path) -> int:
         ConfigError: The extra ``report`` is not installed.
         InputError: The target cannot be written.
     """
-    page = render(view).encode("ascii", "xmlcharrefreplace")
+    page = render(view).encode()
     with atomic_file(path) as file:
         file.write(page)
     return len(page)
@@ -104,12 +106,21 @@ def _head(view: RunView, sessions: list[SessionFigures]) -> dict[str, Any]:
     return {
         "manifest": manifest,
         "kind": str(manifest["kind"]).capitalize(),
-        "symbols": some(symbols, 6) or "no symbols",
+        "symbols": some(symbols, 4) or "no symbols",
         "currency": quote_currency(symbols),
         "begun": utc(min(begun)) if begun else "",
         "ended": utc(max(ended)) if ended else "",
-        "command": command if isinstance(command, str) else " ".join(map(str, command)),
+        "policy": _policy(manifest.get("policy")),
+        "command": cut(command if isinstance(command, str) else " ".join(map(str, command))),
     }
+
+
+def _policy(policy: Mapping[str, Any] | None) -> str:
+    """Name a user's own policy and its arguments; empty for the built-in one."""
+    if not policy:
+        return ""
+    arguments = ", ".join(f"{name}={value}" for name, value in policy.get("arguments", {}).items())
+    return cut(f"{policy.get('target', '')}({arguments})")
 
 
 def _environment() -> Environment:

@@ -10,15 +10,17 @@ from grinder_app.report.wording import fee_warning, fill_model, plain, some, utc
 from grinder_core.codec import canonical_json
 from grinder_core.engine.config import EngineConfig, settings_of
 
-ROWS_MAX: Final = 200
+ROWS_MAX: Final = 150
 WARNINGS_MAX: Final = 40
 TEXT_MAX: Final = 400
+NAME_MAX: Final = 120
 
 
 def config_rows(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return one row a setting: its value, whether it differs from the default, its origin.
 
-    Settings that this version does not know are shown too, without an explanation.
+    Settings that this version does not know are shown too, without an explanation. Origins go by
+    ``section.name``.
     """
     config: Mapping[str, Any] = manifest.get("config", {})
     origins: Mapping[str, Any] = manifest.get("origins", {})
@@ -48,7 +50,7 @@ def data_rows(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return one row an input file, at most ``ROWS_MAX``."""
     return [
         {
-            "name": str(file.get("name", "")),
+            "name": cut(str(file.get("name", "")), NAME_MAX),
             "kind": str(file.get("kind", "")),
             "events": plain(file["events"]) if file.get("events") is not None else "-",
             "sha256": str(file.get("sha256") or "-"),
@@ -61,7 +63,6 @@ def assumptions(manifest: Mapping[str, Any]) -> list[str]:
     """Return the fill model and what the data was made of, in words."""
     venue = manifest.get("config", {}).get("venue", {})
     items = fill_model(str(manifest["kind"]), venue) if venue else []
-    own = str(manifest.get("fill_model", ""))
     if any(file.get("kind") == "klines" for file in manifest.get("data", ())):
         items.insert(
             0,
@@ -70,7 +71,7 @@ def assumptions(manifest: Mapping[str, Any]) -> list[str]:
             "(high and low otherwise), then close, each with a made-up spread. Real prices took "
             "another path inside the bar; a fill that depends on it did not necessarily happen.",
         )
-    return [own, *items] if own and own not in items else items
+    return items
 
 
 def warnings(view: RunView) -> list[str]:
@@ -94,7 +95,7 @@ def warnings(view: RunView) -> list[str]:
     if len(found) > WARNINGS_MAX:
         left = len(found) - WARNINGS_MAX
         found = [*found[:WARNINGS_MAX], f"{left:,} more warnings are not shown here."]
-    return [_cut(text) for text in found]
+    return [cut(text) for text in found]
 
 
 def _session_warnings(session: SessionView, *, several: bool) -> list[str]:
@@ -128,8 +129,12 @@ def _session_warnings(session: SessionView, *, several: bool) -> list[str]:
 
 
 def _origin(origins: Mapping[str, Any], section: str, name: str) -> str:
-    found = origins.get(name, origins.get(f"{section}.{name}", ""))
-    return str(found)
+    dotted = f"{section}.{name}"
+    if dotted in origins:
+        return str(origins[dotted])
+    # a map has one origin an entry
+    entries = [str(origins[key]) for key in sorted(origins) if key.startswith(f"{dotted}.")]
+    return ", ".join(dict.fromkeys(entries))
 
 
 def _shown(value: Any) -> str:
@@ -138,8 +143,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = value if isinstance(value, str) else canonical_json(value)
-    return _cut(text if text else '""')
+    return cut(text if text else '""')
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}... ({len(text):,} characters)"
+def cut(text: str, limit: int = TEXT_MAX) -> str:
+    """Shorten a text that would blow up the page, and say how long it was."""
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} characters)"

@@ -23,14 +23,15 @@ from grinder_app.report.statistics import floats, net_profit, never_back
 from grinder_app.report.wording import money, percent, some
 
 SESSIONS_MAX: Final = 12
-OVERVIEW_MAX: Final = 200
+OVERVIEW_MAX: Final = 150
 PRICE_CHARTS_MAX: Final = 24
+SYMBOL_ROWS_MAX: Final = 200
 LINES_A_SESSION: Final = 7  # equity, peak, drawdown; realised, unrealised, fees, net
 
 # what the page may draw in all, so that it stays below 6 MB next to plotly's own 4.8
-POINTS: Final = 28_000
-FILLS: Final = 6_000
-LEVELS: Final = 4_000
+POINTS: Final = 24_000
+FILLS: Final = 5_000
+LEVELS: Final = 3_000
 BINS: Final = 600
 
 
@@ -41,6 +42,7 @@ class Section:
     anchor: str
     figures: SessionFigures
     charts: tuple[Chart, ...]
+    symbol_rows: tuple[Mapping[str, str], ...]
     notes: tuple[str, ...]
 
 
@@ -50,7 +52,7 @@ def sections_of(sessions: Sequence[SessionFigures]) -> list[Section]:
     if not shown:
         return []
     symbols_each = max(1, PRICE_CHARTS_MAX // len(shown))
-    drawn = [_busiest(figures, symbols_each) for figures in shown]
+    drawn = [_charted(figures, symbols_each) for figures in shown]
     price_charts = max(1, sum(map(len, drawn)))
     lines = LINES_A_SESSION * len(shown) + price_charts + 1
     room = {
@@ -59,19 +61,19 @@ def sections_of(sessions: Sequence[SessionFigures]) -> list[Section]:
         "levels": LEVELS // price_charts,
         "bins": max(24, min(120, BINS // len(shown))),
     }
+    row_limit = max(8, SYMBOL_ROWS_MAX // len(shown))
     return [
-        _section(f"s{index}", figures, symbols, _canvas([figures], room))
+        _section(f"s{index}", figures, symbols, _canvas([figures], room), row_limit)
         for index, (figures, symbols) in enumerate(zip(shown, drawn, strict=True), 1)
     ]
 
 
 def all_together(sessions: Sequence[SessionFigures]) -> Chart | None:
-    """Chart the net profit of all sessions, each from its own start; ``None`` without samples."""
+    """Chart the net profit of all sessions added up; ``None`` without samples."""
     series = []
     for figures in sessions:
         equity = figures.view.equity
-        ts, profit = never_back(equity.get("ts", ())), net_profit(equity)
-        series.append((ts, [value - profit[0] for value in profit]))
+        series.append((never_back(equity.get("ts", ())), net_profit(equity)))
     ts, profit = together(series)
     if not ts:
         return None
@@ -91,7 +93,7 @@ def overview_rows(sessions: Sequence[SessionFigures]) -> list[dict[str, str]]:
             {
                 "name": figures.view.name,
                 "anchor": f"s{index}" if index <= SESSIONS_MAX else "",
-                "symbols": some(figures.symbols, 3),
+                "symbols": some(figures.symbols, 2),
                 "line": sparkline(figures.view.equity),
                 "net": money(figures.net_pnl, signed=True),
                 "tone": tone(figures.net_pnl),
@@ -101,7 +103,7 @@ def overview_rows(sessions: Sequence[SessionFigures]) -> list[dict[str, str]]:
                 "fills": f"{s.fills:,}",
                 "win": share(s.win_share),
                 "fees": money(result["fees_paid"]),
-                "turnover": money(result["turnover"]),
+                "turnover": f"{float(result['turnover']):,.0f}",
                 "in_market": share(s.time_in_market),
             }
         )
@@ -116,7 +118,7 @@ def total_row(sessions: Sequence[SessionFigures]) -> dict[str, str]:
         "tone": tone(net),
         "fills": f"{sum(figures.statistics.fills for figures in sessions):,}",
         "fees": money(sum(float(figures.view.result["fees_paid"]) for figures in sessions)),
-        "turnover": money(sum(float(figures.view.result["turnover"]) for figures in sessions)),
+        "turnover": f"{sum(float(f.view.result['turnover']) for f in sessions):,.0f}",
     }
 
 
@@ -125,7 +127,7 @@ def sparkline(equity: Table, width: int = 96, height: int = 24) -> str:
     values = net_profit(equity)
     if len(values) < 2:
         return ""
-    kept = [values[i] for i in min_max(values, 48)]
+    kept = [values[i] for i in min_max(values, 24)]
     low, high = min(kept), max(kept)
     span = (high - low) or 1.0
     step = width / (len(kept) - 1)
@@ -142,7 +144,11 @@ def _canvas(sessions: Sequence[SessionFigures], room: Mapping[str, int]) -> Canv
 
 
 def _section(
-    anchor: str, figures: SessionFigures, symbols: Sequence[str], canvas: Canvas
+    anchor: str,
+    figures: SessionFigures,
+    symbols: Sequence[str],
+    canvas: Canvas,
+    row_limit: int,
 ) -> Section:
     view = figures.view
     charts: list[Chart] = []
@@ -175,14 +181,20 @@ def _section(
             f"Price charts: {len(symbols)} of {len(figures.symbols)} symbols, those with most "
             "fills."
         )
-    return Section(anchor=anchor, figures=figures, charts=tuple(charts), notes=tuple(notes))
+    rows = figures.symbol_rows(row_limit)
+    if len(rows) < len(figures.symbols):
+        notes.append(f"By symbol: {len(rows)} of {len(figures.symbols)}, those with most fills.")
+    return Section(
+        anchor=anchor,
+        figures=figures,
+        charts=tuple(charts),
+        symbol_rows=tuple(rows),
+        notes=tuple(notes),
+    )
 
 
-def _busiest(figures: SessionFigures, limit: int) -> list[str]:
-    """Return the symbols with most fills, in order of name."""
-    fills = figures.walk.symbols
-    ranked = sorted(figures.symbols, key=lambda s: (-(fills[s].fills if s in fills else 0), s))
-    return sorted(ranked[:limit])
+def _charted(figures: SessionFigures, limit: int) -> list[str]:
+    return [symbol for symbol in figures.busiest(limit) if symbol in figures.view.prices]
 
 
 def _of_symbol(trades: Table, symbol: str) -> Table:
