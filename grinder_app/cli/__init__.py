@@ -39,6 +39,7 @@ app = App(
     result_action="return_value",
     exit_on_error=False,
     print_error=True,
+    suppress_keyboard_interrupt=False,
 )
 
 # name -> (where it lives, one line of help); modules load when their command runs
