@@ -611,3 +611,28 @@ def test_a_new_anchor_follows_a_hard_reset_and_nothing_else() -> None:
         assert canonical(anchor) == expected
     resets = [e for o in wire.outputs for e in o.events if e.type is ExecutionEventType.GRID_RESET]
     assert [e.details["center_price"] for e in resets] == ["100.12", "100.23"]
+
+
+def test_a_dropped_symbols_loss_reaches_the_next_turn() -> None:
+    def select(ts: int, *symbols: str) -> Event:
+        return Event(ts, Selection(symbols=symbols, k=2, scores={}, lookahead=False))
+
+    config = roomy(
+        selection_source=SelectionSource.TOPK_V0, levels=1, kill_switch_enabled=True,
+        initial_capital=D(100), max_drawdown_pct=D(5),
+    )  # fmt: skip
+    wire = Wire(config)
+    for event in (
+        select(0, SYMBOL, "BBBUSDT"),
+        mid_quote(0, "100", "BBBUSDT"),
+        mid_quote(0, "100"),
+        mid_quote(1, "99.9", "BBBUSDT"),  # buys 1
+        select(2, SYMBOL),
+        mid_quote(3, "100"),
+        mid_quote(4, "100"),
+        mid_quote(5, "90", "BBBUSDT"),  # loses 9.9, unseen by its own turn
+        mid_quote(6, "100"),
+    ):
+        wire.feed(event)
+    assert wire.outputs[-1].equity == D("90.1")
+    assert reason_of(wire.outputs[-1]) == "KILL_SWITCH_ACTIVE"
