@@ -11,7 +11,7 @@ from grinder_adapters.runs import RunStore
 from grinder_adapters.synthetic.demo import DemoEvents, demo_events
 from grinder_app.cli import output
 from grinder_app.config import load_settings
-from grinder_app.config.template import FIRST_RUN
+from grinder_app.config.first_run import FIRST_RUN
 from grinder_app.runner.options import Flag
 from grinder_app.runner.paper import PaperRun, run_recorded
 from grinder_app.runner.recording import Circumstances

@@ -170,9 +170,9 @@ def _facts(view: RunView) -> dict[str, object]:
         facts["command"] = " ".join(map(str, manifest["command"]))
     for index, item in enumerate(manifest.get("data", ()), start=1):
         facts[f"data {index}"] = _data_text(item)
-    for name in ("fill_model", "error"):
-        if name in manifest:
-            facts[name] = manifest[name]
+    facts["fill model"] = manifest.get("fill_model", "-")
+    if "error" in manifest:
+        facts["error"] = manifest["error"]
     for index, warning in enumerate(manifest.get("warnings", ()), start=1):
         facts[f"warning {index}"] = warning
     return facts

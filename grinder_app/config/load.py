@@ -12,6 +12,8 @@ from grinder_app.config.advice import advise
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.catalog import APP, BY_NAME, KEYS, address_of
 from grinder_app.config.environment import CONFIG_VARIABLE, read_environment
+from grinder_app.config.first_run import ORIGIN as FIRST_RUN
+from grinder_app.config.first_run import first_run
 from grinder_app.config.toml_file import FileSettings, Layer, ProfileUnknownError, read_file
 from grinder_app.config.values import given_text
 from grinder_core.engine.config import EngineConfig
@@ -29,7 +31,7 @@ class Settings:
     Attributes:
         engine: What decides; its ``config_hash`` names a result.
         app: Where files lie and what a run keeps.
-        origins: By dotted name: ``default``, ``file PATH:LINE``, ``profile NAME``,
+        origins: By dotted name: ``default``, ``first run``, ``file PATH:LINE``, ``profile NAME``,
             ``environment VARIABLE`` or ``flag``; entries of a table have their own.
         path: The file read, if any.
         profile: The profile applied, if any.
@@ -58,6 +60,8 @@ def load_settings(
 ) -> Settings:
     """Read settings: flag > environment > profile > file > default.
 
+    Without a file, what ``grinder init`` would write stands in for it.
+
     Args:
         path: The file; without one ``GRINDER_CONFIG``, else ``grinder.toml`` in the current
             directory when there is one.
@@ -74,7 +78,9 @@ def load_settings(
     layers = [variables, _read_flags(flags or {})]
     if file is not None:
         layers = [file.base, *([file.profile(profile)] if profile else []), *layers]
-    elif profile:
+    elif not profile:
+        layers = [first_run({name for layer in layers for name in layer}), *layers]
+    else:
         raise ProfileUnknownError(
             "needs a configuration file", field="profile", value=profile, remedy="name --config"
         )
@@ -168,11 +174,12 @@ def _settle(layers: Sequence[Layer]) -> tuple[EngineConfig, AppSettings, dict[st
 def _contradiction(error: ConfigError, winners: Layer) -> ConfigError:
     """Name a rule between settings by the place of the setting it names, or of its section."""
     key = BY_NAME[error.field]
-    given = winners.get(key.dotted)
+    chosen = {dotted: given for dotted, given in winners.items() if given.origin != FIRST_RUN}
+    given = chosen.get(key.dotted)
     if given is not None:
         where = given.where
     else:
-        near = [g.where for g in winners.values() if g.address.key.section == key.section]
+        near = [g.where for g in chosen.values() if g.address.key.section == key.section]
         where = ", ".join(dict.fromkeys(near))
     return ConfigError(
         error.rule, field=key.dotted, value=error.value, where=where, remedy=error.remedy

@@ -8,37 +8,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from grinder_app.config.catalog import KEYS, SECTIONS, Key
+from grinder_app.config.first_run import FIRST_RUN
 from grinder_app.config.sections import meaning_of
 from grinder_app.config.values import to_toml, type_text
-from grinder_core.contracts.enums import FillMode
-
-# A first run on majors: 10 levels of 100 make a plan of 1,000, which fits five times into the
-# limit of one symbol; a round trip over neighbouring levels earns 20 bps and pays 4 in fees.
-FIRST_RUN: Final[Mapping[str, Any]] = {
-    "policies.spacing_bps": 10,
-    "policies.levels": 5,
-    "policies.notional_per_level": Decimal(100),
-    "policies.recenter_bps": 60,
-    "gates.max_notional_per_symbol": Decimal(5_000),
-    "gates.max_notional_total": Decimal(20_000),
-    "indicators.feature_engine_enabled": True,
-    "risk.kill_switch_enabled": True,
-    "venue.fill_mode": FillMode.QUOTE,
-    "venue.maker_fee_bps_x100": 200,
-    "venue.taker_fee_bps_x100": 500,
-    "orders.tick_sizes": {
-        "BTCUSDT": Decimal("0.1"),
-        "ETHUSDT": Decimal("0.01"),
-        "BNBUSDT": Decimal("0.01"),
-        "SOLUSDT": Decimal("0.01"),
-        "XRPUSDT": Decimal("0.0001"),
-        "DOGEUSDT": Decimal("0.00001"),
-    },
-}
 
 _HEAD: Final = """\
 # Settings of grinder. The ones a first run should choose are set; every other one stands here

@@ -12,7 +12,7 @@ from attrs import frozen
 from grinder_adapters.feeds.atomic import atomic_file
 from grinder_adapters.feeds.source import EventSource
 from grinder_adapters.runs import RunWriter, SessionWriter
-from grinder_app.report.wording import fee_warning
+from grinder_app.report.wording import fee_warning, fill_model
 from grinder_app.runner.data import DataFile, DataKind
 from grinder_app.runner.outputs import OutputsKept, outputs_sink
 from grinder_app.runner.policy import PolicySpec, PolicyTiming
@@ -56,6 +56,7 @@ class Circumstances:
             "profile": self.profile or "",
             "data": [to_dict(file) for file in self.files] or [{"name": self.data_name}],
             "outputs": self.outputs.value,
+            "fill_model": " ".join(fill_model(self.kind, to_dict(self.config.venue))),
             "policy": None if self.policy is None else self.policy.to_dict(),
             "warnings": self.warnings(),
         }

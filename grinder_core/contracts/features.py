@@ -27,7 +27,7 @@ class FeatureSnapshot:
     Attributes:
         imbalance_l1_bps: ``[-10000, 10000]``, positive where bids are larger.
         thin_l1: Smaller of the two best quantities, base asset.
-        natr_bps: Average true range over the last close; 0 until warmed up.
+        natr_bps: Average true range over the last close, basis points; 0 until warmed up.
         atr: The same in quote currency, for display; ``None`` until warmed up.
         net_return_bps: Signed, over the same closes as ``sum_abs_returns_bps``.
         range_score: High where price chops without going anywhere.

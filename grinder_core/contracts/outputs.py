@@ -42,6 +42,7 @@ class PnlSnapshot:
             return self.realized_pnl + self.unrealized_pnl
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the seven published keys as JSON values."""
         return {**to_dict(self), "total_pnl": to_dict(self.total_pnl)}
 
 
@@ -53,7 +54,8 @@ class PaperOutput:
         plan: ``None`` when the prefilter or the selection stopped the symbol.
         gating_result: ``None`` when gating was not reached.
         fills: Since the symbol's last output, this turn's included.
-        equity, high_water_mark: Of the whole session, after this turn (outside the digest).
+        equity, high_water_mark: Quote currency, of the whole session after this turn (outside
+            the digest).
     """
 
     ts: int

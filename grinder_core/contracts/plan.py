@@ -29,7 +29,7 @@ class GridShape:
         spacing_bps: Distance of neighbouring levels from the centre, basis points.
         levels_up, levels_down: SELL levels above, BUY levels below the centre.
         size_schedule: Base quantity of level ``i`` at index ``i-1``, shared by both sides.
-        skew_bps: Shift of the whole grid.
+        skew_bps: Shift of the whole grid, basis points of the centre.
         width_up_bps, width_down_bps: Reach of a side; 0 where the side has no level.
         reduce_only: The plan may only shrink the position.
     """

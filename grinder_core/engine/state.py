@@ -78,6 +78,7 @@ class HotState:
 
     @classmethod
     def of(cls, config: EngineConfig) -> HotState:
+        """Return the state before the first event."""
         capital = config.risk.initial_capital
         source, prefix = config.selection.selection_source, config.selection.topk_prefix_events
         return cls(

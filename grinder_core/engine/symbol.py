@@ -68,6 +68,7 @@ class SymbolState:
 
     @classmethod
     def of(cls, symbol: str, config: EngineConfig) -> SymbolState:
+        """Return a symbol that was never seen."""
         return cls(
             symbol=symbol,
             ledger=SymbolLedger(symbol),

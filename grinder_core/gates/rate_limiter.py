@@ -27,6 +27,7 @@ class RateLimiter:
 
     @classmethod
     def of(cls, settings: GateSettings) -> RateLimiter:
+        """Return a limiter that has seen no order."""
         return cls(settings.max_orders_per_minute, settings.cooldown_ms)
 
     def check(self, symbol: str, now: int) -> GatingResult | None:

@@ -28,6 +28,7 @@ class ToxicityGate:
 
     @classmethod
     def of(cls, settings: GateSettings) -> ToxicityGate:
+        """Return a gate with an empty window."""
         return cls(
             settings.max_spread_bps,
             settings.max_price_impact_bps,

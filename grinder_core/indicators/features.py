@@ -53,6 +53,7 @@ class FeatureFold:
 
     @classmethod
     def of(cls, settings: IndicatorSettings) -> FeatureFold:
+        """Return a fold that has seen no snapshot."""
         return cls(
             bars=BarBuilder(settings.bar_interval_ms),
             atr=AtrFold(settings.period),

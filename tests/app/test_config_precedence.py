@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grinder_app.cli import run
 from grinder_app.config import load_settings
 from grinder_app.config.catalog import BY_NAME, KEYS
+from grinder_app.config.first_run import FIRST_RUN
 from grinder_app.config.load import parse_sets
 from grinder_app.config.toml_file import ProfileUnknownError
 from grinder_core.engine.config import EngineConfig
@@ -23,15 +25,30 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_without_any_source_everything_is_the_default(
+def test_without_a_file_the_settings_are_those_that_init_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = load_settings(None, environment={})
-    assert settings.engine == EngineConfig()
     assert settings.path is None
-    assert set(settings.origins.values()) == {"default"}
+    assert set(settings.origins.values()) == {"default", "first run"}
     assert settings.app.artifact_dir == "var/artifacts"
+    assert run(["init", "grinder.toml"]) == 0
+    assert load_settings(Path("grinder.toml"), environment={}).engine == settings.engine
+
+
+def test_a_size_in_base_asset_takes_the_place_of_the_first_runs_quote_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(None, environment={}, flags={"size_per_level": "0.5"})
+    assert settings.engine.policies.notional_per_level is None
+    assert settings.engine.policies.size_per_level == Decimal("0.5")
+    assert settings.engine.policies.recenter_bps == FIRST_RUN["policies.recenter_bps"]
+
+
+def test_an_empty_file_means_the_published_defaults(tmp_path: Path) -> None:
+    assert load_settings(written(tmp_path, ""), environment={}).engine == EngineConfig()
 
 
 LAYERS = ("file", "profile", "environment", "flag")
