@@ -6,6 +6,7 @@ steps, and runs are derandomised.
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
@@ -14,7 +15,7 @@ from typing import Any
 from attrs import evolve
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.control import Command, Control
@@ -27,6 +28,13 @@ from tests.support.factories import Wire, a_plan, a_snapshot, roomy
 
 D = Decimal
 SYMBOLS = ("AAAUSDT", "BBBUSDT")
+GAPS = st.sampled_from((0, 60, 60, 1_000, 5_001))
+MOVES = st.sampled_from((0, 0, 0, 1, -1, 10, -10, 10, -10, 25, -25, 60, -60, 400, -400))
+COMMANDS = (
+    Command.KILL,
+    *(Command.RESET_DRAWDOWN_GUARD,) * 3,
+    *(Command.RESET_KILL_SWITCH,) * 5,
+)
 
 
 class Wish:
@@ -62,6 +70,20 @@ def wishes(draw: st.DrawFn) -> GridPlan:
     )
 
 
+def a_whim(draw: random.Random) -> GridPlan:
+    """A plan as ``wishes`` makes them, from a seeded source."""
+    up, down = draw.randint(0, 3), draw.randint(0, 3)
+    deepest = max(up, down)
+    return a_plan(
+        levels_up=up,
+        levels_down=down,
+        spacing_bps=draw.choice((1, 10, 30)),
+        size_schedule=tuple(draw.choice((D(1), D(2), D("0.5"))) for _ in range(deepest)),
+        reduce_only=draw.random() < 0.2,
+        reset_action=draw.choice(list(ResetAction)),
+    )
+
+
 class Trading(RuleBasedStateMachine):
     """One session of two symbols."""
 
@@ -71,8 +93,8 @@ class Trading(RuleBasedStateMachine):
         delay=st.integers(0, 2),
         rearm=st.sampled_from(Rearm),
         fee=st.sampled_from((0, 200, 333)),
-        drawdown=st.sampled_from((D("0.02"), D(100))),
-        limit=st.sampled_from((D(350), D(10**9))),
+        drawdown=st.sampled_from((D("0.05"), D(100), D(100))),
+        limit=st.sampled_from((D(900), D(10**9), D(10**9))),
         recenter=st.sampled_from((0, 20)),
     )
     def start(self, own: bool, drawdown: Decimal, limit: Decimal, **venue: Any) -> None:
@@ -110,23 +132,45 @@ class Trading(RuleBasedStateMachine):
         killed = self.wire.engine.hot.kill.active
         self.wire.feed(Event(self.now, payload, self.snapshots))
         self._follow(killed=killed)
+        self._one_output_per_snapshot()
+        self._no_order_is_lost_doubled_or_orphaned()
+        self._the_ledger_is_the_venues()
+        self._money_is_conserved()
+        self._the_exposure_is_what_is_held_and_open()
+        self._while_killed_only_exits_rest()
 
     @rule(
-        symbol=st.sampled_from(SYMBOLS),
-        gap=st.sampled_from((0, 1, 60, 5_001)),
-        move=st.sampled_from((0, 0, 1, -1, 10, -10, 25, -25, 60, -60, 400, -400)),
-        spread=st.sampled_from((0, 1, 2, 8)),
+        steps=st.lists(
+            st.tuples(st.sampled_from(SYMBOLS), GAPS, MOVES, st.sampled_from((0, 1, 2, 8))),
+            min_size=1,
+            max_size=20,
+        )
     )
-    def quote(self, symbol: str, gap: int, move: int, spread: int) -> None:
+    def market(self, steps: list[tuple[str, int, int, int]]) -> None:
+        for symbol, gap, move, spread in steps:
+            self.market_step(symbol, gap, move, spread)
+
+    def market_step(self, symbol: str, gap: int, move: int, spread: int) -> None:
         self.now += gap
         self.bids[symbol] = max(1_000, self.bids[symbol] + move)
         bid = D(self.bids[symbol]) / 100
-        self.snapshots += 1
         ask = bid + D(spread) / 100
+        self.snapshots += 1
         self.turn(a_snapshot(ts=self.now, symbol=symbol, bid_price=bid, ask_price=ask))
 
-    @rule(command=st.sampled_from((*Command, Command.RESET_KILL_SWITCH)))
-    def command(self, command: Command) -> None:
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def storm(self, seed: int) -> None:
+        """A long stretch of market; what it finds, ``market`` may say shorter."""
+        draw = random.Random(seed)
+        for _ in range(60):
+            if self.wish is not None and draw.random() < 0.1:
+                self.wish.like = a_whim(draw)
+            symbol, gap = draw.choice(SYMBOLS), draw.choice((0, 60, 200, 5_001))
+            move = draw.choice((0, 0, draw.randint(-15, 15), draw.randint(-60, 60)))
+            self.market_step(symbol, gap, move, draw.choice((0, 1, 2, 8)))
+
+    @rule(command=st.sampled_from(COMMANDS))
+    def operator(self, command: Command) -> None:
         self.turn(Control(command=command, actor="test"))
 
     @precondition(lambda self: self.wish is not None)
@@ -172,15 +216,10 @@ class Trading(RuleBasedStateMachine):
             self.paid[intent.symbol] += signed * Fraction(update.last_price)
             self.fees += Fraction(update.fee)
 
-    @invariant()
-    def one_output_per_snapshot(self) -> None:
-        if hasattr(self, "wire"):
-            assert len(self.wire.outputs) == self.snapshots
+    def _one_output_per_snapshot(self) -> None:
+        assert len(self.wire.outputs) == self.snapshots
 
-    @invariant()
-    def no_order_is_lost_doubled_or_orphaned(self) -> None:
-        if not hasattr(self, "wire"):
-            return
+    def _no_order_is_lost_doubled_or_orphaned(self) -> None:
         open_ids = set(self.placed) - self.finished
         at_venue = {key for book in self.wire.venue.books.values() for key in book.by_client_id}
         hot = self.wire.engine.hot
@@ -195,20 +234,14 @@ class Trading(RuleBasedStateMachine):
             levels = [(o.side, o.level_id) for o in s.grid.live.values()]
             assert len(set(levels)) == len(levels)
 
-    @invariant()
-    def the_ledger_is_the_venues(self) -> None:
-        if not hasattr(self, "wire"):
-            return
+    def _the_ledger_is_the_venues(self) -> None:
         for symbol, s in self.wire.engine.hot.symbols.items():
             assert Fraction(s.ledger.qty) == self.held[symbol]
             assert s.ledger.qty == self.wire.venue.books[symbol].position
             total = Fraction(s.ledger.realized_pnl) + Fraction(s.unrealized)
             assert total == Fraction(s.ledger.qty) * Fraction(s.mid) - self.paid[symbol]
 
-    @invariant()
-    def money_is_conserved(self) -> None:
-        if not hasattr(self, "wire"):
-            return
+    def _money_is_conserved(self) -> None:
         hot = self.wire.engine.hot
         profit = sum(
             Fraction(s.ledger.realized_pnl) + Fraction(s.unrealized) for s in hot.symbols.values()
@@ -221,10 +254,7 @@ class Trading(RuleBasedStateMachine):
         if self.snapshots:
             assert Fraction(hot.account.equity) == Fraction(self.capital) + profit - self.fees
 
-    @invariant()
-    def the_exposure_is_what_is_held_and_open(self) -> None:
-        if not hasattr(self, "wire"):
-            return
+    def _the_exposure_is_what_is_held_and_open(self) -> None:
         hot = self.wire.engine.hot
         exposure = sum(
             abs(Fraction(s.ledger.qty)) * Fraction(s.mid)
@@ -233,12 +263,11 @@ class Trading(RuleBasedStateMachine):
         )
         assert Fraction(hot.exposure) == exposure
 
-    @invariant()
-    def while_killed_only_exits_rest(self) -> None:
-        if hasattr(self, "wire") and self.wire.engine.hot.kill.active:
+    def _while_killed_only_exits_rest(self) -> None:
+        if self.wire.engine.hot.kill.active:
             for book in self.wire.venue.books.values():
                 assert all(order.reduce_only for order in book.orders.values())
 
 
-Trading.TestCase.settings = settings(max_examples=120, stateful_step_count=40)
+Trading.TestCase.settings = settings(max_examples=200, stateful_step_count=10)
 TestTrading = Trading.TestCase
