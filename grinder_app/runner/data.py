@@ -149,8 +149,9 @@ def of_symbols(paths: Sequence[Path], symbols: Sequence[str]) -> list[Path]:
 
     Raises:
         FixtureError: As ``kind_of``.
-        ConfigError: No file is left.
+        ConfigError: No file is given, one twice, or none is left.
     """
+    _check_paths(paths)
     if not symbols:
         return list(paths)
     kept = [
@@ -158,7 +159,7 @@ def of_symbols(paths: Sequence[Path], symbols: Sequence[str]) -> list[Path]:
         for path in paths
         if kind_of(path) is not DataKind.KLINES or stem(path).partition("-")[0] in symbols
     ]
-    if paths and not kept:
+    if not kept:
         raise ConfigError("no file is of these symbols", field="--symbols", value=",".join(symbols))
     return kept
 
