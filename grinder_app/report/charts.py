@@ -1,15 +1,9 @@
-"""The charts, as plain plotly figures: dictionaries that the page's script draws.
-
-Times are UTC milliseconds. Numbers travel as packed arrays, a third smaller than text. Colours
-of buying and selling differ in brightness and hue, so that they need no green and red.
-"""
+"""The charts of the page, as plain plotly figures: dictionaries that its script draws."""
 
 from __future__ import annotations
 
-import base64
-import struct
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 
@@ -18,22 +12,27 @@ from grinder_app.report.sampling import (
     LevelSegment,
     bin_width_ms,
     longest_levels,
-    min_max,
     rebin,
     thin,
 )
 from grinder_app.report.statistics import floats, net_profit, never_back
-
-Figure = dict[str, Any]
-
-BLUE, ORANGE, GREY, RED, GREEN, PURPLE = (
-    "#3b82f6",
-    "#e8790c",
-    "#8a94a6",
-    "#e5484d",
-    "#2a9d6f",
-    "#9b6bdf",
+from grinder_app.report.traces import (
+    AXIS,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    Canvas,
+    Figure,
+    base_layout,
+    fills_trace,
+    levels_trace,
+    line_trace,
+    packed,
 )
+
 PALETTE: Final = (
     "#3b82f6",
     "#e8790c",
@@ -46,25 +45,6 @@ PALETTE: Final = (
     "#8a94a6",
     "#7a6a4f",
 )
-
-
-@frozen(kw_only=True)
-class Canvas:
-    """What one chart has room for: its span of time, and how much it may draw.
-
-    Attributes:
-        begin, end: Milliseconds; the same for all charts of a session, so that they line up.
-        points: Of one line.
-        fills, levels: Marks and segments of one price chart.
-        bins: Bars of one chart of reasons.
-    """
-
-    begin: int
-    end: int
-    points: int = 4000
-    fills: int = 3000
-    levels: int = 1500
-    bins: int = 120
 
 
 @frozen(kw_only=True)
@@ -95,14 +75,14 @@ def equity_chart(name: str, equity: Table, canvas: Canvas, summary: str) -> Char
     ts, values, peaks = _equity_columns(equity)
     fall = [min(value - peak, 0.0) for value, peak in zip(values, peaks, strict=True)]
     traces = [
-        _line(ts, peaks, canvas, "high-water mark", GREY, width=1, dash="dot"),
-        _line(ts, values, canvas, "equity", BLUE, width=2),
-        _line(ts, fall, canvas, "drawdown", RED, width=1, yaxis="y2", fill="tozeroy"),
+        line_trace(ts, peaks, canvas, "high-water mark", GREY, width=1, dash="dot"),
+        line_trace(ts, values, canvas, "equity", BLUE, width=2),
+        line_trace(ts, fall, canvas, "drawdown", RED, width=1, yaxis="y2", fill="tozeroy"),
     ]
-    layout = _layout(canvas, yaxis={"domain": [0.34, 1.0]})
+    layout = base_layout(canvas, yaxis={"domain": [0.34, 1.0]})
     layout["xaxis"]["anchor"] = "y2"
     layout["yaxis2"] = {
-        **_AXIS,
+        **AXIS,
         "domain": [0.0, 0.26],
         "rangemode": "tozero",
     }
@@ -122,16 +102,16 @@ def profit_chart(name: str, equity: Table, canvas: Canvas, summary: str) -> Char
     ts = never_back(equity.get("ts", ()))
     fees = [-fee for fee in floats(equity, "fees")]
     traces = [
-        _line(ts, floats(equity, "realized"), canvas, "realised", GREEN),
-        _line(ts, floats(equity, "unrealized"), canvas, "unrealised", PURPLE, width=1),
-        _line(ts, fees, canvas, "fees", ORANGE),
-        _line(ts, net_profit(equity), canvas, "net", BLUE, width=2.5),
+        line_trace(ts, floats(equity, "realized"), canvas, "realised", GREEN),
+        line_trace(ts, floats(equity, "unrealized"), canvas, "unrealised", PURPLE, width=1),
+        line_trace(ts, fees, canvas, "fees", ORANGE),
+        line_trace(ts, net_profit(equity), canvas, "net", BLUE, width=2.5),
     ]
     return Chart(
         name=name,
         title="Where the profit comes from",
         summary=summary,
-        figure={"data": traces, "layout": _layout(canvas, yaxis={"zeroline": True})},
+        figure={"data": traces, "layout": base_layout(canvas, yaxis={"zeroline": True})},
         notes=_sampled(len(ts), canvas.points, "samples"),
     )
 
@@ -153,14 +133,14 @@ def price_chart(
     ts, mids = never_back(prices.get("ts", ())), floats(prices, "mid")
     drawn = longest_levels(segments, canvas.levels)
     traces = [
-        _levels([s for s in drawn if s.side == "BUY"], "BUY level", BLUE),
-        _levels([s for s in drawn if s.side != "BUY"], "SELL level", ORANGE),
-        _line(ts, mids, canvas, "mid price", GREY, width=1.5),
+        levels_trace([s for s in drawn if s.side == "BUY"], "BUY level", BLUE),
+        levels_trace([s for s in drawn if s.side != "BUY"], "SELL level", ORANGE),
+        line_trace(ts, mids, canvas, "mid price", GREY, width=1.5),
     ]
     kept = thin(len(trades["ts"]), canvas.fills)
     for side, colour, mark in (("BUY", BLUE, "triangle-up"), ("SELL", ORANGE, "triangle-down")):
         rows = [i for i in kept if trades["side"][i] == side]
-        traces.append(_fills(trades, rows, f"{side} fill", colour, mark))
+        traces.append(fills_trace(trades, rows, f"{side} fill", colour, mark))
     notes = [
         "The line is a sample of the mid price, so a fill may lie beside it.",
         *_sampled(len(ts), canvas.points, "prices"),
@@ -171,13 +151,14 @@ def price_chart(
         )
     if len(kept) < len(trades["ts"]):
         notes.append(f"Fills drawn: {len(kept):,} of {len(trades['ts']):,}, evenly spread.")
+    layout = {**base_layout(canvas, yaxis={}), "hovermode": "closest"}
     fills = len(trades["ts"])
     span = f" between {min(mids):,.8g} and {max(mids):,.8g}" if mids else ""
     return Chart(
         name=name,
         title=f"{symbol}: price, grid and fills",
         summary=f"Mid price of {symbol}{span}, grid levels while they rested, {fills:,} fills.",
-        figure={"data": traces, "layout": {**_layout(canvas, yaxis={}), "hovermode": "closest"}},
+        figure={"data": traces, "layout": layout},
         notes=tuple(notes),
         height=400,
     )
@@ -188,7 +169,8 @@ def blocks_chart(
 ) -> Chart:
     """How often each reason stopped a snapshot, over time, stacked."""
     starts = [start for counts in blocks.values() for start in counts]
-    width = bin_width_ms(max(starts) - min(starts), canvas.bins)
+    begin, end = min([canvas.begin, *starts]), max([canvas.end, *starts])
+    width = bin_width_ms(end - begin, canvas.bins)
     traces = []
     for index, reason in enumerate(sorted(blocks)):
         bins = rebin(blocks[reason], width)
@@ -196,13 +178,13 @@ def blocks_chart(
             {
                 "type": "bar",
                 "name": reason,
-                "x": _packed([start + width // 2 for start in bins], "d"),
+                "x": packed([start + width // 2 for start in bins], "d"),
                 "y": list(bins.values()),
                 "width": width,
                 "marker": {"color": PALETTE[index % len(PALETTE)], "line": {"width": 0}},
             }
         )
-    layout = _layout(canvas, yaxis={"rangemode": "tozero"})
+    layout = base_layout(canvas, yaxis={"rangemode": "tozero"})
     layout.update({"barmode": "stack", "bargap": 0})
     return Chart(
         name=name,
@@ -223,8 +205,8 @@ def together_chart(
         title="All sessions together",
         summary=summary,
         figure={
-            "data": [_line(ts, profit, canvas, "net PnL", BLUE, width=2, fill="tozeroy")],
-            "layout": _layout(canvas, yaxis={"zeroline": True}),
+            "data": [line_trace(ts, profit, canvas, "net PnL", BLUE, width=2, fill="tozeroy")],
+            "layout": base_layout(canvas, yaxis={"zeroline": True}),
         },
         notes=_sampled(len(ts), canvas.points, "samples"),
     )
@@ -241,110 +223,6 @@ def _mark(trace: Figure) -> str:
     return {"triangle-up": "up", "triangle-down": "down"}.get(
         trace.get("marker", {}).get("symbol", ""), "line"
     )
-
-
-_AXIS: Final = {
-    "automargin": True,
-    "zeroline": False,
-    "nticks": 6,
-    "exponentformat": "none",
-    "separatethousands": True,
-}
-
-
-def _layout(canvas: Canvas, *, yaxis: Mapping[str, Any]) -> Figure:
-    return {
-        "autosize": True,
-        "margin": {"l": 8, "r": 12, "t": 12, "b": 8},
-        "hovermode": "x unified",
-        "hoverlabel": {"namelength": -1},
-        "showlegend": False,
-        "xaxis": {
-            "type": "date",
-            "range": [canvas.begin, canvas.end],
-            "automargin": True,
-            "nticks": 8,
-            "tickangle": 0,
-            "showgrid": False,
-        },
-        "yaxis": {**_AXIS, **yaxis},
-    }
-
-
-def _line(
-    ts: Sequence[int],
-    values: Sequence[float],
-    canvas: Canvas,
-    name: str,
-    colour: str,
-    *,
-    width: float = 1.5,
-    dash: str = "solid",
-    yaxis: str = "y",
-    fill: str = "none",
-) -> Figure:
-    kept = min_max(values, canvas.points)
-    trace: Figure = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": _packed([ts[i] for i in kept], "d"),
-        "y": _packed_values([values[i] for i in kept]),
-        "line": {"color": colour, "width": width, "dash": dash},
-        "yaxis": yaxis,
-        "hovertemplate": "%{y:,.6~r}",
-    }
-    if fill != "none":
-        trace.update({"fill": fill, "fillcolor": f"{colour}26"})
-    return trace
-
-
-def _levels(segments: Sequence[LevelSegment], name: str, colour: str) -> Figure:
-    nothing = float("nan")  # a gap between two segments
-    x = [value for s in segments for value in (s.begin, s.end, nothing)]
-    y = [value for s in segments for value in (s.price, s.price, nothing)]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": _packed(x, "d"),
-        "y": _packed(y, "f"),
-        "line": {"color": colour, "width": 1},
-        "opacity": 0.55,
-        "hoverinfo": "skip",
-        "connectgaps": False,
-    }
-
-
-def _fills(trades: Table, rows: Sequence[int], name: str, colour: str, mark: str) -> Figure:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "x": _packed([int(trades["ts"][i]) for i in rows], "d"),
-        "y": _packed_values([float(trades["price"][i]) for i in rows]),
-        "customdata": _packed([float(trades["qty"][i]) for i in rows], "f"),
-        "marker": {
-            "color": colour,
-            "symbol": mark,
-            "size": 9 if len(rows) <= 200 else 6,
-            "line": {"width": 0.5, "color": "#ffffff"},
-        },
-        "hovertemplate": f"{name} %{{customdata:.6~r}} @ %{{y:,.7~r}}<extra></extra>",
-    }
-
-
-def _packed(values: Sequence[float], kind: str) -> Figure:
-    """Pack numbers for plotly: ``d`` is 8 bytes, ``f`` 4 bytes with seven digits."""
-    raw = struct.pack(f"<{len(values)}{kind}", *values)
-    return {"dtype": {"d": "f8", "f": "f4"}[kind], "bdata": base64.b64encode(raw).decode("ascii")}
-
-
-def _packed_values(values: Sequence[float]) -> Figure:
-    """Pack values to be drawn: seven digits do unless they hardly differ for their size."""
-    size = max(map(abs, values), default=0.0)
-    moves = max(values, default=0.0) - min(values, default=0.0)
-    return _packed(values, "f" if moves * 10_000 > size else "d")
 
 
 def _equity_columns(equity: Table) -> tuple[list[int], list[float], list[float]]:

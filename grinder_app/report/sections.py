@@ -8,7 +8,6 @@ from typing import Final
 from attrs import frozen
 
 from grinder_app.report.charts import (
-    Canvas,
     Chart,
     blocks_chart,
     equity_chart,
@@ -20,6 +19,7 @@ from grinder_app.report.closed_trades import Table
 from grinder_app.report.figures import SessionFigures, share, sharpe_value, tone
 from grinder_app.report.sampling import joined_levels, min_max, together
 from grinder_app.report.statistics import floats, net_profit, never_back
+from grinder_app.report.traces import Canvas
 from grinder_app.report.wording import money, percent, some
 
 SESSIONS_MAX: Final = 12

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from grinder_app.report.charts import (
-    Canvas,
     Chart,
     blocks_chart,
     equity_chart,
@@ -19,6 +18,7 @@ from grinder_app.report.charts import (
     together_chart,
 )
 from grinder_app.report.sampling import LevelSegment
+from grinder_app.report.traces import Canvas
 
 MINUTE = 60_000
 
