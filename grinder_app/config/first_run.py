@@ -17,15 +17,17 @@ from grinder_core.contracts.enums import FillMode
 
 ORIGIN: Final = "first run"
 
-# A first run on majors: 10 levels of 100 make a plan of 1,000, which fits five times into the
-# limit of one symbol; a round trip over neighbouring levels earns 20 bps and pays 4 in fees.
+# A first run on majors: 10 levels of 100 make a plan of 1,000. A symbol may hold a third of the
+# capital, all symbols together no more than all of it, so that a move of 10 % against one full
+# position costs 3 % of equity, while the kill switch waits at 5 %. A round trip over neighbouring levels
+# earns 10 bps or more and pays 4 in fees.
 FIRST_RUN: Final[Mapping[str, Any]] = {
     "policies.spacing_bps": 10,
     "policies.levels": 5,
     "policies.notional_per_level": Decimal(100),
     "policies.recenter_bps": 60,
-    "gates.max_notional_per_symbol": Decimal(5_000),
-    "gates.max_notional_total": Decimal(20_000),
+    "gates.max_notional_per_symbol": Decimal(3_000),
+    "gates.max_notional_total": Decimal(10_000),
     "risk.kill_switch_enabled": True,
     "venue.fill_mode": FillMode.QUOTE,
     "venue.maker_fee_bps_x100": 200,
