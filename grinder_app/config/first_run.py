@@ -19,8 +19,8 @@ ORIGIN: Final = "first run"
 
 # A first run on majors: 10 levels of 100 make a plan of 1,000. A symbol may hold a third of the
 # capital, all symbols together no more than all of it, so that a move of 10 % against one full
-# position costs 3 % of equity, while the kill switch waits at 5 %. A round trip over neighbouring levels
-# earns 10 bps or more and pays 4 in fees.
+# position costs 3 % of equity, while the kill switch waits at 5 %. A round trip over neighbouring
+# levels earns 10 bps or more and pays 4 in fees.
 FIRST_RUN: Final[Mapping[str, Any]] = {
     "policies.spacing_bps": 10,
     "policies.levels": 5,

@@ -588,6 +588,7 @@ class Engine:
         return state
 
     def _revalue(self, s: SymbolState) -> None:
+        self._hot.epoch += 1
         self._hot.unrealized += s.revalue()
         self._re_expose(s)
 
