@@ -1,4 +1,4 @@
-"""Everything a maintainer runs: ``nox -s tests``, ``nox -s lint types``, ``nox -l`` for the rest."""
+"""Everything a maintainer runs: ``nox -s tests``, ``nox -s lint types``, ``nox -l`` for more."""
 
 from __future__ import annotations
 
