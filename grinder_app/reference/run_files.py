@@ -41,6 +41,7 @@ MANIFEST_KEYS: Final = {
     "policy": "`target` and `arguments` of a user's own policy, else null.",
     "policy_timing": "How long a user's own policy took, by session; outside every digest.",
     "digests": "Digest of each session; null where there is none.",
+    "fill_model": "When an order fills, and what that leaves out, in words.",
     "warnings": "What to know before believing the result.",
     "totals": "Sums over all sessions; only of a backtest.",
     "error": "`CODE: text`, only where the run failed.",

@@ -46,6 +46,7 @@ class PolicySettings:
             )
 
 
+SHAPES_MAX = 256  # anchors whose shape is kept; more only costs making it again
 _STATIC = (PlanReason.STATIC_GRID.value,)
 _RECENTRED = (PlanReason.STATIC_GRID.value, PlanReason.RESET_RECENTER_HARD.value)
 
@@ -84,14 +85,13 @@ class StaticGrid:
 
     def _shape(self, reference: Decimal) -> GridShape:
         notional = self.settings.notional_per_level
-        size = self.settings.size_per_level
-        if notional is not None:
-            size = notional_to_qty(notional, reference)
-        shape = self._shapes.get(size)
+        key = self.settings.size_per_level if notional is None else reference
+        shape = self._shapes.get(key)
         if shape is None:
-            if len(self._shapes) >= 64:  # one per recent anchor is plenty
+            if len(self._shapes) >= SHAPES_MAX:
                 self._shapes.clear()
-            shape = self._shapes[size] = _symmetric(self.settings, size)
+            size = key if notional is None else notional_to_qty(notional, reference)
+            shape = self._shapes[key] = _symmetric(self.settings, size)
         return shape
 
 
