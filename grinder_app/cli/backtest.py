@@ -27,6 +27,7 @@ from grinder_app.runner.options import (
     SettingsOptions,
     Texts,
 )
+from grinder_app.runner.paper import report_of
 from grinder_app.runner.pool import cores
 from grinder_app.runner.recording import Circumstances
 from grinder_app.runner.summary import COLUMNS, blocks_table
@@ -46,6 +47,7 @@ def backtest(
     policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
     jobs: int | None = None,
     name: str = "",
+    report: bool = True,
     json: Flag = False,
 ) -> int:
     """Run one configuration over many files and print what each session came to.
@@ -66,6 +68,8 @@ def backtest(
         Processes; by default one a core.
     name
         A name for the run, to find it by.
+    report
+        Write the HTML report, if the extra for it is installed.
     json
         Print one JSON line.
     """
@@ -104,14 +108,17 @@ def backtest(
                 tell=advance,
                 on_done=ended,
             )
+        took = perf_counter() - begun
         if json:
             output.print_json(done.to_dict())
         else:
             _print(done)
-            events = sum(each.events for each in done.sessions)
-            output.note(pace(events, perf_counter() - begun))
+            output.note(pace(sum(each.events for each in done.sessions), took))
         if done.failure is not None:
             raise done.failure
+    if report:
+        path, hint = report_of(done.folder)
+        output.note(f"no report: {hint}" if path is None else f"report: {path}")
     return 0
 
 

@@ -123,7 +123,7 @@ def run_recorded(
                 raise end.result.failure
         if wanted.checkpoint is not None and end.checkpoint is not None:
             _write_checkpoint(wanted.checkpoint, end.checkpoint)
-    report, hint = _report(run.path) if wanted.report else (None, "")
+    report, hint = report_of(run.path) if wanted.report else (None, "")
     later = warnings_of_session(end.result, end.timing)
     continued = [] if wanted.job.start is None else [CONTINUED]
     return PaperDone(
@@ -161,7 +161,16 @@ def _write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         file.write(checkpoint.to_text().encode("ascii"))
 
 
-def _report(folder: Path) -> tuple[Path | None, str]:
+def report_of(folder: Path) -> tuple[Path | None, str]:
+    """Write the report of a finished run into its folder.
+
+    Returns:
+        Its path, or ``None`` and what is missing where the extra for it is not installed.
+
+    Raises:
+        ArtifactError: The run's files are damaged.
+        InputError: The folder cannot be written.
+    """
     try:
         check_installed()
     except ConfigError as error:

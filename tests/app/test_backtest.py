@@ -52,7 +52,7 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def backtest(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    code = run(["backtest", *arguments, *SETTINGS, "--json"])
+    code = run(["backtest", *arguments, *SETTINGS, "--json", "--no-report"])
     shown = capsys.readouterr()
     assert code == 0, shown.err
     value = json.loads(shown.out)
@@ -177,6 +177,8 @@ def test_the_table_has_a_line_a_session_and_a_total(
     shown = capsys.readouterr()
     for text in (*("AAAUSDT-1m-x", "demo", "total of 4", "Sharpe"), "NOTIONAL_LIMIT"):
         assert text in shown.out
+    (report,) = Path("var/artifacts").rglob("report.html")
+    assert f"report: {report}" in shown.err
     assert "session 4 of 4" in shown.err
 
 
