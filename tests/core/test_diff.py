@@ -96,29 +96,35 @@ def fill(book: GridBook, order: OrderRecord) -> None:
     )
 
 
+OFFSETS = st.sampled_from((0, 0, 3, -3, 12, -12, 25, -25, 60, -60, 300, -300))
+
+
 @st.composite
-def mids_near(draw: st.DrawFn, centre: Decimal, reach_bps: int = 400) -> Decimal:
-    """A mid within the reach of a grid."""
-    offset = draw(st.integers(-reach_bps * 10, reach_bps * 10))
+def mids_near(draw: st.DrawFn, centre: Decimal) -> Decimal:
+    """A mid within or near the reach of a grid, in steps of half a basis point."""
+    offset = draw(OFFSETS) * 2 + draw(st.integers(-2, 2))
     with exact():
-        return centre + centre * offset / 100_000
+        return centre + centre * offset / 20_000
 
 
 @st.composite
 def scenes(draw: st.DrawFn, **fixed: Any) -> tuple[GridBook, GridPlan, Decimal, Decimal]:
     """A book with history (an earlier plan applied, some fills), a plan, a mid, a position."""
-    book = a_book(rearm=draw(st.sampled_from(Rearm)), tick_size=draw(TICKS))
+    tick = draw(st.sampled_from((D("0.01"), D("0.00000001"), D("0.1"), D(1))))
+    centre = draw(scaled(9_000, 11_000, 2) | st.just(D(100)) | scaled(1_000, 10**7, 3))
+    book = a_book(rearm=draw(st.sampled_from(Rearm)), tick_size=tick)
+    fixed = {"center_price": centre, **fixed}
     plan = draw(plans(**fixed))
-    if draw(st.booleans()):
-        earlier = evolve(plan, reset_action=ResetAction.NONE)
-        if draw(st.booleans()):
-            earlier = draw(plans(center_price=plan.center_price, reset_action=ResetAction.NONE))
-        mid = draw(mids_near(plan.center_price))
-        apply(book, decide(book, earlier, mid, D(3)), earlier)
-        for order in draw(st.permutations(list(book.live.values())))[: draw(st.integers(0, 3))]:
-            fill(book, order)
-    position = draw(scaled(-(10**10), 10**10) | st.just(D(0)) | st.integers(-3, 3).map(Decimal))
-    return book, plan, draw(mids_near(plan.center_price)), position
+    if draw(st.sampled_from((True, True, True, False))):
+        same = draw(st.booleans())
+        earlier = plan if same else draw(plans(center_price=draw(mids_near(centre))))
+        earlier = evolve(earlier, reset_action=ResetAction.NONE)
+        apply(book, decide(book, earlier, draw(mids_near(centre)), D(3)), earlier)
+        victims = draw(st.permutations(sorted(book.live)))[: draw(st.sampled_from((0, 0, 1, 2)))]
+        for client_order_id in victims:
+            fill(book, book.live[client_order_id])
+    position = draw(st.sampled_from((D(0), D(1), D("-1"), D("2.5"), D(-4), D(9))))
+    return book, plan, draw(mids_near(centre)), position
 
 
 # -- level prices ------------------------------------------------------------------------------
@@ -336,7 +342,7 @@ def test_within_the_quiet_bounds_the_full_diff_does_nothing(
     assert quiet is not None
     low, high = quiet
     same = evolve(plan, reset_action=ResetAction.NONE)
-    others = [low, high, data.draw(mids_near(plan.center_price, 900)), mid]
+    others = [low, high, data.draw(mids_near(plan.center_price)), mid]
     for other in others:
         if (
             other is None

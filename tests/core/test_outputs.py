@@ -13,16 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grinder_core.codec import ListDigest, canonical_json, digest16
-from grinder_core.contracts.enums import ActionType, ExecutionEventType, FillMode
+from grinder_core.contracts.account import PolicyContext
+from grinder_core.contracts.enums import ActionType, ExecutionEventType, FillMode, ResetAction
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.outputs import PaperOutput
+from grinder_core.contracts.plan import GridPlan
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import FixtureError
 from grinder_core.numbers import exact
 from grinder_core.session.render import Renderer
 from grinder_core.session.result import PaperResult, run
 from grinder_core.session.session import Driver, Session
-from tests.support.factories import mid_quote, play, quote, roomy, walk
+from tests.support.factories import a_plan, mid_quote, play, quote, roomy, walk
 from tests.support.strategies import SYMBOLS, hostile_contexts, quotes
 
 D = Decimal
@@ -73,6 +75,46 @@ def test_the_fast_text_forgets_nothing_over_a_long_walk() -> None:
     renderer = Renderer()
     config = roomy(recenter_bps=20, maker_fee_bps_x100=200, max_spread_bps=6)
     for output in play(walk(5, 1_500), config):
+        with exact():
+            assert renderer.line(output).decode() == canonical_json(output.digest_view())
+
+
+class Moody:
+    """Keeps one shape and changes what it says about it."""
+
+    name = "moody"
+
+    def __init__(self, moods: list[tuple[ResetAction, tuple[str, ...], int]]) -> None:
+        self.moods = moods
+        self.shapes = (a_plan().shape, a_plan(spacing_bps=20).shape)
+
+    def plan(self, context: PolicyContext) -> GridPlan:
+        reset, codes, shape = self.moods.pop(0)
+        return GridPlan(
+            shape=self.shapes[shape],
+            center_price=context.snapshot.mid_price,
+            reset_action=reset,
+            reason_codes=codes,
+        )
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(ResetAction),
+            st.sampled_from(((), ("A",), ("B",), ("A", "B"))),
+            st.integers(0, 1),
+        ),
+        min_size=30,
+        max_size=30,
+    ),
+    quotes(max_size=30),
+)
+def test_the_fast_text_follows_a_policy_that_changes_its_mind(
+    moods: list[tuple[ResetAction, tuple[str, ...], int]], events: list[Event]
+) -> None:
+    renderer = Renderer()
+    for output in play(events, roomy(), Moody(moods)):
         with exact():
             assert renderer.line(output).decode() == canonical_json(output.digest_view())
 

@@ -19,7 +19,6 @@ from grinder_core.contracts.enums import (
     ExecutionEventType,
     GateName,
     GateReason,
-    GridMode,
     KillReason,
     SelectionSource,
     Side,
@@ -131,14 +130,14 @@ def test_a_repeated_refusal_is_repeated_in_full(bid: str, ask: str, reason: str)
 
 tight = st.builds(
     roomy,
-    max_notional_per_symbol=st.sampled_from((D(10), D(620), D(10**9))),
-    max_notional_total=st.sampled_from((D(700), D(1300), D(10**9))),
-    max_orders_per_minute=st.sampled_from((1, 7, 10**6)),
+    max_notional_per_symbol=st.sampled_from((D(10**9), D(10**9), D(620), D(10))),
+    max_notional_total=st.sampled_from((D(10**9), D(10**9), D(1300), D(700))),
+    max_orders_per_minute=st.sampled_from((10**6, 10**6, 7, 1)),
     cooldown_ms=st.sampled_from((0, 100, 1_000)),
-    max_spread_bps=st.sampled_from((5, 50, 5_000)),
-    max_price_impact_bps=st.sampled_from((10, 500, 9_000)),
+    max_spread_bps=st.sampled_from((5_000, 50, 5)),
+    max_price_impact_bps=st.sampled_from((9_000, 500, 10)),
     prefilter_spread_max_bps=st.sampled_from((60, 5_000)),
-    daily_loss_limit=st.sampled_from((D("0.01"), D(10**9))),
+    daily_loss_limit=st.sampled_from((D(10**9), D(10**9), D("0.01"))),
     max_drawdown_pct=st.sampled_from((D("0.005"), D(100))),
     kill_switch_enabled=st.booleans(),
     recenter_bps=st.sampled_from((0, 10, 30)),
@@ -396,34 +395,40 @@ def exits(**changes: Any) -> GridPlan:
 
 
 def test_reduce_only_orders_survive_the_trip_and_may_be_placed_after_it() -> None:
+    half, quarter = (D("0.5"), D("0.5")), (D("0.25"), D("0.25"))
     wire = Wire(
         roomy(),
-        Scripted(a_plan(), exits(), exits(size_schedule=(D("0.5"), D("0.5")))),
+        Scripted(a_plan(), exits(size_schedule=half), exits(size_schedule=quarter)),
     )
     wire.feed(mid_quote(0, "100"))
     wire.feed(mid_quote(1, "99.9"))  # BUY 1 fills; the plan is now reduce-only
     book = wire.venue.books[SYMBOL]
-    kept = {o.order_id for o in book.orders.values() if o.reduce_only}
+    kept = {o.order_id for o in book.orders.values()}
+    assert len(kept) == 2
+    assert all(o.reduce_only and o.side is Side.SELL for o in book.orders.values())
     wire.feed(kill(2))
     assert set(book.orders) == kept
     wire.feed(mid_quote(3, "99.9"))
     assert all(o.reduce_only and o.side is Side.SELL for o in book.orders.values())
     assert [(o.price, o.qty) for o in book.orders.values()] == [
-        (D("100.1"), D("0.5")),
-        (D("100.2"), D("0.5")),
+        (D("100.1"), D("0.25")),
+        (D("100.2"), D("0.25")),
     ]
     assert reason_of(wire.outputs[-1]) == "PASS"
     assert wire.engine.hot.stats.exits_passed == 2
 
 
-def test_a_normal_plan_carries_its_entries_to_the_grave_and_its_exits_not() -> None:
-    """CORE-29 and decision 20: only what could add risk is cancelled."""
-    plan = exits(levels_up=1, levels_down=0, size_schedule=(D(1),), mode=GridMode.UNI_SHORT)
-    wire = Wire(roomy(), Scripted(a_plan(), plan))
+def test_a_trip_takes_entries_that_an_exit_plan_had_found_good_enough() -> None:
+    """An order without the flag counts as adding risk, whatever plan it now serves."""
+    wire = Wire(roomy(), Scripted(a_plan(), exits()))
     wire.feed(mid_quote(0, "100"))
-    wire.feed(mid_quote(1, "99.9"))
-    orders = wire.venue.books[SYMBOL].orders.values()
-    assert [(o.side, o.price) for o in orders] == [(Side.SELL, D("100.1"))]
+    wire.feed(mid_quote(1, "99.9"))  # the SELL of 1 conforms to the exit plan and stays
+    orders = wire.venue.books[SYMBOL].orders
+    assert [(o.side, o.reduce_only) for o in orders.values()] == [(Side.SELL, False)]
+    wire.feed(kill(2))
+    assert not orders
+    wire.feed(mid_quote(3, "99.9"))
+    assert [(o.side, o.reduce_only) for o in orders.values()] == [(Side.SELL, True)]
 
 
 # -- selection ---------------------------------------------------------------------------------

@@ -171,7 +171,13 @@ class Trading(RuleBasedStateMachine):
 
     @rule(command=st.sampled_from(COMMANDS))
     def operator(self, command: Command) -> None:
+        exits = self._resting_exits()
         self.turn(Control(command=command, actor="test"))
+        assert self._resting_exits() == exits, "a command took an exit away"
+
+    def _resting_exits(self) -> set[str]:
+        books = self.wire.venue.books.values()
+        return {o.client_order_id for b in books for o in b.orders.values() if o.reduce_only}
 
     @precondition(lambda self: self.wish is not None)
     @rule(plan=wishes())

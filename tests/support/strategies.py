@@ -20,6 +20,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from grinder_core.contracts.enums import GridMode, ResetAction
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.market import Snapshot
 from grinder_core.contracts.plan import GridPlan
@@ -66,29 +67,38 @@ def snapshots(draw: st.DrawFn, symbols: tuple[str, ...] = SYMBOLS) -> Snapshot:
     )
 
 
+_MODES = (
+    *(GridMode.BILATERAL,) * 5,
+    GridMode.UNI_LONG,
+    GridMode.UNI_SHORT,
+    GridMode.PAUSE,
+    GridMode.EMERGENCY,
+)
+_SIZES = st.sampled_from((Decimal(1), Decimal(1), Decimal(2), Decimal("0.5"))) | st.one_of(
+    scaled(0, 10**10), scaled(0, 10**10, 16)
+)
+
+
 @st.composite
 def plans(draw: st.DrawFn, **fixed: Any) -> GridPlan:
     """Plans of every mode, reset and shape; sizes may be 0 or round to 0."""
-    from grinder_core.contracts.enums import GridMode, ResetAction
-
-    mode = fixed.get("mode") or draw(st.sampled_from(GridMode))
+    mode = fixed.get("mode") or draw(st.sampled_from(_MODES))
     halted = mode in {GridMode.PAUSE, GridMode.EMERGENCY}
-    spacing = draw(st.one_of(st.integers(1, 50), st.just(1)))
-    up = 0 if halted or mode is GridMode.UNI_LONG else draw(st.integers(0, 5))
-    down = 0 if halted or mode is GridMode.UNI_SHORT else draw(st.integers(0, 5))
+    levels = st.sampled_from((3, 2, 1, 5, 4, 0))
+    up = 0 if halted or mode is GridMode.UNI_LONG else draw(levels)
+    down = 0 if halted or mode is GridMode.UNI_SHORT else draw(levels)
     deepest = max(up, down)
-    size = st.one_of(scaled(0, 10**10), scaled(0, 10**10, 16), st.just(Decimal(1)))
     values: dict[str, Any] = {
         "mode": mode,
-        "center_price": draw(plain_prices()),
-        "spacing_bps": spacing,
+        "center_price": fixed.get("center_price") or draw(plain_prices()),
+        "spacing_bps": draw(st.sampled_from((10, 1, 5, 50))),
         "levels_up": up,
         "levels_down": down,
-        "size_schedule": tuple(draw(st.lists(size, min_size=deepest, max_size=deepest))),
-        "skew_bps": draw(st.sampled_from((0, 0, 5, -5, 100))),
+        "size_schedule": tuple(draw(st.lists(_SIZES, min_size=deepest, max_size=deepest))),
+        "skew_bps": draw(st.sampled_from((0, 0, 0, 5, -5, 100))),
         "reset_action": draw(st.sampled_from(ResetAction)),
         "reason_codes": tuple(draw(st.lists(st.sampled_from("ABC"), unique=True))),
-        "reduce_only": draw(st.booleans()),
+        "reduce_only": draw(st.sampled_from((False, False, False, True))),
     }
     return GridPlan.flat(**{**values, **fixed})
 
@@ -111,7 +121,8 @@ def quotes(
         symbol = draw(st.sampled_from(symbols))
         ts += draw(st.sampled_from((0, 1, 50, 100, 1_000, 5_000, 61_000)))
         if draw(st.integers(0, 2)):
-            step = draw(st.integers(-move, move)) * draw(st.sampled_from((1, 1, 1, 10)))
+            step = draw(st.integers(-move, move)) // draw(st.sampled_from((1, 4, 10)))
+            step *= draw(st.sampled_from((1, 1, 1, 1, 10)))
             bids[symbol] = max(200, bids[symbol] + step)
             spreads[symbol] = draw(st.sampled_from((0, 1, 2, 2, 3, 10, 80)))
         bid = Decimal(bids[symbol]).scaleb(-2)
