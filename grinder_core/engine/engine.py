@@ -144,15 +144,15 @@ class Engine:
     def _on_snapshot(self, snap: Snapshot) -> tuple[Output, ...]:
         hot = self._hot
         account = hot.account
-        earlier = self._close_turn() if hot.turn is not None else NOTHING
         s = hot.symbols.get(snap.symbol) or self._symbol(snap.symbol)
         if snap.ts < s.ts:
             raise ContractError(f"must not go back from {s.ts}", field="ts", value=snap.ts)
+        earlier = self._close_turn() if hot.turn is not None else NOTHING
         s.ts = snap.ts
         s.tick += 1
         hot.stats.events_processed += 1
         if snap.bid_price == s.bid and snap.ask_price == s.ask:
-            if s.calm_epoch == hot.epoch and account.is_settled(hot.now):
+            if s.calm_epoch == hot.epoch and account.is_settled(hot.now) and not earlier:
                 return self._calm(s, snap)
         else:
             s.calm_epoch = -1  # what held at the old price says nothing about this one
@@ -182,15 +182,12 @@ class Engine:
         if s.grid.is_quiet(plan, s.mid):
             hot.stats.noops += 1
             actions: tuple[ExecutionAction, ...] = s.noop
-            if self._policy is None and not earlier:
+            if self._policy is None:
                 s.calm_epoch, s.calm_plan = hot.epoch, plan
         else:
             hot.epoch += 1
             actions, placed = self._execute(s, plan)
             effects = (*effects, *placed)
-        if not effects and not hot.carried:
-            out = self._output(s, verdict, gating, plan, actions, features)
-            return (*earlier, out) if earlier else (out,)
         return self._finish(s, verdict, gating, plan, actions, features, earlier, effects)
 
     def _calm(self, s: SymbolState, snap: Snapshot) -> tuple[Output, ...]:
@@ -218,12 +215,14 @@ class Engine:
         earlier: tuple[Output, ...],
         effects: Sequence[Effect],
     ) -> tuple[Output, ...]:
+        """Return the output, or open a turn and return the effects that it waits for."""
         hot = self._hot
         if hot.carried:
             actions = (*hot.carried, *actions)
             hot.carried = []
         if not effects:
-            return (*earlier, self._output(s, verdict, gating, plan, actions, features))
+            out = self._output(s, verdict, gating, plan, actions, features)
+            return (*earlier, out) if earlier else (out,)
         hot.turn = OpenTurn(s.symbol, s.ts, hot.seq, verdict, gating, plan, list(actions), features)
         return (*earlier, *effects)
 
