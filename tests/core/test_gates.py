@@ -201,6 +201,15 @@ def test_the_rate_limiter_refuses_time_going_back() -> None:
         gate.check(SYMBOL, 999)
 
 
+def test_orders_recorded_without_a_check_are_forgotten_too() -> None:
+    """Exits are not judged, but they are counted; memory must stay bounded."""
+    gate = RateLimiter(10, 0)
+    for minute in range(500):
+        gate.record(SYMBOL, minute * 60_000, 1)
+    assert len(gate.sent) <= 10
+    assert gate.check(SYMBOL, 499 * 60_000) is None
+
+
 # -- risk gate (CORE-13) -----------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from grinder_core.contracts.enums import (
     Side,
 )
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.market import MarketStats, Snapshot
+from grinder_core.contracts.market import Funding, L2Snapshot, MarketStats, Snapshot
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.contracts.plan import GridPlan, paused
 from grinder_core.engine.config import EngineConfig
@@ -498,7 +498,14 @@ def test_observing_features_leaves_the_digest_equal(
 
 @given(quotes(), st.data())
 def test_ignored_events_change_no_digest(events: list[Event], data: st.DataObject) -> None:
-    noise = st.lists(st.sampled_from((Timer(), Health(name="feed_age_ms", value=1))), max_size=2)
+    book = L2Snapshot(ts=0, symbol=SYMBOL, bids=((D(99), D(1)),), asks=((D(101), D(1)),))
+    kinds = (
+        Timer(),
+        Health(name="feed_age_ms", value=1),
+        book,
+        Funding(ts=0, symbol=SYMBOL, rate=D("0.0001")),
+    )
+    noise = st.lists(st.sampled_from(kinds), max_size=2)
     mixed = [
         Event(event.ts_ms, payload, event.seq)
         for event in events
@@ -507,6 +514,18 @@ def test_ignored_events_change_no_digest(events: list[Event], data: st.DataObjec
     result = run(mixed, roomy())
     assert result.digest == run(events, roomy()).digest
     assert sum(result.events_ignored.values()) == len(mixed) - len(events)
+
+
+@given(quotes(symbols=SYMBOLS), tight)
+def test_what_gates_decide_leaves_no_trace_in_the_history_they_read(
+    events: list[Event], config: EngineConfig
+) -> None:
+    """CORE-14, 41 step 4: trackers fold every snapshot, whatever follows."""
+    sessions = [Session(c) for c in (config, config.with_values({"max_notional_total": D(1)}))]
+    for session in sessions:
+        session.run(events)
+    one, two = (session.engine.hot.symbols for session in sessions)
+    assert {k: s.toxicity for k, s in one.items()} == {k: s.toxicity for k, s in two.items()}
 
 
 def without_ids(outputs: list[PaperOutput], symbol: str) -> list[dict[str, Any]]:

@@ -199,6 +199,13 @@ MUTANTS: tuple[Mutant, ...] = (
         DIFF,
     ),
     Mutant(
+        "outer_exits_dropped_once_the_inner_one_filled",
+        "grinder_core/orders/diff.py",
+        "                if room is not None and wanted:\n                    wanted = qty <= room",
+        "                if room is not None:\n                    wanted = wanted and qty <= room",
+        DIFF,
+    ),
+    Mutant(
         "quiet_bounds_too_wide",
         "grinder_core/orders/diff.py",
         "return max(sells, default=None), min(buys, default=None)",
@@ -291,6 +298,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "grinder_core/engine/engine.py",
         "s.calm_epoch = -1",
         "s.calm_epoch += 0",
+        PIPELINE,
+    ),
+    Mutant(
+        "a_dropped_symbols_loss_unseen_by_the_others",
+        "grinder_core/engine/engine.py",
+        "        self._hot.epoch += 1\n        self._hot.unrealized += s.revalue()",
+        "        self._hot.unrealized += s.revalue()",
         PIPELINE,
     ),
     # -- selection, text, state
