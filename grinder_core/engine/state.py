@@ -98,6 +98,18 @@ class HotState:
             ),
         )
 
+    def revalue(self, s: SymbolState) -> None:
+        """Value a symbol's position anew, after a fill or a move. Inside ``exact()``."""
+        self.epoch += 1
+        self.unrealized += s.revalue()
+        self.re_expose(s)
+
+    def re_expose(self, s: SymbolState) -> None:
+        """Take a symbol's position and open orders anew into the sum of all."""
+        exposure: Decimal = s.held + s.grid.open_notional
+        self.exposure += exposure - s.exposure
+        s.exposure = exposure
+
 
 @frozen
 class EngineState:

@@ -55,7 +55,8 @@ class RateLimiter:
         return None
 
     def record(self, symbol: str, now: int, count: int) -> None:
-        """Note that ``count`` orders were sent, after a ``check`` at the same ``now``."""
+        """Note that ``count`` orders were sent; exits are sent without a ``check`` before."""
+        self.settle(now)
         if count:
             self.sent.append((now, count))
             self.sent_count += count

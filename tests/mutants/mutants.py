@@ -1,10 +1,12 @@
 """Known ways to break the core, each with the fast tests that must notice.
 
-A mutant is one exact replacement in one file. It models a mistake somebody could make: a flipped
+A mutant is one exact replacement in one place. It models a mistake somebody could make: a flipped
 side, an edge that moved, a fee forgotten. ``python -m tests.mutants.run`` applies them in turn.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from attrs import frozen
 
@@ -14,15 +16,28 @@ class Mutant:
     """One replacement and who must object to it.
 
     Attributes:
-        old: Occurs exactly once in ``file``.
+        place: A file, or a folder whose files are searched: moving code between the files of a
+            room does not move the mistake.
+        old: Occurs exactly once there.
         tests: What pytest is asked to run: files, or ``file::test`` names.
     """
 
     name: str
-    file: str
+    place: str
     old: str
     new: str
     tests: tuple[str, ...]
+
+    def files(self, root: Path) -> list[Path]:
+        """Files below ``root`` that hold the old text, once for each time that they do."""
+        place = root / self.place
+        paths = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        return [
+            path
+            for path in paths
+            if path.is_file()
+            for _ in range(path.read_text("utf-8").count(self.old))
+        ]
 
 
 def _core(*names: str) -> tuple[str, ...]:
@@ -114,7 +129,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # -- numbers
     Mutant(
         "forgotten_fee",
-        "grinder_core/engine/engine.py",
+        "grinder_core/engine/answers.py",
         "hot.cash += ledger.realized_pnl - realized - update.fee",
         "hot.cash += ledger.realized_pnl - realized",
         _core("test_engine_alone.py"),
@@ -244,65 +259,65 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "fill_booked_twice",
-        "grinder_core/engine/engine.py",
-        "        if update.last_qty and update.trade_id <= s.last_trade_id:\n"
-        "            hot.stats.duplicate_fills += 1\n"
-        "            return NOTHING\n"
-        "        order",
-        "        order",
+        "grinder_core/engine/answers.py",
+        "    if update.last_qty and update.trade_id <= s.last_trade_id:\n"
+        "        hot.stats.duplicate_fills += 1\n"
+        "        return\n"
+        "    order",
+        "    order",
         _core("test_engine_alone.py"),
     ),
     Mutant(
         "rate_judged_before_toxicity",
-        "grinder_core/engine/engine.py",
-        "        refused = s.toxicity.check(s.mid, s.spread_bps)\n"
-        "        if refused is not None:\n"
-        "            return self._refused(refused)\n"
-        "        refused = hot.rate.check(s.symbol, hot.now)\n",
-        "        refused = hot.rate.check(s.symbol, hot.now)\n"
-        "        if refused is not None:\n"
-        "            return self._refused(refused)\n"
-        "        refused = s.toxicity.check(s.mid, s.spread_bps)\n",
+        "grinder_core/engine/deciding.py",
+        "    refused = s.toxicity.check(s.mid, s.spread_bps)\n"
+        "    if refused is not None:\n"
+        "        return _refused(stats, refused)\n"
+        "    refused = hot.rate.check(s.symbol, hot.now)\n",
+        "    refused = hot.rate.check(s.symbol, hot.now)\n"
+        "    if refused is not None:\n"
+        "        return _refused(stats, refused)\n"
+        "    refused = s.toxicity.check(s.mid, s.spread_bps)\n",
         PIPELINE,
     ),
     Mutant(
         "exposure_not_updated",
-        "grinder_core/engine/engine.py",
-        "self._hot.exposure += exposure - s.exposure",
-        "self._hot.exposure += 0",
+        "grinder_core/engine/state.py",
+        "self.exposure += exposure - s.exposure",
+        "self.exposure += 0",
         PIPELINE,
     ),
     Mutant(
         "exits_cancelled_by_the_kill_switch",
-        "grinder_core/engine/engine.py",
+        "grinder_core/engine/executing.py",
         "orders = [order for order in s.grid.in_order() if not order.reduce_only]",
         "orders = list(s.grid.in_order())",
         PIPELINE,
     ),
     Mutant(
         "exits_blocked_by_the_kill_switch",
-        "grinder_core/engine/engine.py",
-        "        if shape.reduce_only:\n            stats.exits_passed",
-        "        if shape.reduce_only and not hot.kill.active:\n            stats.exits_passed",
+        "grinder_core/engine/deciding.py",
+        "    if shape.reduce_only:\n        stats.exits_passed",
+        "    if shape.reduce_only and not hot.kill.active:\n        stats.exits_passed",
         PIPELINE,
     ),
     Mutant(
         "kill_switch_does_not_block",
-        "grinder_core/engine/engine.py",
-        "        if hot.kill.active:\n            reason",
-        "        if hot.kill.active and not shape.level_count:\n            reason",
+        "grinder_core/engine/deciding.py",
+        "    if hot.kill.active:\n        reason",
+        "    if hot.kill.active and not shape.level_count:\n        reason",
         PIPELINE,
     ),
     Mutant(
         "a_blocked_quote_repeated_passes",
-        "grinder_core/engine/engine.py",
+        "grinder_core/engine",
         "s.calm_epoch = -1",
         "s.calm_epoch += 0",
         PIPELINE,
     ),
     Mutant(
         "a_dropped_symbols_loss_unseen_by_the_others",
-        "grinder_core/engine/engine.py",
+        "grinder_core/engine",
         "        self._hot.epoch += 1\n        self._hot.unrealized += s.revalue()",
         "        self._hot.unrealized += s.revalue()",
         PIPELINE,

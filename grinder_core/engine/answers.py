@@ -1,0 +1,109 @@
+"""What the venue says about our orders, folded into orders, ledger and counts."""
+
+from __future__ import annotations
+
+from grinder_core.contracts.enums import ExecReason, ExecutionEventType, OrderState
+from grinder_core.contracts.orders import ExecutionEvent, Fill, OrderRecord, OrderUpdate
+from grinder_core.engine.state import HotState
+from grinder_core.engine.symbol import SymbolState
+from grinder_core.numbers import canonical
+
+
+def fold_update(hot: HotState, update: OrderUpdate) -> None:
+    """Fold one answer: order, ledger, counts, and what the next output tells (design rule 4).
+
+    Raises:
+        InvariantError: The venue's answer is impossible.
+    """
+    s = hot.symbols.get(update.symbol)
+    before = None if s is None else s.grid.get(update.client_order_id)
+    if s is None or before is None:
+        if s is not None and update.last_qty and update.trade_id <= s.last_trade_id:
+            hot.stats.duplicate_fills += 1
+        else:
+            hot.stats.foreign_updates += 1  # we touch only our own orders
+        return
+    if update.last_qty and update.trade_id <= s.last_trade_id:
+        hot.stats.duplicate_fills += 1
+        return
+    order = s.grid.fold(update)
+    if update.last_qty:
+        _book_fill(hot, s, order, update)
+    _note(hot, s, before, order, update)
+    hot.re_expose(s)
+
+
+def _book_fill(hot: HotState, s: SymbolState, order: OrderRecord, update: OrderUpdate) -> None:
+    ledger = s.ledger
+    s.last_trade_id = update.trade_id
+    hot.fill_seq += 1
+    hot.stats.total_fills += 1
+    s.fills.append(
+        Fill(
+            fill_id=f"fill_{hot.fill_seq:08d}",
+            order_id=order.order_id,
+            ts=update.ts,
+            symbol=s.symbol,
+            side=order.side,
+            price=update.last_price,
+            qty=update.last_qty,
+            fee=update.fee,
+            liquidity=update.liquidity,
+            level_id=order.level_id,
+        )
+    )
+    realized = ledger.realized_pnl
+    ledger.apply(order.side, update.last_price, update.last_qty, update.fee)
+    hot.cash += ledger.realized_pnl - realized - update.fee
+    hot.revalue(s)
+    if hot.turn is not None:
+        hot.turn.filled = True
+
+
+def _note(
+    hot: HotState, s: SymbolState, before: OrderRecord, order: OrderRecord, update: OrderUpdate
+) -> None:
+    """Count what happened to an order and tell it in the symbol's next output."""
+    stats, state = hot.stats, update.state
+    replaces = None
+    if before.state is OrderState.PENDING:
+        replaces = hot.replaced.pop(order.client_order_id, None)
+    if state is OrderState.FILLED:
+        stats.orders_filled += 1
+    if before.state is OrderState.PENDING and state is not OrderState.REJECTED:
+        stats.orders_placed += 1
+        if replaces is None:
+            _tell(s, order, ExecutionEventType.ORDER_PLACED)
+        else:
+            stats.orders_replaced += 1
+            _tell(s, order, ExecutionEventType.ORDER_REPLACED, replaces=replaces)
+    if state is OrderState.CANCELLED:
+        stats.orders_cancelled += 1
+        _tell(s, order, ExecutionEventType.ORDER_CANCELLED)
+    elif state in {OrderState.REJECTED, OrderState.EXPIRED}:
+        stats.orders_refused += 1
+        _tell(
+            s,
+            order,
+            ExecutionEventType.ORDER_SKIPPED,
+            reason=ExecReason.EXEC_REFUSED_BY_VENUE.value,
+            venue_reason=update.reason,
+        )
+
+
+def _tell(s: SymbolState, order: OrderRecord, kind: ExecutionEventType, **more: str) -> None:
+    s.events.append(
+        ExecutionEvent(
+            type=kind,
+            ts=s.ts,
+            symbol=s.symbol,
+            details={
+                "order_id": order.order_id,
+                "side": order.side.value,
+                "level_id": order.level_id,
+                "price": canonical(order.price),
+                "qty": canonical(order.qty),
+                **more,
+            },
+        )
+    )

@@ -1,0 +1,97 @@
+"""From a plan that may be executed to effects, and the cancels of a trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grinder_core.contracts.effects import CancelOrder, Effect, PlaceOrder
+from grinder_core.contracts.enums import ActionType, ExecReason, ExecutionEventType, KillReason
+from grinder_core.contracts.orders import ExecutionAction, OrderIntent, OrderRecord
+from grinder_core.contracts.plan import GridPlan
+from grinder_core.engine.state import HotState
+from grinder_core.engine.stats import bump
+from grinder_core.engine.symbol import SymbolState
+from grinder_core.orders.diff import cancel_action, diff
+
+
+def execute(
+    hot: HotState, s: SymbolState, plan: GridPlan
+) -> tuple[tuple[ExecutionAction, ...], list[Effect]]:
+    """Diff, then note and emit what the venue shall do (CORE-41 step 10)."""
+    grid = s.grid
+    wanted = diff(grid, plan, s.mid, s.ts, s.ledger.qty)
+    if wanted.resets:
+        grid.reset(wanted.anchor)
+    grid.anchor_price = wanted.anchor
+    s.events.extend(wanted.events)
+    for event in wanted.events:
+        if event.type is ExecutionEventType.ORDER_SKIPPED:
+            bump(hot.stats.skipped, str(event.details["reason"]))
+    if wanted.actions[0].action is ActionType.NOOP:
+        hot.stats.noops += 1
+    effects: list[Effect] = []
+    if wanted.cancels:
+        effects += cancel(hot, s, wanted.cancels)
+    if wanted.intents:
+        effects += _place(hot, s, wanted.intents, wanted.actions)
+        hot.rate.record(s.symbol, hot.now, len(wanted.intents))
+    if wanted.quiet is not None:
+        grid.quiet = (plan.shape, *wanted.quiet)
+    hot.re_expose(s)
+    return wanted.actions, effects
+
+
+def _place(
+    hot: HotState,
+    s: SymbolState,
+    intents: tuple[OrderIntent, ...],
+    actions: tuple[ExecutionAction, ...],
+) -> list[Effect]:
+    replaced = [a.order_id for a in actions if a.action is ActionType.REPLACE]
+    effects: list[Effect] = []
+    records = []
+    for index, intent in enumerate(intents):
+        client_order_id = hot.ids.next_id(intent.level_id, hot.now)
+        if index < len(replaced):
+            hot.replaced[client_order_id] = replaced[index] or ""
+        records.append(
+            OrderRecord(
+                client_order_id=client_order_id,
+                order_id="",
+                symbol=s.symbol,
+                side=intent.side,
+                level_id=intent.level_id,
+                price=intent.price,
+                qty=intent.qty,
+                placed_tick=s.tick,
+                placed_ts=s.ts,
+                reduce_only=intent.reduce_only,
+            )
+        )
+        effects.append(PlaceOrder(client_order_id=client_order_id, intent=intent))
+    s.grid.place(records)
+    return effects
+
+
+def cancel(hot: HotState, s: SymbolState, orders: Sequence[OrderRecord]) -> list[Effect]:
+    """Note orders as leaving and return the effects that cancel them."""
+    s.grid.cancel(orders)
+    hot.re_expose(s)
+    return [
+        CancelOrder(
+            client_order_id=order.client_order_id, order_id=order.order_id, symbol=order.symbol
+        )
+        for order in orders
+    ]
+
+
+def trip(hot: HotState, reason: KillReason) -> tuple[Effect, ...]:
+    """Latch the kill switch; cancel all that could add risk, on all symbols (CORE-29)."""
+    if not hot.kill.trigger(reason, hot.now):
+        return ()
+    effects: list[Effect] = []
+    for _, s in sorted(hot.symbols.items()):
+        orders = [order for order in s.grid.in_order() if not order.reduce_only]
+        hot.carried += [cancel_action(order, ExecReason.KILL_SWITCH) for order in orders]
+        effects += cancel(hot, s, orders)
+    return tuple(effects)
