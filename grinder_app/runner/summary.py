@@ -47,7 +47,7 @@ class SessionFigures:
     time_in_market: float | None
     blocks: Mapping[str, int]
     digest: str | None
-    running_digest: str
+    running_digest: str | None
     error: str = ""
 
     @classmethod

@@ -10,7 +10,7 @@ from grinder_core.codec import canonical_json, dump_state, load_state, parse_jso
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.engine import Engine
 from grinder_core.engine.state import EngineState
-from grinder_core.errors import ArtifactError
+from grinder_core.errors import ArtifactError, ConfigError
 from grinder_core.ports import OutputSink, Policy
 from grinder_core.session.session import Driver, Session
 
@@ -57,7 +57,13 @@ class Checkpoint:
 
 
 def take(session: Session, events_read: int) -> Checkpoint:
-    """Take a checkpoint between two events."""
+    """Take a checkpoint between two events.
+
+    Raises:
+        ConfigError: The session runs without digests, so that no chain could go on.
+    """
+    if session.running_digest is None:
+        raise ConfigError("needs a session with digests", field="digest", value=False)
     return Checkpoint(
         version=CHECKPOINT_VERSION,
         driver=session.driver,

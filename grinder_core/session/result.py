@@ -39,7 +39,8 @@ class PaperResult:
 
     Attributes:
         digest: ``None`` after an error, for a continued session, or when switched off.
-        running_digest: Chain over all outputs; equal for one run and for its halves.
+        running_digest: Chain over all outputs; equal for one run and for its halves; ``None``
+            when switched off.
         outputs: Kept only when asked for.
         stats: All counters of the engine.
         collected: Trades, equity and prices, when collected.
@@ -48,7 +49,7 @@ class PaperResult:
 
     fixture_path: str
     digest: str | None
-    running_digest: str
+    running_digest: str | None
     outputs: tuple[PaperOutput, ...] | None
     stats: EngineStats
     final_positions: Mapping[str, Position]

@@ -74,9 +74,12 @@ class Session:
         return None if self._list_digest is None else self._list_digest.hexdigest()
 
     @property
-    def running_digest(self) -> str:
-        """The session's chain over all outputs; the same for one run and for its halves."""
-        return self.chain.hex()
+    def running_digest(self) -> str | None:
+        """The session's chain over all outputs; the same for one run and for its halves.
+
+        ``None`` where outputs are not rendered.
+        """
+        return None if self._renderer is None else self.chain.hex()
 
     def forget_list_digest(self) -> None:
         """Give up the list digest: it cannot be continued from a checkpoint, the chain can."""

@@ -347,6 +347,12 @@ def test_collected_columns_say_what_the_outputs_said(
     assert len(collected.levels["symbol"]) + collected.levels_left_out == result.stats.orders_placed
 
 
+def test_without_rendering_there_is_no_digest_to_mistake_for_one() -> None:
+    result = run(list(walk(11, 60)), roomy(), digest=False)
+    assert result.digest is None
+    assert result.running_digest is None
+
+
 def sinks(**options: Any) -> tuple[PaperResult, list[tuple[PaperOutput, bytes]]]:
     seen: list[tuple[PaperOutput, bytes]] = []
     events = list(walk(11, 60))
