@@ -318,8 +318,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_dropped_symbols_loss_unseen_by_the_others",
         "grinder_core/engine",
-        "        self._hot.epoch += 1\n        self._hot.unrealized += s.revalue()",
-        "        self._hot.unrealized += s.revalue()",
+        "        self.epoch += 1\n        self.unrealized += s.revalue()",
+        "        self.unrealized += s.revalue()",
         PIPELINE,
     ),
     # -- selection, text, state

@@ -55,19 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [known[name] for name in options.names] or list(MUTANTS)
     with tempfile.TemporaryDirectory(prefix="grinder-mutants-") as folder:
         copies = [_copy(Path(folder) / f"copy{n}") for n in range(min(options.jobs, len(chosen)))]
-        stale = [mutant for mutant in chosen if occurrences(ROOT, mutant) != 1]
+        stale = [mutant for mutant in chosen if len(mutant.files(copies[0])) != 1]
         for mutant in stale:
-            print(f"{mutant.name}: its old text occurs {occurrences(ROOT, mutant)} times")
+            count = len(mutant.files(copies[0]))
+            print(f"{mutant.name}: its old text occurs {count} times in {mutant.place}")
         if stale or not _passes(copies[0], chosen):
             return 2
         verdicts = _run(chosen, copies)
     return report(verdicts)
-
-
-def occurrences(root: Path, mutant: Mutant) -> int:
-    """How often a mutant's old text occurs in its file."""
-    path = root / mutant.file
-    return path.read_text("utf-8").count(mutant.old) if path.exists() else 0
 
 
 def report(verdicts: Sequence[Verdict]) -> int:
@@ -118,7 +113,7 @@ def _run(chosen: Sequence[Mutant], copies: Sequence[Path]) -> list[Verdict]:
 
 
 def _judge(mutant: Mutant, copy: Path) -> Verdict:
-    path = copy / mutant.file
+    (path,) = mutant.files(copy)
     sound = path.read_text("utf-8")
     path.write_text(sound.replace(mutant.old, mutant.new), "utf-8")
     started = time.monotonic()
