@@ -11,7 +11,8 @@ from grinder_core.contracts.plan import GridPlan
 from grinder_core.engine.state import HotState
 from grinder_core.engine.stats import bump
 from grinder_core.engine.symbol import SymbolState
-from grinder_core.orders.diff import cancel_action, diff
+from grinder_core.orders import actions
+from grinder_core.orders.diff import diff
 
 
 def execute(
@@ -45,9 +46,9 @@ def _place(
     hot: HotState,
     s: SymbolState,
     intents: tuple[OrderIntent, ...],
-    actions: tuple[ExecutionAction, ...],
+    decided: tuple[ExecutionAction, ...],
 ) -> list[Effect]:
-    replaced = [a.order_id for a in actions if a.action is ActionType.REPLACE]
+    replaced = [a.order_id for a in decided if a.action is ActionType.REPLACE]
     effects: list[Effect] = []
     records = []
     for index, intent in enumerate(intents):
@@ -92,6 +93,6 @@ def trip(hot: HotState, reason: KillReason) -> tuple[Effect, ...]:
     effects: list[Effect] = []
     for _, s in sorted(hot.symbols.items()):
         orders = [order for order in s.grid.in_order() if not order.reduce_only]
-        hot.carried += [cancel_action(order, ExecReason.KILL_SWITCH) for order in orders]
+        hot.carried += [actions.cancel(order, ExecReason.KILL_SWITCH) for order in orders]
         effects += cancel(hot, s, orders)
     return tuple(effects)

@@ -15,7 +15,7 @@ from grinder_core.gates.toxicity import ToxicityGate
 from grinder_core.indicators.features import FeatureFold
 from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import HALF, ZERO
-from grinder_core.orders.diff import noop
+from grinder_core.orders.actions import noop
 from grinder_core.orders.grid_book import GridBook
 from grinder_core.orders.levels import DEFAULT_TICK
 

@@ -11,7 +11,6 @@ from decimal import Decimal
 from attrs import define, field, frozen
 
 from grinder_core.contracts.enums import (
-    ActionType,
     ExecReason,
     ExecutionEventType,
     GridMode,
@@ -26,10 +25,13 @@ from grinder_core.contracts.orders import (
 )
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.numbers import ZERO, canonical, dec_down
+from grinder_core.orders import actions
+from grinder_core.orders.actions import Level
 from grinder_core.orders.grid_book import GridBook
 from grinder_core.orders.levels import side_prices
 
 QTY_DIGITS = 8
+GRID_RESET, NOT_DESIRED = ExecReason.GRID_RESET, ExecReason.NOT_DESIRED
 
 
 @frozen
@@ -53,16 +55,6 @@ class Diff:
     quiet: tuple[Decimal | None, Decimal | None] | None
 
 
-@frozen
-class _Level:
-    side: Side
-    level: int
-    price: Decimal
-    qty: Decimal
-    wanted: bool  # planned, not spent, at a price of its own
-    passive: bool
-
-
 def diff(book: GridBook, plan: GridPlan, mid: Decimal, ts: int, position: Decimal) -> Diff:
     """Compare live orders with the plan.
 
@@ -84,9 +76,9 @@ class _Diffing:
     mid: Decimal
     ts: int
     position: Decimal
-    cancels: list[OrderRecord] = field(factory=list)
-    replaces: list[tuple[OrderRecord, _Level]] = field(factory=list)
-    places: list[_Level] = field(factory=list)
+    cancels: list[tuple[OrderRecord, ExecReason]] = field(factory=list)
+    replaces: list[tuple[OrderRecord, Level]] = field(factory=list)
+    places: list[Level] = field(factory=list)
     events: list[ExecutionEvent] = field(factory=list)
     has_refusals: bool = False  # such a level speaks up as soon as it turns passive
 
@@ -102,10 +94,11 @@ class _Diffing:
         live = self.book.by_level()
         for level in levels:
             self._judge(level, live.pop((level.side, level.level), None))
-        self.cancels.extend(live.values())  # levels the plan no longer has
+        gone = GRID_RESET if self.plan.reset_action is ResetAction.HARD else NOT_DESIRED
+        self.cancels += [(order, gone) for order in live.values()]  # levels the plan has not
         return self._result(anchor, resets, levels)
 
-    def _judge(self, level: _Level, order: OrderRecord | None) -> None:
+    def _judge(self, level: Level, order: OrderRecord | None) -> None:
         reset = self.plan.reset_action
         desired = level.wanted and level.passive
         if order is None:
@@ -114,20 +107,20 @@ class _Diffing:
             return
         conforms = order.price == level.price and order.qty == level.qty
         if reset is ResetAction.HARD:
-            self.cancels.append(order)
+            self.cancels.append((order, GRID_RESET))
             if desired:
                 self.places.append(level)
         elif conforms and level.wanted and (level.passive or reset is ResetAction.NONE):
             return  # a resting order is not pulled because the mid moved past its level
         elif not desired:
-            self.cancels.append(order)
+            self.cancels.append((order, NOT_DESIRED))
         elif reset is ResetAction.SOFT:
             self.replaces.append((order, level))
         else:
-            self.cancels.append(order)
+            self.cancels.append((order, ExecReason.NOT_CONFORMING))
             self.places.append(level)
 
-    def _levels(self, anchor: Decimal, *, all_armed: bool) -> list[_Level]:
+    def _levels(self, anchor: Decimal, *, all_armed: bool) -> list[Level]:
         shape, levels = self.plan.shape, []
         for side in Side:
             spent = () if all_armed else self.book.spent(side)
@@ -148,7 +141,7 @@ class _Diffing:
                         self._skip(side, number, reason, size, qty)
                     wanted = False
                 seen.add(price)
-                levels.append(_Level(side, number, price, qty, wanted, passive))
+                levels.append(Level(side, number, price, qty, wanted, passive))
         return levels
 
     def _room(self, side: Side) -> Decimal | None:
@@ -178,31 +171,28 @@ class _Diffing:
             )
         )
 
-    def _result(self, anchor: Decimal, resets: bool, levels: list[_Level]) -> Diff:
+    def _result(self, anchor: Decimal, resets: bool, levels: list[Level]) -> Diff:
         symbol = self.book.symbol
-        self.cancels.sort(key=lambda o: (o.side.value, o.level_id))
-        why = (
-            ExecReason.GRID_RESET
-            if self.plan.reset_action is ResetAction.HARD
-            else ExecReason.NOT_DESIRED
-        )
-        actions = [_cancel(order, why) for order in self.cancels]
-        actions += [_replace(order, level) for order, level in self.replaces]
-        actions += [_place(symbol, level) for level in self.places]
+        self.cancels.sort(key=lambda pair: (pair[0].side.value, pair[0].level_id))
+        todo = [actions.cancel(order, why) for order, why in self.cancels]
+        todo += [actions.replace(order, level) for order, level in self.replaces]
+        todo += [actions.place(symbol, level) for level in self.places]
         incoming = [level for _, level in self.replaces] + self.places
         reduce_only = self.plan.shape.reduce_only
         return Diff(
-            actions=tuple(actions) or (noop(symbol),),
+            actions=tuple(todo) or (actions.noop(symbol),),
             events=tuple(self.events),
             anchor=anchor,
             resets=resets,
-            cancels=(*self.cancels, *(order for order, _ in self.replaces)),
-            intents=tuple(_intent(symbol, level, reduce_only) for level in incoming),
+            cancels=tuple(order for order, _ in (*self.cancels, *self.replaces)),
+            intents=tuple(
+                actions.intent(symbol, level, reduce_only=reduce_only) for level in incoming
+            ),
             quiet=None if reduce_only or self.has_refusals else _quiet_bounds(levels),
         )
 
 
-def _quiet_bounds(levels: list[_Level]) -> tuple[Decimal | None, Decimal | None]:
+def _quiet_bounds(levels: list[Level]) -> tuple[Decimal | None, Decimal | None]:
     """Bounds of the mid within which no wanted but absent level turns passive.
 
     Absent are exactly the wanted levels that are not passive now: all others rest already or are
@@ -225,76 +215,14 @@ def _pause(book: GridBook, plan: GridPlan, ts: int) -> Diff:
     orders = sorted(book.live.values(), key=lambda o: (o.side.value, o.level_id, o.order_id))
     events = () if plan.reset_action is ResetAction.NONE else (_reset_event(plan, book.symbol, ts),)
     return Diff(
-        actions=tuple(_cancel(order, ExecReason.PLAN_PAUSED) for order in orders)
-        or (noop(book.symbol),),
+        actions=tuple(actions.cancel(order, ExecReason.PLAN_PAUSED) for order in orders)
+        or (actions.noop(book.symbol),),
         events=events,
         anchor=None,
         resets=True,
         cancels=tuple(orders),
         intents=(),
         quiet=None,
-    )
-
-
-def noop(symbol: str) -> ExecutionAction:
-    """The action that says there is nothing to do."""
-    return ExecutionAction(
-        action=ActionType.NOOP, symbol=symbol, reason=ExecReason.NOTHING_TO_DO.value
-    )
-
-
-def cancel_action(order: OrderRecord, reason: ExecReason) -> ExecutionAction:
-    """The action that takes one order out."""
-    return _cancel(order, reason)
-
-
-def _cancel(order: OrderRecord, reason: ExecReason) -> ExecutionAction:
-    return ExecutionAction(
-        action=ActionType.CANCEL,
-        symbol=order.symbol,
-        order_id=order.order_id or None,
-        side=order.side,
-        level_id=order.level_id,
-        price=order.price,
-        qty=order.qty,
-        reason=reason.value,
-    )
-
-
-def _replace(order: OrderRecord, level: _Level) -> ExecutionAction:
-    return ExecutionAction(
-        action=ActionType.REPLACE,
-        symbol=order.symbol,
-        order_id=order.order_id or None,
-        side=level.side,
-        level_id=level.level,
-        price=level.price,
-        qty=level.qty,
-        reason=ExecReason.NOT_CONFORMING.value,
-    )
-
-
-def _place(symbol: str, level: _Level) -> ExecutionAction:
-    return ExecutionAction(
-        action=ActionType.PLACE,
-        symbol=symbol,
-        side=level.side,
-        level_id=level.level,
-        price=level.price,
-        qty=level.qty,
-        reason=ExecReason.GRID_LEVEL.value,
-    )
-
-
-def _intent(symbol: str, level: _Level, reduce_only: bool) -> OrderIntent:
-    return OrderIntent(
-        symbol=symbol,
-        side=level.side,
-        price=level.price,
-        qty=level.qty,
-        level_id=level.level,
-        reduce_only=reduce_only,
-        reason=ExecReason.GRID_LEVEL.value,
     )
 
 

@@ -181,7 +181,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "skipped_cancel",
         "grinder_core/orders/diff.py",
-        "self.cancels.extend(live.values())",
+        "self.cancels += [(order, gone) for order in live.values()]",
         "live.clear()",
         DIFF,
     ),
