@@ -17,17 +17,18 @@ from grinder_core.contracts.enums import FillMode
 
 ORIGIN: Final = "first run"
 
-# A first run on majors: 10 levels of 100 make a plan of 1,000. A symbol may hold a third of the
-# capital, all symbols together no more than all of it, so that a move of 10 % against one full
-# position costs 3 % of equity, while the kill switch waits at 5 %. A round trip over neighbouring
-# levels earns 10 bps or more and pays 4 in fees.
+# A first run: 20 levels a side of 25 make a plan of 1,000 that reaches 2 % either way, wide enough
+# that most swings stay inside; it is hung anew only where the mid has left it. A symbol may hold a
+# third of the capital and all together twice as much as it, so that a move of 10 % against one
+# full position costs 3 % of equity, while the kill switch waits at 5 %. A round trip over
+# neighbouring levels earns 10 bps or more and pays 4 in fees.
 FIRST_RUN: Final[Mapping[str, Any]] = {
     "policies.spacing_bps": 10,
-    "policies.levels": 5,
-    "policies.notional_per_level": Decimal(100),
-    "policies.recenter_bps": 60,
+    "policies.levels": 20,
+    "policies.notional_per_level": Decimal(25),
+    "policies.recenter_bps": 250,
     "gates.max_notional_per_symbol": Decimal(3_000),
-    "gates.max_notional_total": Decimal(10_000),
+    "gates.max_notional_total": Decimal(20_000),
     "risk.kill_switch_enabled": True,
     "venue.fill_mode": FillMode.QUOTE,
     "venue.maker_fee_bps_x100": 200,

@@ -26,6 +26,7 @@ from grinder_core.errors import ConfigError, GrinderError
 
 START = 1_736_121_600_000
 SETTINGS = [
+    *("--set", "policies.levels=5"),
     *("--set", "policies.notional_per_level=100", "--set", "policies.recenter_bps=20"),
     *("--set", "venue.fill_mode=quote", "--set", "venue.maker_fee_bps_x100=200"),
     *("--set", "venue.taker_fee_bps_x100=500"),

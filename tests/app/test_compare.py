@@ -19,6 +19,7 @@ from grinder_app.runner.compare import ABSENT, compare_files, differences
 from grinder_core.codec import canonical_json
 
 SETTINGS = [
+    *("--set", "gates.max_notional_per_symbol=50000", "--set", "gates.max_notional_total=90000"),
     *("--set", "policies.notional_per_level=100", "--set", "venue.maker_fee_bps_x100=200"),
     *("--set", "venue.taker_fee_bps_x100=500", "--set", "app.outputs=all"),
 ]
@@ -90,7 +91,7 @@ def test_other_settings_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     paper("two", "--set", "policies.levels=3")
     code, found = compare(capsys, "one", "two")
     assert code == 1
-    assert found["config"] == [{"field": "policies.levels", "a": 5, "b": 3}]
+    assert found["config"] == [{"field": "policies.levels", "a": 20, "b": 3}]
     assert found["sessions"][0]["first"]["index"] == 0
     (placed,) = (d for d in found["sessions"][0]["results"] if d["field"] == "orders_placed")
     assert placed["a"] > placed["b"] >= 2 * 2 * 3  # two symbols, two sides, three levels

@@ -21,6 +21,7 @@ from grinder_core.session.result import run as run_events
 
 EVENTS = 1_600
 SETTINGS = {
+    "policies.levels": "5",
     "policies.notional_per_level": "100",
     "policies.recenter_bps": "20",
     "policies.spacing_bps": "5",
