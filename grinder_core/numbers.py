@@ -212,11 +212,6 @@ def notional_to_qty(notional: Decimal, price: Decimal, precision: int = 8) -> De
     return dec_down(notional, precision, price)
 
 
-def floor_to_step(qty: Decimal, step: Decimal) -> Decimal:
-    """``step*floor(qty/step)`` for ``qty >= 0``, ``step > 0``: never up (CORE-33)."""
-    return _EXACT.multiply(step, Decimal(trunc_div(qty, step)))
-
-
 def _divisor(b: Decimal | int) -> Decimal:
     if b == 0:
         raise ContractError("must not be 0", field="divisor", value=b)

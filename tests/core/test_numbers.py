@@ -23,7 +23,6 @@ from grinder_core.numbers import (
     dec_up,
     exact,
     floor_div,
-    floor_to_step,
     fractional_digits,
     half_even_div,
     isqrt,
@@ -31,7 +30,7 @@ from grinder_core.numbers import (
     parse_decimal,
     trunc_div,
 )
-from tests.support.strategies import hostile_contexts, prices, qtys, scaled
+from tests.support.strategies import hostile_contexts, prices, scaled
 
 D = Decimal
 
@@ -173,22 +172,6 @@ def test_a_division_by_zero_is_refused(over: Decimal) -> None:
 def test_a_negative_root_is_refused() -> None:
     with pytest.raises(ContractError, match="k = -1"):
         isqrt(-1)
-
-
-@given(qtys(), scaled(1, 10**12))
-def test_floor_to_step_stays_below_on_the_step_and_settles(qty: Decimal, step: Decimal) -> None:
-    result = floor_to_step(qty, step)
-    assert 0 <= Fraction(qty) - Fraction(result) < Fraction(step)
-    assert (Fraction(result) / Fraction(step)).denominator == 1
-    assert floor_to_step(result, step) == result
-
-
-@pytest.mark.parametrize(
-    ("qty", "step", "expected"),
-    [("0.0345", "0.001", "0.034"), ("7.77", "0.25", "7.75"), ("0.3", "0.1", "0.3")],
-)
-def test_floor_to_step_examples(qty: str, step: str, expected: str) -> None:
-    assert floor_to_step(D(qty), D(step)) == D(expected)
 
 
 @given(scaled(0, 10**20), prices(), st.integers(0, 8))

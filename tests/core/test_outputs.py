@@ -377,3 +377,21 @@ def test_a_session_without_digest_or_lines_renders_nothing() -> None:
     session.run(walk(1, 10))
     assert session.digest is None
     assert session.output_count == 10
+
+
+@given(quotes(), configs)
+def test_the_decision_of_an_output_says_what_was_wanted_and_what_stopped_it(
+    events: list[Event], config: EngineConfig
+) -> None:
+    for output in play(events, config):
+        decision = output.decision("static_grid")
+        placed = [a for a in output.actions if a.action in {ActionType.PLACE, ActionType.REPLACE}]
+        assert decision.plan == output.plan
+        assert decision.allowed is (
+            output.prefilter_result.allowed and not output.blocked_by_gating
+        )
+        assert (decision.reason == "PASS") is decision.allowed
+        assert [(i.side, i.level_id, i.price, i.qty) for i in decision.intents] == [
+            (a.side, a.level_id, a.price, a.qty) for a in placed
+        ]
+        assert decision.allowed or not decision.intents
