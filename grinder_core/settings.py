@@ -10,11 +10,15 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, get_args
+from functools import partial
+from typing import Any, Final, get_args
 
 from attrs import Attribute, field
 
 from grinder_core.errors import ConfigError
+
+CHOICES: Final[dict[str, type[StrEnum]]] = {}
+RECORDS: Final[dict[str, type[Any]]] = {}
 
 
 def setting(
@@ -45,8 +49,8 @@ def setting(
 
 
 def _check_bounds(name: str, value: Any, ge: Any, gt: Any, le: Any) -> None:
-    if value is None:
-        return
+    if not isinstance(value, int | Decimal):
+        return  # absent, text or a record: its own type says what is allowed
     rule = ""
     if ge is not None and value < ge:
         rule = f"must be >= {ge}"
@@ -99,5 +103,35 @@ _TYPE_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 def register_choice(kind: type[StrEnum]) -> type[StrEnum]:
     """Class decorator: let settings be of this enumeration."""
     names = ", ".join(kind)
+    CHOICES[kind.__name__] = kind
     _TYPE_RULES[kind.__name__] = (lambda v: isinstance(v, kind), f"must be one of {names}")
+    _TYPE_RULES[f"Mapping[str, {kind.__name__}]"] = (
+        partial(_maps_symbols_to, kind),
+        f"must map symbols to one of {names}",
+    )
     return kind
+
+
+def register_record(kind: type[Any]) -> type[Any]:
+    """Class decorator: let settings map symbols to records of this kind, or to lists of them."""
+    RECORDS[kind.__name__] = kind
+    what = f"must map symbols to {kind.__name__} records"
+    _TYPE_RULES[f"Mapping[str, {kind.__name__}]"] = (partial(_maps_symbols_to, kind), what)
+    _TYPE_RULES[f"Mapping[str, tuple[{kind.__name__}, ...]]"] = (
+        partial(_maps_symbols_to_lists_of, kind),
+        what.replace("to ", "to lists of ", 1),
+    )
+    return kind
+
+
+def _maps_symbols_to(kind: type[Any], value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(k, str) and isinstance(v, kind) for k, v in value.items()
+    )
+
+
+def _maps_symbols_to_lists_of(kind: type[Any], value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(k, str) and isinstance(v, tuple) and all(isinstance(x, kind) for x in v)
+        for k, v in value.items()
+    )

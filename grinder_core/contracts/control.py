@@ -9,6 +9,7 @@ from enum import StrEnum
 from attrs import field, frozen
 
 from grinder_core.contracts.checks import check_decimal, check_int, check_symbol, check_ts
+from grinder_core.contracts.decisions import SymbolScoreV1
 from grinder_core.contracts.enums import KillReason
 from grinder_core.errors import ContractError
 
@@ -19,6 +20,11 @@ class Command(StrEnum):
     KILL = "KILL"
     RESET_KILL_SWITCH = "RESET_KILL_SWITCH"
     RESET_DRAWDOWN_GUARD = "RESET_DRAWDOWN_GUARD"
+    RESET_LOSS_STREAKS = "RESET_LOSS_STREAKS"
+    PAUSE = "PAUSE"
+    EMERGENCY = "EMERGENCY"
+    RESUME = "RESUME"
+    FLATTEN = "FLATTEN"
 
 
 @frozen(kw_only=True)
@@ -33,11 +39,25 @@ class Timer:
 
 @frozen(kw_only=True)
 class Control:
-    """A command of the operator."""
+    """A command of the operator.
+
+    Attributes:
+        reason: Of a ``KILL``.
+        symbol: Of a ``FLATTEN``; other commands are for the whole session.
+    """
 
     command: Command
     actor: str
     reason: KillReason = KillReason.MANUAL
+    symbol: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if self.command is Command.FLATTEN:
+            check_symbol(self.symbol)
+        elif self.symbol:
+            raise ContractError(
+                f"{self.command} is for the whole session", field="symbol", value=self.symbol
+            )
 
 
 @frozen(kw_only=True)
@@ -46,21 +66,23 @@ class Selection:
 
     Attributes:
         symbols: The selected ones, best first.
-        scores: Every symbol's score, basis points.
+        scores: Every symbol's score; basis points in v0.
         lookahead: The pass saw events that come after this one.
+        scores_v1: How each score of Top-K v1 came about, by symbol.
     """
 
     symbols: tuple[str, ...]
     k: int
     scores: Mapping[str, int]
     lookahead: bool
+    scores_v1: tuple[SymbolScoreV1, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         check_int("k", self.k, ge=1)
         for symbol in (*self.symbols, *self.scores):
             check_symbol(symbol)
         for symbol, score in self.scores.items():
-            check_int(f"scores.{symbol}", score)
+            check_int(f"scores.{symbol}", score, ge=-(10**18))
 
 
 @frozen(kw_only=True)
@@ -134,3 +156,28 @@ class AccountUpdate:
         check_ts("ts", self.ts)
         for asset, balance in self.balances.items():
             check_decimal(f"balances.{asset}", balance)
+
+
+@frozen(kw_only=True)
+class FundingPaid:
+    """What one funding settlement cost our position.
+
+    Attributes:
+        rate: Of the settlement; longs pay a positive rate to shorts.
+        qty: Signed position it was charged on, base asset.
+        mark_price: Price the notional was taken at.
+        amount: ``qty * mark_price * rate``, quote currency; paid is positive, received negative.
+    """
+
+    ts: int
+    symbol: str
+    rate: Decimal
+    qty: Decimal
+    mark_price: Decimal
+    amount: Decimal
+
+    def __attrs_post_init__(self) -> None:
+        check_ts("ts", self.ts)
+        check_symbol(self.symbol)
+        for name in ("rate", "qty", "mark_price", "amount"):
+            check_decimal(name, getattr(self, name))

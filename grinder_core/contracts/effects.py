@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from attrs import frozen
 
+from grinder_core.contracts.enums import Side
 from grinder_core.contracts.orders import OrderIntent
 
 
@@ -24,4 +27,20 @@ class CancelOrder:
     symbol: str
 
 
-Effect = PlaceOrder | CancelOrder
+@frozen(kw_only=True)
+class Flatten:
+    """Close a position at the market, reduce-only (CORE-28).
+
+    Attributes:
+        side, qty: Of the closing order; ``qty`` is the whole position, base asset.
+        price: What it is expected to cost, quote currency; the venue decides.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+
+
+Effect = PlaceOrder | CancelOrder | Flatten

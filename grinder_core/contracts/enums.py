@@ -144,10 +144,119 @@ class PrefilterReason(StrEnum):
 
 
 class PlanReason(StrEnum):
-    """Why a plan looks as it does."""
+    """Why a plan looks as it does (CORE-18, 20..24)."""
 
     STATIC_GRID = "STATIC_GRID"
+    KILL_SWITCH_ACTIVE = "KILL_SWITCH_ACTIVE"
+    OPERATOR_PAUSE = "OPERATOR_PAUSE"
+    TOXICITY_BLOCKED = "TOXICITY_BLOCKED"
+    THIN_L1_DEPTH = "THIN_L1_DEPTH"
+    SPREAD_WIDE = "SPREAD_WIDE"
+    NATR_ABOVE_SHOCK = "NATR_ABOVE_SHOCK"
+    TREND_NET_UP = "TREND_NET_UP"
+    TREND_NET_DOWN = "TREND_NET_DOWN"
+    RANGE_DEFAULT = "RANGE_DEFAULT"
+    FEATURES_NOT_WARM = "FEATURES_NOT_WARM"
+    L2_INSUFFICIENT_DEPTH_BUY = "L2_INSUFFICIENT_DEPTH_BUY"
+    L2_IMPACT_BUY_HIGH = "L2_IMPACT_BUY_HIGH"
+    L2_BLOCK_BUY = "L2_BLOCK_BUY"
+    L2_INSUFFICIENT_DEPTH_SELL = "L2_INSUFFICIENT_DEPTH_SELL"
+    L2_IMPACT_SELL_HIGH = "L2_IMPACT_SELL_HIGH"
+    L2_BLOCK_SELL = "L2_BLOCK_SELL"
+    DD_SCALE_APPLIED = "DD_SCALE_APPLIED"
+    DD_BLOCK_ENTRIES = "DD_BLOCK_ENTRIES"
+    WIDE_SPREAD = "WIDE_SPREAD"
+    HIGH_VOL = "HIGH_VOL"
+    LOW_VOL = "LOW_VOL"
+    NORMAL = "NORMAL"
+    DRAWDOWN_ACTIVE = "DRAWDOWN_ACTIVE"
+    TREND_DETECTED = "TREND_DETECTED"
+    STEP_ABOVE_BASE = "STEP_ABOVE_BASE"
+    STEP_BELOW_BASE = "STEP_BELOW_BASE"
+    RESET_DRAWDOWN_ENTER = "RESET_DRAWDOWN_ENTER"
     RESET_RECENTER_HARD = "RESET_RECENTER_HARD"
+    RESET_PAUSE_EXIT = "RESET_PAUSE_EXIT"
+    RESET_DRAWDOWN_EXIT = "RESET_DRAWDOWN_EXIT"
+    RESET_TREND_CHANGE = "RESET_TREND_CHANGE"
+    RESET_STEP_CHANGE = "RESET_STEP_CHANGE"
+    RESET_RECENTER_SOFT = "RESET_RECENTER_SOFT"
+    RESET_SUPPRESSED_COOLDOWN = "RESET_SUPPRESSED_COOLDOWN"
+
+
+class ControllerMode(StrEnum):
+    """What the adaptive controller does to the plan (CORE-19, CORE-20)."""
+
+    BASE = "BASE"
+    WIDEN = "WIDEN"
+    TIGHTEN = "TIGHTEN"
+    PAUSE = "PAUSE"
+    DRAWDOWN = "DRAWDOWN"
+    TREND_UP = "TREND_UP"
+    TREND_DOWN = "TREND_DOWN"
+
+
+class Trend(StrEnum):
+    """Trend state of controller v1 (CORE-20)."""
+
+    NONE = "NONE"
+    UP = "UP"
+    DOWN = "DOWN"
+
+
+class GuardState(StrEnum):
+    """State of the drawdown guard v1 (CORE-28)."""
+
+    NORMAL = "NORMAL"
+    DRAWDOWN = "DRAWDOWN"
+
+
+class GuardReason(StrEnum):
+    """Why the drawdown guard v1 allows or refuses (CORE-28)."""
+
+    NORMAL_STATE = "NORMAL_STATE"
+    DD_PORTFOLIO_BREACH = "DD_PORTFOLIO_BREACH"
+    DD_SYMBOL_BREACH = "DD_SYMBOL_BREACH"
+    REDUCE_RISK_ALLOWED = "REDUCE_RISK_ALLOWED"
+    CANCEL_ALWAYS_ALLOWED = "CANCEL_ALWAYS_ALLOWED"
+
+
+class RiskIntent(StrEnum):
+    """What an order does to the position (CORE-02)."""
+
+    INCREASE_RISK = "INCREASE_RISK"
+    REDUCE_RISK = "REDUCE_RISK"
+    CANCEL = "CANCEL"
+
+
+class Override(StrEnum):
+    """What an operator, or a guard on an operator's behalf, imposed on the session."""
+
+    PAUSE = "PAUSE"
+    EMERGENCY = "EMERGENCY"
+
+
+class SelectionGate(StrEnum):
+    """Why Top-K v1 excludes a candidate (CORE-10)."""
+
+    TOXICITY_BLOCKED = "TOXICITY_BLOCKED"
+    SPREAD_TOO_WIDE = "SPREAD_TOO_WIDE"
+    THIN_BOOK = "THIN_BOOK"
+    WARMUP_INSUFFICIENT = "WARMUP_INSUFFICIENT"
+
+
+class RoundtripOutcome(StrEnum):
+    """Sign of a round trip's profit after fees (CORE-30)."""
+
+    WIN = "win"
+    LOSS = "loss"
+    BREAKEVEN = "breakeven"
+
+
+class CycleType(StrEnum):
+    """What a cycle proposes after a fill (CORE-39)."""
+
+    TP = "TP"
+    REPLENISH = "REPLENISH"
 
 
 class ExecReason(StrEnum):
@@ -159,10 +268,19 @@ class ExecReason(StrEnum):
     GRID_RESET = "GRID_RESET"
     PLAN_PAUSED = "PLAN_PAUSED"
     KILL_SWITCH = "KILL_SWITCH"
+    DD_GUARD = "DD_GUARD"
+    FLATTEN = "FLATTEN"
+    CYCLE = "CYCLE"
     NOTHING_TO_DO = "NOTHING_TO_DO"
     EXEC_DUPLICATE_PRICE = "EXEC_DUPLICATE_PRICE"
     EXEC_PRICE_NON_POSITIVE = "EXEC_PRICE_NON_POSITIVE"
     EXEC_QTY_BELOW_MIN_QTY = "EXEC_QTY_BELOW_MIN_QTY"
+    EXEC_NOTIONAL_BELOW_MIN = "EXEC_NOTIONAL_BELOW_MIN"
+    EXEC_L2_STALE = "EXEC_L2_STALE"
+    EXEC_L2_INSUFFICIENT_DEPTH_BUY = "EXEC_L2_INSUFFICIENT_DEPTH_BUY"
+    EXEC_L2_INSUFFICIENT_DEPTH_SELL = "EXEC_L2_INSUFFICIENT_DEPTH_SELL"
+    EXEC_L2_IMPACT_BUY_HIGH = "EXEC_L2_IMPACT_BUY_HIGH"
+    EXEC_L2_IMPACT_SELL_HIGH = "EXEC_L2_IMPACT_SELL_HIGH"
     EXEC_REFUSED_BY_VENUE = "EXEC_REFUSED_BY_VENUE"
 
 
@@ -176,11 +294,14 @@ class KillReason(StrEnum):
 
 @register_choice
 class FillMode(StrEnum):
-    """When a resting order fills (CORE-36 and the ``quote`` mode of other engines)."""
+    """When a resting order fills, from optimistic to pessimistic (CORE-36, CORE-37)."""
 
-    CROSSING = "crossing"
     INSTANT = "instant"
+    TOUCH = "touch"
+    CROSSING = "crossing"
     QUOTE = "quote"
+    L2 = "l2"
+    QUEUE = "queue"
 
 
 @register_choice
@@ -197,3 +318,46 @@ class SelectionSource(StrEnum):
 
     STATIC = "static"
     TOPK_V0 = "topk_v0"
+    TOPK_V1 = "topk_v1"
+
+
+@register_choice
+class SizingMode(StrEnum):
+    """How a side's risk budget is spread over its levels (CORE-25)."""
+
+    UNIFORM = "UNIFORM"
+    PYRAMID = "PYRAMID"
+    INVERSE_PYRAMID = "INVERSE_PYRAMID"
+
+
+@register_choice
+class RiskTier(StrEnum):
+    """Risk class of a symbol in the drawdown allocator (CORE-26)."""
+
+    LOW = "LOW"
+    MED = "MED"
+    HIGH = "HIGH"
+
+
+@register_choice
+class LossStreakAction(StrEnum):
+    """What a tripped consecutive-loss guard does (CORE-30)."""
+
+    PAUSE = "PAUSE"
+
+
+@register_choice
+class FundingSource(StrEnum):
+    """Where the simulated venue takes funding from."""
+
+    NONE = "none"
+    DATA = "data"
+    CONSTANT = "constant"
+
+
+@register_choice
+class MarkSource(StrEnum):
+    """What positions are valued at."""
+
+    MID = "mid"
+    MARK_PRICE = "mark_price"

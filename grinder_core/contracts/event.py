@@ -11,6 +11,7 @@ from grinder_core.contracts.checks import check_int, check_ts
 from grinder_core.contracts.control import (
     AccountUpdate,
     Control,
+    FundingPaid,
     Health,
     Leadership,
     Model,
@@ -39,6 +40,7 @@ MarketPayload = (
 Payload = (
     MarketPayload
     | OrderUpdate
+    | FundingPaid
     | TurnEnd
     | Timer
     | Control
@@ -65,6 +67,7 @@ MARKET_KINDS: Final[dict[str, type[Any]]] = {
 KINDS: Final[dict[str, type[Any]]] = {
     **MARKET_KINDS,
     "ORDER_UPDATE": OrderUpdate,
+    "FUNDING_PAID": FundingPaid,
     "TURN_END": TurnEnd,
     "TIMER": Timer,
     "CONTROL": Control,

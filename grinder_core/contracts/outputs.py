@@ -14,8 +14,9 @@ from attrs import frozen
 
 from grinder_core.codec import to_dict
 from grinder_core.contracts.account import Decision
+from grinder_core.contracts.decisions import ControllerDecision, CycleIntent, RegimeDecision
 from grinder_core.contracts.enums import ActionType
-from grinder_core.contracts.features import FeatureSnapshot
+from grinder_core.contracts.features import FeatureSnapshot, L2FeatureSnapshot
 from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill, OrderIntent
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.verdicts import GatingResult, PrefilterResult
@@ -54,6 +55,10 @@ class PaperOutput:
         plan: ``None`` when the prefilter or the selection stopped the symbol.
         gating_result: ``None`` when gating was not reached.
         fills: Since the symbol's last output, this turn's included.
+        regime: Market state, where the feature engine is on.
+        controller, l2_features, cycle_intents, topk_v1_rank: Where those are on (outside the
+            digest, like all that follow).
+        blocked_by_dd_guard_v1: The plan passed the gates and the drawdown guard refused it.
         equity, high_water_mark: Quote currency, of the whole session after this turn (outside
             the digest).
     """
@@ -72,6 +77,12 @@ class PaperOutput:
     high_water_mark: Decimal
     kill_switch_triggered: bool
     features: FeatureSnapshot | None
+    regime: RegimeDecision | None = None
+    controller: ControllerDecision | None = None
+    l2_features: L2FeatureSnapshot | None = None
+    cycle_intents: tuple[CycleIntent, ...] = ()
+    topk_v1_rank: int | None = None
+    blocked_by_dd_guard_v1: bool = False
 
     @property
     def blocked_by_gating(self) -> bool:
@@ -143,6 +154,12 @@ class PaperOutput:
             "kill_switch_triggered": self.kill_switch_triggered,
             "not_in_topk": self.not_in_topk,
             "features": None if self.features is None else to_dict(self.features),
+            "regime": None if self.regime is None else to_dict(self.regime),
+            "controller": None if self.controller is None else to_dict(self.controller),
+            "l2_features": None if self.l2_features is None else to_dict(self.l2_features),
+            "cycle_intents": [to_dict(intent) for intent in self.cycle_intents],
+            "topk_v1_rank": self.topk_v1_rank,
+            "blocked_by_dd_guard_v1": self.blocked_by_dd_guard_v1,
         }
 
 

@@ -14,18 +14,20 @@ from typing import Any, Final, cast
 
 from attrs import Attribute, AttrsInstance, evolve, fields, frozen
 
-from grinder_core.codec import digest16, to_dict
+from grinder_core.codec import digest16, from_dict, to_dict
 from grinder_core.contracts.checks import check_symbol
-from grinder_core.contracts.enums import FillMode, Rearm, SelectionSource
+from grinder_core.contracts.enums import SelectionSource
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.gates.settings import GateSettings
-from grinder_core.indicators.features import IndicatorSettings
+from grinder_core.indicators.settings import IndicatorSettings
 from grinder_core.numbers import parse_decimal
 from grinder_core.orders.settings import OrderSettings
-from grinder_core.policies.static_grid import PolicySettings
-from grinder_core.risk.equity import RiskSettings
-from grinder_core.selection.topk import SelectionSettings
-from grinder_core.settings import type_name
+from grinder_core.policies.settings import PolicySettings
+from grinder_core.regime.settings import RegimeSettings
+from grinder_core.risk.settings import RiskSettings
+from grinder_core.selection.settings import SelectionSettings
+from grinder_core.settings import CHOICES, RECORDS, type_name
+from grinder_core.sizing.settings import SizingSettings
 from grinder_core.venue.settings import VenueSettings
 
 
@@ -36,10 +38,62 @@ class EngineConfig:
     selection: SelectionSettings = SelectionSettings()
     gates: GateSettings = GateSettings()
     indicators: IndicatorSettings = IndicatorSettings()
+    regime: RegimeSettings = RegimeSettings()
     policies: PolicySettings = PolicySettings()
+    sizing: SizingSettings = SizingSettings()
     risk: RiskSettings = RiskSettings()
     orders: OrderSettings = OrderSettings()
     venue: VenueSettings = VenueSettings()
+
+    def __attrs_post_init__(self) -> None:
+        for name, value, needs, given in (
+            (
+                "adaptive_policy_enabled",
+                self.policies.adaptive_policy_enabled,
+                "feature_engine_enabled",
+                self.indicators.feature_engine_enabled,
+            ),
+            (
+                "selection_source",
+                self.selection.selection_source is SelectionSource.TOPK_V1,
+                "feature_engine_enabled",
+                self.indicators.feature_engine_enabled,
+            ),
+            (
+                "l2_gating_enabled",
+                self.policies.l2_gating_enabled,
+                "qty_ref",
+                self.indicators.qty_ref,
+            ),
+            (
+                "l2_execution_guard_enabled",
+                self.gates.l2_execution_guard_enabled,
+                "qty_ref",
+                self.indicators.qty_ref,
+            ),
+            (
+                "auto_sizing_enabled",
+                self.sizing.auto_sizing_enabled,
+                "adaptive_policy_enabled",
+                self.policies.adaptive_policy_enabled,
+            ),
+        ):
+            if value and not given:
+                raise ConfigError(f"needs {needs}", field=name, remedy=f"set {needs}")
+        if self.sizing.auto_sizing_enabled:
+            for symbol, ratio in self.policies.dd_budget_ratios.items():
+                if ratio != 1:
+                    raise ConfigError(
+                        "would shrink sizes twice: the auto sizer already spends the budget",
+                        field=f"dd_budget_ratios.{symbol}",
+                        value=ratio,
+                        remedy="leave it out, or set auto_sizing_enabled = false",
+                    )
+
+    @property
+    def uses_depth(self) -> bool:
+        """Whether any decision reads the book (CORE-04: else depth events are ignored)."""
+        return self.policies.l2_gating_enabled or self.gates.l2_execution_guard_enabled
 
     @classmethod
     def flat(cls, **settings: Any) -> EngineConfig:
@@ -90,9 +144,6 @@ _SECTIONS: Final[dict[str, str]] = {declared.name: name for name, declared in se
 _TYPES: Final[dict[str, str]] = {
     declared.name: type_name(declared) for _, declared in settings_of()
 }
-_CHOICES: Final[dict[str, type[StrEnum]]] = {
-    kind.__name__: kind for kind in (FillMode, Rearm, SelectionSource)
-}
 
 
 def section_of(name: str) -> str:
@@ -117,12 +168,12 @@ def read_value(name: str, value: object) -> Any:
     section_of(name)
     kind = _TYPES[name]
     try:
-        if kind in _CHOICES:
-            return _read_choice(name, value, _CHOICES[kind])
+        if kind in CHOICES:
+            return _read_choice(name, value, CHOICES[kind])
         if kind.startswith("Decimal"):
             return None if value is None else _decimal(name, value)
         if kind.startswith("Mapping"):
-            return _read_symbol_map(name, value)
+            return _read_symbol_map(name, kind, value)
         if kind.startswith("tuple"):
             return tuple(value) if isinstance(value, list) else value
     except ContractError as error:
@@ -142,9 +193,50 @@ def _read_choice(name: str, value: object, kind: type[StrEnum]) -> StrEnum:
     return kind(value)
 
 
-def _read_symbol_map(name: str, value: object) -> dict[str, Any]:
+def _read_symbol_map(name: str, kind: str, value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError("must map symbols to decimal strings", field=name, value=value)
+        raise ConfigError(f"must map symbols to {entry_kind(kind)}", field=name, value=value)
     for symbol in value:
         check_symbol(symbol)
-    return {symbol: _decimal(f"{name}.{symbol}", item) for symbol, item in value.items()}
+    return {k: read_entry(f"{name}.{k}", entry_kind(kind), item) for k, item in value.items()}
+
+
+def entry_kind(kind: str) -> str:
+    """Return the type of one entry of a map setting.
+
+    Example:
+        >>> entry_kind("Mapping[str, Decimal]")
+        'Decimal'
+    """
+    return kind.removeprefix("Mapping[str, ").removesuffix("]")
+
+
+def read_entry(field: str, kind: str, value: object) -> Any:
+    """Turn one entry of a map setting, as JSON or TOML has it, into its type."""
+    if kind == "Decimal":
+        return _decimal(field, value)
+    if kind in CHOICES:
+        return _read_choice(field, value, CHOICES[kind])
+    if kind in RECORDS:
+        return value if isinstance(value, RECORDS[kind]) else _read_record(field, kind, value)
+    if not isinstance(value, list | tuple):
+        raise ConfigError("must be a list", field=field, value=value)
+    inner = kind.removeprefix("tuple[").removesuffix(", ...]")
+    return tuple(read_entry(f"{field}.{i}", inner, item) for i, item in enumerate(value))
+
+
+def _read_record(field: str, kind: str, value: object) -> Any:
+    known = {declared.name for declared in fields(RECORDS[kind])}
+    if isinstance(value, Mapping) and (unknown := sorted(set(value) - known)):
+        raise ConfigError(
+            f"is no key of {kind}",
+            field=f"{field}.{unknown[0]}",
+            value=value[unknown[0]],
+            remedy=f"known: {', '.join(sorted(known))}",
+        )
+    try:
+        return from_dict(RECORDS[kind], value)
+    except ContractError as error:
+        raise ConfigError(
+            error.rule, field=error.field.replace(kind, field, 1), value=error.value
+        ) from None

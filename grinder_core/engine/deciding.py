@@ -17,7 +17,7 @@ from grinder_core.gates.risk_gate import check_risk
 from grinder_core.gates.settings import GateSettings
 from grinder_core.policies.static_grid import StaticGrid
 from grinder_core.ports import Policy
-from grinder_core.selection.topk import SelectionSettings
+from grinder_core.selection.settings import SelectionSettings
 
 
 def is_selected(hot: HotState, settings: SelectionSettings, s: SymbolState, snap: Snapshot) -> bool:

@@ -58,3 +58,10 @@ class GateSettings:
         gt=0,
         spec="CORE-13",
     )
+    l2_execution_guard_enabled: bool = setting(
+        False, "Place no order against a stale or thin book; needs `qty_ref`.", spec="CORE-35"
+    )
+    l2_execution_max_age_ms: int = setting(1_500, "An older book is stale.", ge=0, spec="CORE-35")
+    l2_execution_impact_threshold_bps: int = setting(
+        50, "Slippage of `qty_ref` from which no order is placed.", ge=1, spec="CORE-35"
+    )

@@ -4,37 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import define, frozen
+from attrs import define
 
 from grinder_core.contracts.features import FeatureSnapshot
 from grinder_core.contracts.market import Snapshot
-from grinder_core.errors import ConfigError
 from grinder_core.indicators.atr import AtrFold
 from grinder_core.indicators.bars import BarBuilder
 from grinder_core.indicators.returns import ReturnWindow
+from grinder_core.indicators.settings import IndicatorSettings
 from grinder_core.indicators.top_of_book import imbalance_l1_bps, thin_l1
-from grinder_core.settings import setting
-
-
-@frozen(kw_only=True)
-class IndicatorSettings:
-    """Settings of bars and features."""
-
-    feature_engine_enabled: bool = setting(
-        False, "Compute features and show them to the policy.", spec="CORE-16"
-    )
-    bar_interval_ms: int = setting(60_000, "Length of a bar.", ge=1, spec="CORE-15")
-    period: int = setting(14, "Bars averaged by the true range.", ge=1, spec="CORE-15")
-    max_bars: int = setting(
-        1_000, "Completed bars counted as warm-up at most; at least period + 1.", spec="CORE-15"
-    )
-    range_horizon: int = setting(14, "Returns behind the range score.", ge=1, spec="CORE-16")
-
-    def __attrs_post_init__(self) -> None:
-        if self.max_bars < self.period + 1:
-            raise ConfigError(
-                f"must be >= period + 1 = {self.period + 1}", field="max_bars", value=self.max_bars
-            )
 
 
 @define

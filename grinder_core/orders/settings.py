@@ -9,6 +9,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from grinder_core.contracts.enums import Rearm
+from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.errors import ConfigError
 from grinder_core.numbers import fractional_digits
 from grinder_core.settings import setting
@@ -26,6 +27,14 @@ class OrderSettings:
     )
     tick_sizes: Mapping[str, Decimal] = setting(
         {}, "Price increment of each symbol; 0.00000001 where unknown.", gt=0, spec="CORE-32"
+    )
+    constraints_enabled: bool = setting(
+        False,
+        "Round quantities to `symbol_constraints` and leave out what is too small.",
+        spec="CORE-33",
+    )
+    symbol_constraints: Mapping[str, SymbolConstraints] = setting(
+        {}, "Lot rules of each symbol; symbols without pass through.", spec="CORE-33"
     )
     strategy_id: str = setting(
         "default", "Names our orders: 1 to 11 of a-z, 0-9 and hyphen.", spec="LIVE-21"

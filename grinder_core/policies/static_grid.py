@@ -8,43 +8,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.enums import PlanReason, ResetAction
 from grinder_core.contracts.plan import GridPlan, GridShape
-from grinder_core.errors import ConfigError, ContractError
+from grinder_core.errors import ContractError
 from grinder_core.numbers import BPS, exact, notional_to_qty
-from grinder_core.settings import setting
-
-
-@frozen(kw_only=True)
-class PolicySettings:
-    """Settings of the static grid."""
-
-    spacing_bps: int = setting(10, "Distance of neighbouring levels.", ge=1, spec="CORE-21")
-    levels: int = setting(5, "Levels on each side.", ge=1, spec="CORE-21")
-    size_per_level: Decimal = setting(
-        Decimal(100), "Base quantity of each level.", gt=0, spec="CORE-21"
-    )
-    notional_per_level: Decimal | None = setting(
-        None,
-        "Quote currency of each level; replaces `size_per_level`, converted at each anchor.",
-        gt=0,
-        spec="CORE-03",
-    )
-    recenter_bps: int = setting(
-        0, "Hard reset when the mid is that far from the anchor; 0: never.", ge=0, spec="CORE-21"
-    )
-
-    def __attrs_post_init__(self) -> None:
-        if self.levels * self.spacing_bps >= BPS:
-            raise ConfigError(
-                "levels * spacing_bps must be < 10000, or prices turn negative",
-                field="levels",
-                value=self.levels,
-            )
-
+from grinder_core.policies.settings import PolicySettings
 
 SHAPES_MAX = 256  # anchors whose shape is kept; more only costs making it again
 _STATIC = (PlanReason.STATIC_GRID.value,)

@@ -7,31 +7,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import define, frozen
+from attrs import define
 
 from grinder_core.numbers import ZERO
-from grinder_core.settings import setting
 
 DAY_MS = 86_400_000
-
-
-@frozen(kw_only=True)
-class RiskSettings:
-    """When to stop."""
-
-    initial_capital: Decimal = setting(
-        Decimal(10_000), "Equity at the start, quote currency.", gt=0, spec="CORE-27"
-    )
-    max_drawdown_pct: Decimal = setting(
-        Decimal(5),
-        "Fall from the peak that trips the drawdown guard.",
-        gt=0,
-        le=100,
-        spec="CORE-27",
-    )
-    kill_switch_enabled: bool = setting(
-        False, "Let the drawdown guard trip the kill switch.", spec="CORE-29"
-    )
 
 
 @define

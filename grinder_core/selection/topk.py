@@ -5,36 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
 from grinder_core.contracts.control import Selection
-from grinder_core.contracts.enums import SelectionSource
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.market import Snapshot
 from grinder_core.indicators.returns import ReturnWindow
-from grinder_core.settings import setting
-
-
-@frozen(kw_only=True)
-class SelectionSettings:
-    """Who decides which symbols trade."""
-
-    selection_source: SelectionSource = setting(
-        SelectionSource.STATIC,
-        "`static`: every symbol of the data; `topk_v0`: the K most volatile.",
-        spec="CORE-09",
-    )
-    topk_k: int = setting(3, "How many symbols Top-K selects.", ge=1, spec="CORE-09")
-    topk_window_size: int = setting(
-        10, "Last mids, in snapshots, that a symbol is scored on.", ge=2, spec="CORE-09"
-    )
-    topk_prefix_events: int = setting(
-        0,
-        "0: select in a separate pass over all events, which looks ahead; N: the first N "
-        "snapshots only feed the selection.",
-        ge=0,
-        spec="CORE-09",
-    )
+from grinder_core.selection.settings import SelectionSettings
 
 
 @define

@@ -22,7 +22,8 @@ from queue import SimpleQueue
 
 from attrs import frozen
 
-from tests.mutants.mutants import MUTANTS, Mutant
+from tests.mutants.mutant import Mutant
+from tests.mutants.mutants import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("grinder_core", "grinder_adapters", "grinder_app", "tests")

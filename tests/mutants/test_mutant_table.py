@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.mutants import MUTANTS, Mutant
+from tests.mutants.mutant import Mutant
+from tests.mutants.mutants import MUTANTS
 from tests.mutants.run import BROKEN, KILLED, SURVIVED, Verdict, main, report
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,1 @@
+"""How much: budgets per symbol and sizes per level."""
