@@ -78,7 +78,6 @@ class PaperOrderBook:
     last_seq: int = 0
     orders: dict[str, OrderResult] = Factory(dict)
     by_client_id: dict[str, str] = Factory(dict)
-    market_ts: dict[str, int] = Factory(dict)
 
     @classmethod
     def of(
@@ -188,10 +187,10 @@ class PaperOrderBook:
             ContractError: The symbol's time goes back.
         """
         check_ts("now", now)
-        latest = self.market_ts.get(snapshot.symbol, 0)
-        if snapshot.ts < latest:
-            raise ContractError(f"must not go back from {latest}", field="ts", value=snapshot.ts)
-        self.market_ts[snapshot.symbol] = snapshot.ts
+        market = self.venue.books.get(snapshot.symbol)
+        last = None if market is None else market.last
+        if last is not None and snapshot.ts < last.ts:
+            raise ContractError(f"must not go back from {last.ts}", field="ts", value=snapshot.ts)
         with exact():
             return self._apply(self.venue.on_snapshot(snapshot, now), now)
 
@@ -254,9 +253,7 @@ class PaperOrderBook:
         with exact():
             sent = PlaceOrder(client_order_id=order_id, intent=intent)
             self._apply(self.venue.submit(sent, now, now), now)
-            # before the first quote no market is known that a price could have reached
-            if intent.symbol in self.market_ts or self.venue.settings.fill_mode is FillMode.INSTANT:
-                self._apply(self.venue.end_of_turn(intent.symbol, now, now), now)
+            self._apply(self.venue.end_of_turn(intent.symbol, now, now), now)
         return self.orders[order_id]
 
     def _cancel(self, order: OrderResult, now: int) -> OrderResult:

@@ -13,6 +13,7 @@ import pytest
 from attrs import evolve
 
 from grinder_adapters.feeds.fixture import Fixture
+from grinder_adapters.synthetic.fixtures import digests, generate
 from grinder_app.checks import soak
 from grinder_app.cli import run
 from grinder_core.checks.soak import NIGHTLY_METRICS, SoakMode
@@ -21,16 +22,18 @@ from grinder_core.contracts.event import market_line
 from grinder_core.errors import ConfigError
 from tests.support.factories import mid_quote
 
-COMMITTED = Path(__file__).resolve().parents[2] / "fixtures"
 CASES = ("sample_day_allowed", "sample_day_toxic")
 
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two of the committed fixtures."""
+    """Two of the named fixtures, made anew."""
     root = tmp_path_factory.mktemp("cases")
     for name in CASES:
-        shutil.copytree(COMMITTED / name, root / name)
+        files, folder = generate(name), root / name
+        folder.mkdir()
+        (folder / "events.jsonl").write_bytes(files.events)
+        (folder / "config.json").write_bytes(files.config(digests(name)))
     return root
 
 
@@ -59,11 +62,11 @@ def a_case(root: Path, *times: int, **engine: Any) -> Path:
     return root
 
 
-def test_real_runs_pass_and_the_report_says_how(measured: Path) -> None:
+def test_real_runs_pass_and_the_report_says_how(cases: Path, measured: Path) -> None:
     report = json.loads(measured.read_text())
     assert [fixture["name"] for fixture in report["fixtures"]] == list(CASES)
     for fixture in report["fixtures"]:
-        expected = json.loads((COMMITTED / fixture["name"] / "config.json").read_text())
+        expected = json.loads((cases / fixture["name"] / "config.json").read_text())
         assert fixture["digests"] == [expected["expected_paper_digest"]] * 2
     assert (report["all_digests_stable"], report["errors_total"]) == (True, 0)
     assert (report["events_dropped"], report["fill_rate"]) == (0, "1")

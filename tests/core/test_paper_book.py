@@ -214,6 +214,24 @@ def test_a_marketable_order_fills_at_once_and_a_touch_counts(
     assert [order.state for order in changed] == ([FILLED] if state is FILLED else [])
 
 
+@pytest.mark.parametrize(
+    ("mode", "fills"),
+    [
+        (FillMode.INSTANT, ["98.5", "99.5", "100", "97"]),
+        (FillMode.TOUCH, ["98.5", "99.5", "100"]),
+        (FillMode.CROSSING, ["99.5", "100"]),
+        (FillMode.QUOTE, ["100"]),
+    ],
+)
+def test_every_mode_that_needs_quotes_only_fills_by_its_own_rule(
+    mode: FillMode, fills: list[str]
+) -> None:
+    book = PaperOrderBook.of(mode)
+    book.on_snapshot(a_snapshot(ts=1, bid_price=D(98), ask_price=D(100)), now=1)
+    placed = [place(book, p, price=D(p), now=2) for p in ("98.5", "99.5", "100", "97")]
+    assert [o.client_order_id for o in placed if o.state is FILLED] == fills
+
+
 def test_an_order_waits_for_its_ticks() -> None:
     book = crossing(fill_after_ticks=2)
     book.on_snapshot(at(98, ts=1), now=1)

@@ -129,6 +129,13 @@ def test_a_gate_stands_exactly_at_its_edge(
     assert [s.rank for s in chosen.scores_v1] == [None, 1]
 
 
+@pytest.mark.parametrize(
+    ("thin_l1", "points"), [("1", 0), ("8.99999999", 0), ("9", 5), ("98.9", 5), ("99", 10)]
+)
+def test_liquidity_counts_whole_powers_of_ten(thin_l1: str, points: int) -> None:
+    assert score(a_candidate(thin_l1=D(thin_l1)), DEFAULTS).liquidity_component == points
+
+
 def test_all_gates_are_judged_and_listed_in_order() -> None:
     worst = a_candidate(
         toxicity_blocked=True, spread_bps=101, thin_l1=D(0), warmup_bars=0, range_score=0
