@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve, fields
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grinder_core.codec import canonical_json, dump_state, load_state
@@ -151,6 +151,7 @@ def test_over_a_closed_sequence_profits_are_sells_less_buys_less_fees(
     assert sum(Fraction(row.net_pnl) for row in rows) == cash
 
 
+@settings(max_examples=50)
 @given(fills(SYMBOLS[:1]), st.data())
 def test_splitting_a_fill_changes_only_the_counts(steps: list[Step], data: st.DataObject) -> None:
     """Into halves of equal price, time and fee share; away from fills that turn the position."""
@@ -170,6 +171,7 @@ def test_splitting_a_fill_changes_only_the_counts(steps: list[Step], data: st.Da
     assert [evolve(row, **same) for row in split] == [evolve(row, **same) for row in whole]
 
 
+@settings(max_examples=50)
 @given(fills())
 def test_symbols_are_independent(steps: list[Step]) -> None:
     together = run(steps)
@@ -178,6 +180,7 @@ def test_symbols_are_independent(steps: list[Step]) -> None:
         assert [row for row in together if row.symbol == symbol] == alone
 
 
+@settings(max_examples=50)
 @given(fills(), st.data())
 def test_a_tracker_loaded_at_any_cut_continues_identically(
     steps: list[Step], data: st.DataObject
@@ -193,6 +196,7 @@ def test_a_tracker_loaded_at_any_cut_continues_identically(
     assert second == whole
 
 
+@settings(max_examples=50)
 @given(fills(), hostile_contexts())
 def test_rows_do_not_depend_on_the_callers_context(steps: list[Step], context: Context) -> None:
     rows = run(steps)
