@@ -60,7 +60,8 @@ class Session:
         self.driver = driver
         self.engine = Engine(self.config, policy)
         kind = SimVenue if driver is Driver.PAPER else RestingVenue
-        self.venue: SimVenue = kind(self.config.venue)
+        self.venue: SimVenue = kind(self.config.venue, self.config.risk.initial_capital)
+        self._venue_listens = self.venue.listens
         self.chain = CHAIN_START
         self.output_count = 0
         self._list_digest: ListDigest | None = ListDigest() if digest else None
@@ -104,7 +105,10 @@ class Session:
     def _turn(self, event: Event) -> None:
         fold, payload = self.engine.fold, event.payload
         if type(payload) is Snapshot:
-            for update in self.venue.on_snapshot(payload):
+            for update in self.venue.on_snapshot(payload, event.ts_ms):
+                fold(Event(event.ts_ms, update, event.seq))
+        elif type(payload) in self._venue_listens:
+            for update in self.venue.on_market(payload, event.ts_ms, update_id=event.update_id):
                 fold(Event(event.ts_ms, update, event.seq))
         outputs = fold(event)
         if len(outputs) == 1 and isinstance(outputs[0], PaperOutput):
@@ -118,7 +122,7 @@ class Session:
         ts = getattr(event.payload, "ts", now)
         symbol = getattr(event.payload, "symbol", "")
         self._answer(outputs, event, ts)
-        for update in self.venue.end_of_turn(symbol, ts):
+        for update in self.venue.end_of_turn(symbol, now, ts):
             fold(Event(now, update, seq))
         # a trip at the turn's end cancels; those answers show in the next outputs
         self._answer(fold(Event(now, TURN_END, seq)), event, ts)
@@ -129,7 +133,8 @@ class Session:
             if isinstance(output, PaperOutput):
                 self._emit(output)
             else:
-                self.engine.fold(Event(event.ts_ms, self.venue.submit(output, ts), event.seq))
+                for update in self.venue.submit(output, event.ts_ms, ts):
+                    self.engine.fold(Event(event.ts_ms, update, event.seq))
 
     def _emit(self, output: PaperOutput) -> None:
         self.output_count += 1

@@ -11,14 +11,18 @@ from decimal import Decimal
 
 from attrs import Factory, define
 
-from grinder_core.contracts.effects import CancelOrder, Effect, PlaceOrder
+from grinder_core.contracts.control import FundingPaid
+from grinder_core.contracts.effects import CancelOrder, Effect, Flatten, PlaceOrder
 from grinder_core.contracts.enums import FillMode, Liquidity, OrderState, Side
+from grinder_core.contracts.event import Payload
 from grinder_core.contracts.market import Snapshot
 from grinder_core.contracts.orders import OrderUpdate
-from grinder_core.errors import InvariantError
 from grinder_core.numbers import ZERO, dec_up
 from grinder_core.venue.matching import MatchingBook, RestingOrder
 from grinder_core.venue.settings import VenueSettings
+
+VenueEvent = OrderUpdate | FundingPaid
+"""Everything the venue says."""
 
 FEE_DIGITS = 8
 FEE_UNITS = 10**6  # hundredths of a basis point in one
@@ -39,10 +43,23 @@ class SimVenue:
     """Accepts, matches and cancels orders of all symbols. Methods run inside ``exact()``."""
 
     settings: VenueSettings
+    capital: Decimal = Decimal(10_000)
     last_order_seq: int = 0
+    late_cancels: int = 0
     books: dict[str, MatchingBook] = Factory(dict)
 
-    def on_snapshot(self, snapshot: Snapshot) -> Sequence[OrderUpdate]:
+    @property
+    def listens(self) -> frozenset[type]:
+        """Payload types that ``on_market`` needs under these settings."""
+        return frozenset()
+
+    def on_market(
+        self, payload: Payload, now: int, *, update_id: int | None = None
+    ) -> Sequence[VenueEvent]:
+        """Take what else the market says; nothing of it moves these fill models."""
+        return ()
+
+    def on_snapshot(self, snapshot: Snapshot, now: int) -> Sequence[VenueEvent]:
         """Phase A: the market moved; resting orders may fill as maker."""
         book = self.books.get(snapshot.symbol) or self._book(snapshot.symbol)
         matches = book.on_snapshot(snapshot, self.settings.fill_mode)
@@ -50,13 +67,15 @@ class SimVenue:
             return ()
         return [self._fill(book, order, snapshot.ts, immediate=False) for order in matches]
 
-    def submit(self, effect: Effect, ts: int) -> OrderUpdate:
+    def submit(self, effect: Effect, now: int, ts: int) -> Sequence[VenueEvent]:
         """Take one order or cancel and answer it."""
         if isinstance(effect, PlaceOrder):
-            return self._accept(effect, ts)
+            return (self._accept(effect, ts),)
+        if isinstance(effect, Flatten):
+            return (self._flatten(effect, ts),)
         return self._cancel(effect, ts)
 
-    def end_of_turn(self, symbol: str, ts: int) -> Sequence[OrderUpdate]:
+    def end_of_turn(self, symbol: str, now: int, ts: int) -> Sequence[VenueEvent]:
         """Phase B: orders placed in this turn that may fill at once, as taker."""
         book = self.books.get(symbol)
         if book is None:
@@ -64,33 +83,48 @@ class SimVenue:
         matches = book.immediate_matches(self.settings.fill_mode)
         return [self._fill(book, order, ts, immediate=True) for order in matches]
 
-    def _accept(self, effect: PlaceOrder, ts: int) -> OrderUpdate:
-        intent = effect.intent
-        book = self._book(intent.symbol)
+    def _flatten(self, effect: Flatten, ts: int) -> OrderUpdate:
+        """Close at the market: reduce-only and at once."""
+        book = self._book(effect.symbol)
+        order = self._order(effect, book, effect.side, effect.price, effect.qty, True)
+        book.add(order)
+        return self._fill(book, order, ts, immediate=True)
+
+    def _order(
+        self,
+        effect: PlaceOrder | Flatten,
+        book: MatchingBook,
+        side: Side,
+        price: Decimal,
+        qty: Decimal,
+        reduce_only: bool,
+    ) -> RestingOrder:
         self.last_order_seq += 1
-        order = RestingOrder(
+        return RestingOrder(
             client_order_id=effect.client_order_id,
             order_id=f"PAPER_{self.last_order_seq:08d}",
-            side=intent.side,
-            price=intent.price,
-            qty=intent.qty,
-            reduce_only=intent.reduce_only,
+            side=side,
+            price=price,
+            qty=qty,
+            reduce_only=reduce_only,
             placed_tick=book.tick,
             eligible_tick=book.tick + self.settings.fill_after_ticks,
         )
+
+    def _accept(self, effect: PlaceOrder, ts: int) -> OrderUpdate:
+        intent = effect.intent
+        book = self._book(intent.symbol)
+        order = self._order(effect, book, intent.side, intent.price, intent.qty, intent.reduce_only)
         book.add(order)
         return _update(book.symbol, order, OrderState.OPEN, ts)
 
-    def _cancel(self, effect: CancelOrder, ts: int) -> OrderUpdate:
+    def _cancel(self, effect: CancelOrder, ts: int) -> Sequence[VenueEvent]:
         book = self._book(effect.symbol)
         order = book.remove(book.by_client_id.get(effect.client_order_id, effect.order_id))
         if order is None:
-            raise InvariantError(
-                f"no such order of {effect.symbol} rests at the venue",
-                field="client_order_id",
-                value=effect.client_order_id,
-            )
-        return _update(book.symbol, order, OrderState.CANCELLED, ts)
+            self.late_cancels += 1
+            return ()
+        return (_update(book.symbol, order, OrderState.CANCELLED, ts),)
 
     def _fill(
         self, book: MatchingBook, order: RestingOrder, ts: int, *, immediate: bool
@@ -133,14 +167,21 @@ class SimVenue:
 class RestingVenue(SimVenue):
     """Accepts and cancels and never fills: what a fixture replay talks to (CORE-05)."""
 
-    def on_snapshot(self, snapshot: Snapshot) -> Sequence[OrderUpdate]:
+    def on_snapshot(self, snapshot: Snapshot, now: int) -> Sequence[VenueEvent]:
         """Count the tick; nothing ever matches."""
         self._book(snapshot.symbol).on_snapshot(snapshot, self.settings.fill_mode)
         return ()
 
-    def end_of_turn(self, symbol: str, ts: int) -> Sequence[OrderUpdate]:
+    def end_of_turn(self, symbol: str, now: int, ts: int) -> Sequence[VenueEvent]:
         """Nothing matches at once either."""
         return ()
+
+    def _flatten(self, effect: Flatten, ts: int) -> OrderUpdate:
+        """Accept it as any other order."""
+        book = self._book(effect.symbol)
+        order = self._order(effect, book, effect.side, effect.price, effect.qty, True)
+        book.add(order)
+        return _update(book.symbol, order, OrderState.OPEN, ts)
 
 
 def _update(

@@ -222,8 +222,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "lost_fill",
         "grinder_core/session/session.py",
-        "for update in self.venue.on_snapshot(payload):",
-        "for update in list(self.venue.on_snapshot(payload))[1:]:",
+        "for update in self.venue.on_snapshot(payload, event.ts_ms):",
+        "for update in list(self.venue.on_snapshot(payload, event.ts_ms))[1:]:",
         PIPELINE,
     ),
     Mutant(

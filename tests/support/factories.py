@@ -140,7 +140,7 @@ class Wire:
 
     def __init__(self, config: EngineConfig, policy: Policy | None = None) -> None:
         self.engine = Engine(config, policy)
-        self.venue = SimVenue(config.venue)
+        self.venue = SimVenue(config.venue, config.risk.initial_capital)
         self.folded: list[Event] = []
         self.outputs: list[PaperOutput] = []
         self.effects: list[Output] = []
@@ -152,14 +152,19 @@ class Wire:
         ts = getattr(payload, "ts", now)
         if isinstance(payload, Snapshot):
             with exact():
-                updates = list(self.venue.on_snapshot(payload))
+                updates = list(self.venue.on_snapshot(payload, now))
+            for update in updates:
+                self._fold(Event(now, update, event.seq))
+        elif type(payload) in self.venue.listens:
+            with exact():
+                updates = list(self.venue.on_market(payload, now, update_id=event.update_id))
             for update in updates:
                 self._fold(Event(now, update, event.seq))
         outputs = self._fold(event)
         if any(not isinstance(output, PaperOutput) for output in outputs):
             self._answer(outputs, event, ts)
             with exact():
-                updates = list(self.venue.end_of_turn(getattr(payload, "symbol", ""), ts))
+                updates = list(self.venue.end_of_turn(getattr(payload, "symbol", ""), now, ts))
             for update in updates:
                 self._fold(Event(now, update, event.seq))
             outputs = self._fold(Event(now, TurnEnd(), event.seq))
@@ -172,8 +177,9 @@ class Wire:
                 continue
             self.effects.append(output)
             with exact():
-                update = self.venue.submit(output, ts)
-            self._fold(Event(event.ts_ms, update, event.seq))
+                updates = list(self.venue.submit(output, event.ts_ms, ts))
+            for update in updates:
+                self._fold(Event(event.ts_ms, update, event.seq))
 
     def _fold(self, event: Event) -> tuple[Output, ...]:
         self.folded.append(event)
