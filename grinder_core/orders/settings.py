@@ -49,13 +49,17 @@ class OrderSettings:
 
     def __attrs_post_init__(self) -> None:
         for symbol, tick in self.tick_sizes.items():
-            if fractional_digits(tick) > 8:
-                raise ConfigError(
-                    "must have at most 8 fractional digits",
-                    field=f"tick_sizes.{symbol}",
-                    value=tick,
-                )
+            _check_digits(f"tick_sizes.{symbol}", tick)
+        for symbol, limits in self.symbol_constraints.items():
+            _check_digits(f"symbol_constraints.{symbol}.step_size", limits.step_size)
+            if limits.tick_size is not None:
+                _check_digits(f"symbol_constraints.{symbol}.tick_size", limits.tick_size)
         if not re.fullmatch(r"[a-z0-9-]{1,11}", self.strategy_id):
             raise ConfigError(
                 "must match [a-z0-9-]{1,11}", field="strategy_id", value=self.strategy_id
             )
+
+
+def _check_digits(name: str, value: Decimal) -> None:
+    if fractional_digits(value) > 8:
+        raise ConfigError("must have at most 8 fractional digits", field=name, value=value)
