@@ -64,8 +64,7 @@ class Engine:
         self._folded = _folded_kinds(self.config)
         self._repeats = self._planner.reads_price_only
         self._looks = (
-            self.config.indicators.feature_engine_enabled
-            or self.config.policies.controller_enabled
+            self.config.indicators.feature_engine_enabled or self.config.policies.controller_enabled
         )
         self._gates_depth = self.config.policies.l2_gating_enabled
         self._cycles = self.config.policies.cycle_enabled

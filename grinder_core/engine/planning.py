@@ -13,11 +13,13 @@ from grinder_core.contracts.plan import GridPlan, paused
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.policy_call import call_policy
 from grinder_core.engine.symbol import SymbolState
+from grinder_core.numbers import ZERO
 from grinder_core.policies.adaptive_grid import AdaptiveGrid
 from grinder_core.policies.budget_ratio import BudgetRatio
+from grinder_core.policies.budget_sizes import BudgetSizes
 from grinder_core.policies.controller_effects import ControllerEffects
 from grinder_core.policies.depth_gating import DepthGating
-from grinder_core.policies.sizes import BudgetSizes, Sizes, sizes_of
+from grinder_core.policies.sizes import Sizes, sizes_of
 from grinder_core.policies.static_grid import StaticGrid
 from grinder_core.ports import Policy
 from grinder_core.sizing.allocator import allocations_of
@@ -44,7 +46,7 @@ class Planner:
             symbol: BudgetRatio(ratio) for symbol, ratio in policies.dd_budget_ratios.items()
         }
         self._effects = ControllerEffects() if policies.controller_enabled else None
-        self._budgets = allocations_of(config.sizing)
+        self._budgets = allocations_of(config.sizing) if config.sizing.dd_allocator_enabled else {}
 
     @property
     def reads_price_only(self) -> bool:
@@ -109,7 +111,7 @@ class Planner:
             return sizes_of(self._config.policies, price)
         budget = sizing.dd_budget
         if sizing.dd_allocator_enabled:
-            budget = self._budgets.get(symbol, Decimal(0))
+            budget = self._budgets.get(symbol, ZERO)
         if sizing.sizing_equity is None or budget is None or sizing.adverse_move is None:
             return sizes_of(self._config.policies, price)  # CORE-25: legacy uniform size
         return BudgetSizes(sizing, budget, price)
