@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from grinder_core.contracts.enums import (
     ControllerMode,
@@ -93,9 +93,9 @@ class SymbolScoreV1:
     rank: int | None
 
 
-@define
+@frozen(slots=False)  # built once a quote, as outputs are
 class Seen:
-    """What the trackers said at one snapshot, besides its prices; treated as a value.
+    """What the trackers said at one snapshot, besides its prices.
 
     Attributes:
         toxic: The toxicity gate's refusal, if it refuses.

@@ -6,8 +6,7 @@ reduce-only and nothing refuses it; any other one adds risk and must pass what a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
 
 from grinder_core.contracts.decisions import ControllerDecision, CycleIntent
 from grinder_core.contracts.effects import Effect, PlaceOrder
@@ -19,7 +18,7 @@ from grinder_core.contracts.enums import (
     IntentSource,
     Side,
 )
-from grinder_core.contracts.orders import ExecutionEvent, Fill, OrderIntent, OrderRecord
+from grinder_core.contracts.orders import Detail, ExecutionEvent, Fill, OrderIntent, OrderRecord
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.gating import killed
 from grinder_core.engine.state import HotState
@@ -30,7 +29,6 @@ from grinder_core.numbers import canonical, ceil_div, floor_div
 from grinder_core.orders.constraints import constrain
 from grinder_core.policies.cycles import cycle_intents
 
-_DROPPED = ExecReason.CYCLE_INTENT_DROPPED.value
 _STOPS_ADDS = (ControllerMode.PAUSE, ControllerMode.DRAWDOWN)
 
 
@@ -41,7 +39,7 @@ def propose(
     fills: Sequence[Fill],
     controller: ControllerDecision | None,
 ) -> tuple[CycleIntent, ...]:
-    """Return what the cycle proposes after fills; what it must drop is told in the next output."""
+    """Return what the cycle proposes after fills; what it drops is counted."""
     adds = adds_allowed(hot, controller)
     intents: list[CycleIntent] = []
     for fill in fills:
@@ -73,7 +71,16 @@ def place(
         order = _order(config, s, intent)
         refused = _refusal(hot, config, s, order)
         if refused:
-            _tell(s, order.side, order.price, order.qty, refused)
+            _tell(
+                s,
+                {
+                    "reason": refused,
+                    "intent_id": intent.intent_id,
+                    "side": order.side.value,
+                    "price": canonical(order.price),
+                    "qty": canonical(order.qty),
+                },
+            )
             bump(hot.stats.skipped, refused)
             continue
         client_order_id = hot.ids.next_id(0, hot.now)
@@ -157,18 +164,9 @@ def _record(s: SymbolState, order: OrderIntent, client_order_id: str) -> OrderRe
     )
 
 
-def _tell(s: SymbolState, side: Side, price: Decimal, qty: Decimal, reason: str) -> None:
+def _tell(s: SymbolState, details: Mapping[str, Detail]) -> None:
     s.events.append(
         ExecutionEvent(
-            type=ExecutionEventType.ORDER_SKIPPED,
-            ts=s.ts,
-            symbol=s.symbol,
-            details={
-                "reason": reason,
-                "level_id": 0,
-                "side": side.value,
-                "price": canonical(price),
-                "qty": canonical(qty),
-            },
+            type=ExecutionEventType.ORDER_SKIPPED, ts=s.ts, symbol=s.symbol, details=details
         )
     )
