@@ -2,7 +2,8 @@
 
     python -m benchmarks.imports [CAPTURE...]
 
-Without captures, a seeded one is made. Rates are frames or levels a second, and their ratio to
+Without captures, a seeded one is made, and the kept book takes made-up changes instead of the
+captures' own. Rates are frames, levels or books a second; that of importing also as a ratio to
 parsing the same lines with orjson alone in the same run.
 """
 
@@ -19,12 +20,18 @@ import orjson
 
 from grinder_adapters.feeds.capture import CaptureSource
 from grinder_adapters.feeds.event_file import open_events, write_events
+from grinder_adapters.feeds.market_fold import Quotes
 from grinder_adapters.feeds.problems import OnError, Problems
+from grinder_core.contracts.event import Event
+from grinder_core.contracts.market import DepthDiff, L2Snapshot, Level
 from grinder_core.draws import draw
 from grinder_core.indicators.book import DepthBook
+from grinder_core.indicators.maintained_book import MaintainedBook
 
 FRAMES = 100_000
 LEVELS = 1_000_000
+TICK = Decimal("0.1")
+TOP_N, QTY_REF = 20, Decimal(1)
 
 
 def seeded_capture(path: Path) -> Path:
@@ -81,22 +88,80 @@ def measure_import(captures: list[Path], folder: Path) -> None:
     print(f"read JSON Lines      {reading:12,.0f} events/s  {reading / parsing:.3f} of parsing")
 
 
-def measure_book() -> None:
-    """Apply changes near the touch and ask for the best prices after each."""
-    book = DepthBook()
-    tick = Decimal("0.1")
+def made_up_changes() -> list[tuple[tuple[Level, ...], tuple[Level, ...]]]:
+    """Changes of ten levels near the touch."""
     changes = []
     for i in range(LEVELS // 10):
         levels = [draw(5, 10 * i + j) for j in range(10)]
-        bids = [(tick * (600_000 - x % 200), Decimal(x % 5)) for x in levels[:5]]
-        asks = [(tick * (600_001 + x % 200), Decimal(x % 5)) for x in levels[5:]]
+        bids = tuple((TICK * (600_000 - x % 200), Decimal(x % 5)) for x in levels[:5])
+        asks = tuple((TICK * (600_001 + x % 200), Decimal(x % 5)) for x in levels[5:])
         changes.append((bids, asks))
+    return changes
+
+
+def measure_book() -> None:
+    """Apply changes near the touch and ask for the best prices after each."""
+    book = DepthBook()
+    changes = made_up_changes()
     began = time.perf_counter()
     for bids, asks in changes:
         book.apply(bids, asks)
         if book.crossed:
             raise AssertionError("the made-up book crossed")
     print(f"depth book           {rate(LEVELS, began):12,.0f} levels/s")
+
+
+def made_up_depth() -> list[Event]:
+    """A snapshot of 200 levels a side and a chain of changes inside it."""
+    bids = tuple((TICK * (600_000 - i), Decimal(1)) for i in range(200))
+    asks = tuple((TICK * (600_001 + i), Decimal(1)) for i in range(200))
+    events = [Event(0, L2Snapshot(ts=0, symbol="BTCUSDT", bids=bids, asks=asks), 0, None, 0)]
+    for i, (more_bids, more_asks) in enumerate(made_up_changes()):
+        diff = DepthDiff(
+            ts=i,
+            symbol="BTCUSDT",
+            first_update_id=i + 1,
+            last_update_id=i + 1,
+            prev_update_id=i,
+            bids=more_bids,
+            asks=more_asks,
+        )
+        events.append(Event(i, diff, i + 1, None, i + 1))
+    return events
+
+
+def recorded_depth(path: Path) -> list[Event]:
+    """Snapshots and changes of a capture's first symbol that has a book."""
+    source = CaptureSource([path], Problems(OnError.STOP), quotes=Quotes.TICKER)
+    events = [event for event in source if isinstance(event.payload, L2Snapshot | DepthDiff)]
+    return [event for event in events if event.payload.symbol == events[0].payload.symbol]
+
+
+def measure_kept_book(name: str, events: list[Event]) -> None:
+    """Keep a book from its events; then the same with depth features read after every change."""
+    first = events[0].payload
+    assert isinstance(first, L2Snapshot)
+    for reads in (False, True):
+        book = MaintainedBook(first.symbol)
+        levels = 0
+        began = time.perf_counter()
+        for event in events:
+            payload = event.payload
+            if isinstance(payload, DepthDiff):
+                book.on_diff(payload)
+            elif isinstance(payload, L2Snapshot):
+                book.on_snapshot(payload, event.update_id)
+            else:
+                continue
+            levels += len(payload.bids) + len(payload.asks)
+            if reads:
+                book.features(TOP_N, QTY_REF)
+        if not book.is_synced or book.gaps:
+            raise AssertionError(f"{name}: the chain of changes broke")
+        if reads:
+            print(f"  features read      {rate(len(events), began):12,.0f} books/s")
+        else:
+            print(f"kept book            {rate(levels, began):12,.0f} levels/s  {name}")
 
 
 def main() -> None:
@@ -108,6 +173,11 @@ def main() -> None:
         folder = Path(name)
         measure_import(captures or [seeded_capture(folder / "btcusdt.gz")], folder)
     measure_book()
+    for path in captures:
+        if events := recorded_depth(path):
+            measure_kept_book(path.name, events)
+    if not captures:
+        measure_kept_book("made-up changes", made_up_depth())
 
 
 if __name__ == "__main__":

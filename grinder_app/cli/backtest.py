@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from grinder_adapters.airgap import airgap
 from grinder_adapters.clock import SystemClock
 from grinder_app.cli import output
+from grinder_app.report.sharpe_words import check_trials
 from grinder_app.runner.backtest import (
     BacktestDone,
     BacktestRun,
@@ -45,6 +46,7 @@ def backtest(
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen
     narrow: NarrowOptions = NarrowOptions(),  # noqa: B008 - frozen
     policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
+    trials: int | None = None,
     jobs: int | None = None,
     name: str = "",
     report: bool = True,
@@ -64,6 +66,8 @@ def backtest(
         symbols; repeatable, the first that matches counts.
     sessions
         What forms a session: each file by itself, or all files together.
+    trials
+        How many settings you tried before this one: Sharpe ratios are deflated by it.
     jobs
         Processes; by default one a core.
     name
@@ -78,6 +82,7 @@ def backtest(
     spec = policy.spec()
     if jobs is not None and jobs < 1:
         raise ConfigError("must be >= 1", field="--jobs", value=jobs)
+    check_trials(trials)
     options = narrow.read(loaded)
     paths = of_symbols(data, options.symbols)
     plans = plan_sessions(paths, sessions, together)
@@ -104,6 +109,7 @@ def backtest(
                 options,
                 run,
                 interval_ms=loaded.app.equity_interval_ms,
+                trials=trials,
                 jobs=jobs or cores(),
                 tell=advance,
                 on_done=ended,
@@ -153,5 +159,6 @@ def _print(done: BacktestRun) -> None:
         if each.timing is not None:
             facts[f"policy in {each.figures.name}"] = policy_text(each.timing)
     output.print_facts("Result", facts)
+    print(done.meaning())
     for warning in done.warnings:
         output.note(f"warning: {warning}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from grinder_adapters.runs import load_run
 from grinder_app.cli import output
+from grinder_app.report.sharpe_words import interval_text, ratio_text, sure_text
 from grinder_app.runner.compare import (
     Difference,
     OutputDifference,
@@ -16,6 +18,7 @@ from grinder_app.runner.compare import (
     compare_runs,
 )
 from grinder_app.runner.options import Flag, SettingsOptions
+from grinder_app.runner.trials import SessionTrials, trials_of
 from grinder_core.codec import to_dict
 from grinder_core.errors import ConfigError
 
@@ -27,14 +30,17 @@ def compare(
     run_a: str,
     run_b: str,
     /,
-    *,
+    *more: str,
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen
     json: Flag = False,
 ) -> int:
-    """Compare two runs, or two files of outputs; exit code 0 when equal, 1 when not.
+    """Compare runs, or two files of outputs; exit code 0 when equal, 1 when not.
 
     Sessions are compared by their digests; where those differ, the kept outputs tell the first
     event and field. Settings that differ are listed and make no difference by themselves.
+
+    Runs of the same data with different settings are trials: whoever picks the best of them picks
+    luck too. The Sharpe ratio of the best is therefore shown deflated by their number.
 
     Parameters
     ----------
@@ -42,23 +48,34 @@ def compare(
         A run's id, name or folder, "latest", or an outputs.jsonl file.
     run_b
         The other one, of the same kind.
+    more
+        Further runs, each compared with the first and counted as a trial.
     json
         Print one JSON line.
     """
     files = [Path(ref).is_file() for ref in (run_a, run_b)]
-    if all(files):
+    if all(files) and not more:
         return _compare_files(Path(run_a), Path(run_b), as_json=json)
-    if any(files):
+    if any(files) or (more and all(files)):
         raise ConfigError(
             "must both be runs, or both be files of outputs", field="run", value=[run_a, run_b]
         )
     store = settings.store(settings.load())
-    found = compare_runs(load_run(store.find(run_a)), load_run(store.find(run_b)))
+    runs = {name: load_run(store.find(name)) for name in (run_a, run_b, *more)}
+    a = runs[run_a]
+    pairs = {name: compare_runs(a, runs[name]) for name in (run_b, *more)}
+    trials, equal = trials_of(runs), all(found.equal for found in pairs.values())
     if json:
-        output.print_json({"equal": found.equal, **to_json(found)})
-    else:
-        _print_runs(found, run_a, run_b)
-    return 0 if found.equal else 1
+        others = [{"run": name, **to_json(pairs[name])} for name in more]
+        shown = {"equal": equal, **to_json(pairs[run_b]), "more": others}
+        output.print_json({**shown, "trials": [each.to_dict() for each in trials]})
+        return 0 if equal else 1
+    for name, found in pairs.items():
+        if more:
+            print(f"{run_a} and {name}:")
+        _print_runs(found, run_a, name)
+    _print_trials(trials)
+    return 0 if equal else 1
 
 
 def to_json(found: RunComparison) -> dict[str, Any]:
@@ -118,6 +135,17 @@ def _print_runs(found: RunComparison, a: str, b: str) -> None:
             print(f"{name}: only in {where}")
     _print_differences("Settings that differ", "setting", found.config)
     print("The runs are equal." if found.equal else "The runs differ.")
+
+
+def _print_trials(trials: Sequence[SessionTrials]) -> None:
+    columns = ("run", "Sharpe", "95 % interval", "Sharpe > 0")
+    for each in trials:
+        rows = [
+            (name, ratio_text(sharpe), interval_text(sharpe), sure_text(sharpe))
+            for name, sharpe in each.sharpes.items()
+        ]
+        output.print_table(f"Trials of {each.session}", columns, rows)
+        print(each.meaning)
 
 
 def _print_differences(title: str, what: str, found: tuple[Difference, ...]) -> None:

@@ -1,6 +1,7 @@
 """Settings of the application around the engine: where files lie and what a run keeps.
 
-None of them changes a result, so none is part of ``config_hash``.
+None of them changes a result, so none is part of ``config_hash``; what the two files of rules
+hold becomes entries of the engine's settings, and those are.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ register_choice(OutputsKept)
 class AppSettings:
     """Where files lie and what a run keeps.
 
-    Folders are relative to the current directory unless absolute.
+    Folders and files are relative to the current directory unless absolute.
     """
 
     state_dir: str = setting(
@@ -33,6 +34,18 @@ class AppSettings:
     cache_dir: str = setting(
         "var/cache", "What can be deleted at any time.", spec="README section 3"
     )
+    constraints_file: str = setting(
+        "",
+        "The venue's `exchangeInfo`, as `grinder exchange-info fetch` writes it: gives "
+        "`symbol_constraints` and `tick_sizes` of every symbol that has none here. Empty: none.",
+        spec="CORE-34",
+    )
+    leverage_brackets_file: str = setting(
+        "",
+        "The venue's `leverageBracket` answer: gives `leverage_brackets` of every symbol that has "
+        "none here. Empty: none.",
+        spec="LIVE-40",
+    )
     outputs: OutputsKept = setting(
         OutputsKept.CHANGES,
         "Outputs a run keeps. `all`: every one; `changes`: those in which something happened; "
@@ -46,11 +59,19 @@ class AppSettings:
     def __attrs_post_init__(self) -> None:
         for declared in fields(AppSettings):
             value = getattr(self, declared.name)
-            if not declared.name.endswith("_dir"):
-                continue
-            if not value.strip() or "\0" in value:
+            if declared.name.endswith("_dir") and not value.strip():
                 raise ConfigError("must be a folder", field=declared.name, value=value)
-            if value.startswith("~"):
-                raise ConfigError(
-                    "'~' is not expanded", field=declared.name, value=value, remedy="write it out"
-                )
+            if declared.name.endswith(("_dir", "_file")):
+                check_path(declared.name, value)
+
+
+def check_path(name: str, value: str) -> None:
+    """A path that means what it says.
+
+    Raises:
+        ConfigError: It holds a NUL, or a ``~`` that nobody expands.
+    """
+    if "\0" in value:
+        raise ConfigError("must be a path", field=name, value=value)
+    if value.startswith("~"):
+        raise ConfigError("'~' is not expanded", field=name, value=value, remedy="write it out")

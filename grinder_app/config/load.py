@@ -16,6 +16,7 @@ from grinder_app.config.first_run import ORIGIN as FIRST_RUN
 from grinder_app.config.first_run import first_run
 from grinder_app.config.toml_file import FileSettings, Layer, ProfileUnknownError, read_file
 from grinder_app.config.values import given_text
+from grinder_app.config.venue_files import read_venue_files
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError
 
@@ -32,7 +33,8 @@ class Settings:
         engine: What decides; its ``config_hash`` names a result.
         app: Where files lie and what a run keeps.
         origins: By dotted name: ``default``, ``first run``, ``file PATH:LINE``, ``profile NAME``,
-            ``environment VARIABLE`` or ``flag``; entries of a table have their own.
+            ``environment VARIABLE``, ``flag``, or the name and path of a file of venue rules;
+            entries of a table have their own.
         path: The file read, if any.
         profile: The profile applied, if any.
         warnings: What is legal and probably not meant.
@@ -78,20 +80,21 @@ def load_settings(
     layers = [variables, _read_flags(flags or {})]
     if file is not None:
         layers = [file.base, *([file.profile(profile)] if profile else []), *layers]
-    elif not profile:
-        layers = [first_run({name for layer in layers for name in layer}), *layers]
-    else:
+    elif profile:
         raise ProfileUnknownError(
             "needs a configuration file", field="profile", value=profile, remedy="name --config"
         )
-    engine, app, origins = _settle(layers)
+    chosen: Layer = {address: given for layer in layers for address, given in layer.items()}
+    from_files, skipped = read_venue_files(chosen)
+    unchosen = first_run(chosen) if file is None else {}
+    engine, app, origins = _settle({**unchosen, **from_files, **chosen})
     return Settings(
         engine=engine,
         app=app,
         origins=origins,
         path=None if file is None else file.path,
         profile=profile,
-        warnings=(*warnings, *advise(engine, origins)),
+        warnings=(*warnings, *skipped, *advise(engine, origins)),
     )
 
 
@@ -149,10 +152,7 @@ def _read_flags(flags: Mapping[str, str]) -> Layer:
     return layer
 
 
-def _settle(layers: Sequence[Layer]) -> tuple[EngineConfig, AppSettings, dict[str, str]]:
-    winners: Layer = {}
-    for layer in layers:
-        winners.update(layer)
+def _settle(winners: Layer) -> tuple[EngineConfig, AppSettings, dict[str, str]]:
     origins = dict.fromkeys(KEYS, DEFAULT)
     engine_values: dict[str, Any] = {}
     app_values: dict[str, Any] = {}
@@ -173,14 +173,17 @@ def _settle(layers: Sequence[Layer]) -> tuple[EngineConfig, AppSettings, dict[st
 
 def _contradiction(error: ConfigError, winners: Layer) -> ConfigError:
     """Name a rule between settings by the place of the setting it names, or of its section."""
-    key = BY_NAME[error.field]
-    chosen = {dotted: given for dotted, given in winners.items() if given.origin != FIRST_RUN}
-    given = chosen.get(key.dotted)
+    name, _, rest = error.field.partition(".")
+    key = BY_NAME[name]
+    dotted = f"{key.dotted}.{rest}" if rest else key.dotted
+    chosen = {address: given for address, given in winners.items() if given.origin != FIRST_RUN}
+    parts = (a for a in chosen if f"{dotted}.".startswith(f"{a}.") or a.startswith(f"{dotted}."))
+    given = chosen.get(next(parts, ""))
     if given is not None:
         where = given.where
     else:
         near = [g.where for g in chosen.values() if g.address.key.section == key.section]
         where = ", ".join(dict.fromkeys(near))
     return ConfigError(
-        error.rule, field=key.dotted, value=error.value, where=where, remedy=error.remedy
+        error.rule, field=dotted, value=error.value, where=where, remedy=error.remedy
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+from attrs import fields
 
 from grinder_app.config.catalog import KEYS, SECTIONS, Key
 from grinder_app.config.environment import CONFIG_VARIABLE, DIRECTORY_VARIABLES
 from grinder_app.config.sections import meaning_of
 from grinder_app.config.values import to_toml, type_text
+from grinder_app.reference.docstrings import entries, first_paragraph
 from grinder_app.reference.markdown import code, section, table
+from grinder_core.settings import RECORDS
 
 _LEAD: Final = """\
 # Configuration
@@ -33,12 +37,18 @@ all its profiles and exits 0 or 2.
   warning with the nearest name.
 - **Flag**: `--set SECTION.KEY=VALUE`, repeated as needed; the key alone is enough, because names
   are unique over all sections.
+- **Records** `{ name, other? }` are tables or inline tables in the file, and JSON in a flag or a
+  variable: `--set 'symbol_constraints.BTCUSDT={"step_size":"0.001","min_qty":"0.001"}'`. A name
+  with `?` may be left out. A higher layer replaces the record of a symbol whole.
+- **Files of venue rules** (`constraints_file`, `leverage_brackets_file`) stand below whatever is
+  set by hand for a symbol; what they hold is part of `config_hash`.
 - **`"none"`** leaves out a setting that may be absent."""
 
 
 def render_reference() -> str:
     """Return the Markdown of ``docs/reference/configuration.md``."""
     parts = [section(code(f"[{name}]"), f"{meaning_of(name)}.", _table(name)) for name in SECTIONS]
+    parts += [_record(name) for name in sorted(RECORDS)]
     return "\n\n".join((_LEAD, *parts, section("Variables", _VARIABLES_LEAD, _variables()))) + "\n"
 
 
@@ -54,6 +64,13 @@ def _row(key: Key) -> tuple[str, ...]:
     metadata = key.declared.metadata
     default = code(to_toml(key.default))
     return code(key.name), type_text(key), default, metadata["doc"], metadata["spec"]
+
+
+def _record(name: str) -> str:
+    kind: type[Any] = RECORDS[name]
+    said = entries(kind)
+    rows = [(code(declared.name), said[declared.name]) for declared in fields(kind)]
+    return section(code(name), first_paragraph(kind), table(("name", "meaning"), rows))
 
 
 def _variables() -> str:

@@ -12,13 +12,13 @@ from attrs import frozen
 
 from grinder_adapters.env import nearest
 from grinder_app.config.catalog import BY_NAME, KEYS, SECTIONS, Address, unknown
-from grinder_app.config.values import Given, TomlFloat, given_toml
+from grinder_app.config.values import Given, WrittenFloat, given_toml
 from grinder_core.errors import ConfigError
 
 PROFILES: Final = "profiles"
 _PART: Final = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _PATH: Final = rf"{_PART}(?:\s*\.\s*{_PART})*"
-_HEADER: Final = re.compile(rf"\s*\[\s*({_PATH})\s*\]\s*(?:#.*)?")
+_HEADER: Final = re.compile(rf"\s*(\[\[?)\s*({_PATH})\s*\]\]?\s*(?:#.*)?")
 _ASSIGNMENT: Final = re.compile(rf"\s*({_PATH})\s*=")
 _AT_LINE: Final = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
 
@@ -76,7 +76,7 @@ def read_file(path: Path) -> FileSettings:
     except UnicodeDecodeError as error:
         raise ConfigError(f"is no UTF-8 text: {error.reason}", where=str(path)) from None
     try:
-        tree = tomllib.loads(text, parse_float=TomlFloat)
+        tree = tomllib.loads(text, parse_float=WrittenFloat)
     except (ValueError, RecursionError) as error:
         raise _no_toml(path, str(error)) from None
     reader = _Reader(path, _lines_of(text))
@@ -141,9 +141,18 @@ class _Reader:
         self, layer: Layer, address: Address, value: object, parts: tuple[str, ...], origin: str
     ) -> None:
         where = self.place(parts)
-        layer[str(address)] = given_toml(
-            address, value, origin=origin or f"file {where}", where=where
-        )
+        try:
+            given = given_toml(address, value, origin=origin or f"file {where}", where=where)
+        except ConfigError as error:
+            raise self._closer(error, address, parts) from None
+        layer[str(address)] = given
+
+    def _closer(self, error: ConfigError, address: Address, parts: tuple[str, ...]) -> ConfigError:
+        """Name the line of the part of a record that is wrong, where it has one of its own."""
+        inner = error.field.removeprefix(str(address)).strip(".").split(".")
+        where = self.place((*parts, *inner))
+        shown = {} if error.value is None else {"value": error.value}
+        return ConfigError(error.rule, field=error.field, where=where, remedy=error.remedy, **shown)
 
     def _no_section(self, name: str, parts: tuple[str, ...]) -> ConfigError:
         where, field = self.place(parts), ".".join(parts)
@@ -181,7 +190,7 @@ def _lines_of(text: str) -> dict[tuple[str, ...], int]:
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER.fullmatch(line.rstrip("\r")):
-            table = _parts(header[1])
+            table = _parts(header[2])
             lines.setdefault(table, number)
         elif assignment := _ASSIGNMENT.match(line):
             lines.setdefault((*table, *_parts(assignment[1])), number)

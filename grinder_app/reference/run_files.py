@@ -43,6 +43,7 @@ MANIFEST_KEYS: Final = {
     "digests": "Digest of each session; null where there is none.",
     "fill_model": "When an order fills, and what that leaves out, in words.",
     "warnings": "What to know before believing the result.",
+    "trials": "How many settings were tried to find this one, if told; only of a backtest.",
     "totals": "Sums over all sessions; only of a backtest.",
     "error": "`CODE: text`, only where the run failed.",
 }

@@ -10,7 +10,16 @@ from attrs import frozen
 
 from grinder_adapters.runs import SessionView
 from grinder_app.report.closed_trades import FillWalk, walk_fills
-from grinder_app.report.statistics import Sharpe, Statistics, deepest_fall, floats, summarise
+from grinder_app.report.sharpe import Deflated, Sharpe
+from grinder_app.report.sharpe_words import (
+    RETURNS,
+    confidence_text,
+    deflated_by,
+    interval_text,
+    meaning,
+    ratio_text,
+)
+from grinder_app.report.statistics import Statistics, deepest_fall, floats, summarise
 from grinder_app.report.wording import (
     REASONS,
     duration,
@@ -35,19 +44,33 @@ class Card:
 
 @frozen(kw_only=True)
 class SessionFigures:
-    """One session and everything computed from it."""
+    """One session and everything computed from it; ``trials``: as ``SessionFigures.of``."""
 
     view: SessionView
     statistics: Statistics
     walk: FillWalk
+    trials: int | None = None
 
     @classmethod
-    def of(cls, view: SessionView) -> SessionFigures:
-        """Compute the figures of one session."""
+    def of(cls, view: SessionView, trials: int | None = None) -> SessionFigures:
+        """Compute the figures of one session.
+
+        Args:
+            trials: How many settings were tried to find this one, where somebody said so.
+        """
         walk = walk_fills(view.trades)
         fall = view.result["max_drawdown"]
         statistics = summarise(view.equity, view.trades, walk=walk, max_drawdown=Decimal(fall))
-        return cls(view=view, statistics=statistics, walk=walk)
+        return cls(view=view, statistics=statistics, walk=walk, trials=trials)
+
+    @property
+    def deflated(self) -> Deflated | None:
+        """The Sharpe ratio deflated by the stated trials."""
+        return deflated_by(self.statistics.sharpe, self.trials)
+
+    def sharpe_sentence(self) -> str:
+        """Say what the Sharpe ratio shows."""
+        return meaning(self.statistics.sharpe, self.deflated)
 
     @property
     def symbols(self) -> list[str]:
@@ -114,7 +137,7 @@ class SessionFigures:
                 unit=unit,
                 detail=f"{percent(s.max_drawdown_pct, 3)} of the peak",
             ),
-            Card(name="Sharpe", value=sharpe_value(s.sharpe), detail=_interval(s.sharpe)),
+            *self._sharpe_cards(),
             Card(
                 name="Fills",
                 value=f"{s.fills:,}",
@@ -150,6 +173,36 @@ class SessionFigures:
             ),
             Card(name="Blocked", value=f"{self.blocked:,}", detail=self._blocked_share()),
         ]
+
+    def _sharpe_cards(self) -> list[Card]:
+        sharpe, deflated = self.statistics.sharpe, self.deflated
+        value = ratio_text(sharpe)
+        if not isinstance(sharpe, Sharpe):
+            return [Card(name="Sharpe", value=value, detail=sharpe.reason)]
+        unit, needed = RETURNS[sharpe.period], sharpe.samples_needed
+        shows = "no number of them shows it" if needed is None else f"95 % needs {needed:,}"
+        cards = [
+            Card(
+                name="Sharpe",
+                value=value,
+                detail=f"95 %: {interval_text(sharpe)}; {sharpe.samples:,} {unit} returns",
+            ),
+            Card(
+                name="Sharpe above 0",
+                value=confidence_text(sharpe.probability),
+                detail=f"confidence from {sharpe.samples:,} returns; {shows}",
+            ),
+        ]
+        if deflated is not None:
+            best = sharpe.annual(deflated.benchmark)
+            cards.append(
+                Card(
+                    name="Deflated Sharpe",
+                    value=confidence_text(deflated.probability),
+                    detail=f"best of {deflated.trials:,} trials without skill: {best:.2f}",
+                )
+            )
+        return cards
 
     def _blocked_share(self) -> str:
         seen = int(self.view.result["events_processed"])
@@ -214,18 +267,6 @@ def tone(value: float) -> str:
 def share(value: float | None) -> str:
     """Write a share of 1 as a percentage."""
     return "-" if value is None else percent(100.0 * value, 1)
-
-
-def sharpe_value(sharpe: Sharpe | None) -> str:
-    """Write a Sharpe ratio, or a dash."""
-    return "-" if sharpe is None else f"{sharpe.value:.2f}"
-
-
-def _interval(sharpe: Sharpe | None) -> str:
-    if sharpe is None:
-        return "needs 10 hourly returns that vary"
-    unit = {"day": "daily", "hour": "hourly"}[sharpe.period]
-    return f"95 %: {sharpe.low:.1f} to {sharpe.high:.1f}; {sharpe.samples:,} {unit} returns"
 
 
 def _closed_detail(statistics: Statistics, unit: str) -> str:

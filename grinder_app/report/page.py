@@ -23,6 +23,7 @@ from grinder_app.report.sections import (
     OVERVIEW_MAX,
     SESSIONS_MAX,
     all_together,
+    best_sentence,
     overview_rows,
     sections_of,
     total_row,
@@ -37,23 +38,26 @@ if TYPE_CHECKING:
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
-def write_report(view: RunView, path: Path) -> int:
+def write_report(view: RunView, path: Path, trials: int | None = None) -> int:
     """Write the report of a run, whole or not at all, and return its size in bytes.
 
     The same run gives the same bytes with the same version of plotly. The file makes no request.
+
+    Args:
+        trials: How many settings were tried; by default what the run says.
 
     Raises:
         ConfigError: The extra ``report`` is not installed.
         InputError: The target cannot be written.
     """
-    page = render(view).encode()
+    page = render(view, trials).encode()
     with atomic_file(path) as file:
         file.write(page)
     return len(page)
 
 
-def render(view: RunView) -> str:
-    """Return the page.
+def render(view: RunView, trials: int | None = None) -> str:
+    """Return the page; ``trials`` as for ``write_report``.
 
     Raises:
         ConfigError: The extra ``report`` is not installed.
@@ -61,7 +65,8 @@ def render(view: RunView) -> str:
     check_installed()
     from plotly.offline import get_plotlyjs
 
-    sessions = [SessionFigures.of(session) for session in view.sessions]
+    tried = trials or view.manifest.get("trials")
+    sessions = [SessionFigures.of(session, tried) for session in view.sessions]
     sections = sections_of(sessions)
     overall = all_together(sessions) if len(sessions) > 1 else None
     charts = [*([overall] if overall else []), *(c for s in sections for c in s.charts)]
@@ -73,6 +78,7 @@ def render(view: RunView) -> str:
         overall=overall,
         overview=overview_rows(sessions) if len(sessions) > 1 else [],
         total=total_row(sessions),
+        best=best_sentence(sessions),
         overview_max=OVERVIEW_MAX,
         sessions_max=SESSIONS_MAX,
         warnings=warnings(view),

@@ -16,8 +16,10 @@ from grinder_app.report.charts import (
     together_chart,
 )
 from grinder_app.report.closed_trades import Table
-from grinder_app.report.figures import SessionFigures, share, sharpe_value, tone
+from grinder_app.report.figures import SessionFigures, share, tone
 from grinder_app.report.sampling import joined_levels, min_max, together
+from grinder_app.report.sharpe import NotDefined, best_of
+from grinder_app.report.sharpe_words import best_meaning, ratio_text, sure_text
 from grinder_app.report.statistics import floats, net_profit, never_back
 from grinder_app.report.traces import Canvas
 from grinder_app.report.wording import money, percent, some
@@ -99,7 +101,8 @@ def overview_rows(sessions: Sequence[SessionFigures]) -> list[dict[str, str]]:
                 "tone": tone(figures.net_pnl),
                 "return": percent(s.return_pct, 2, signed=True),
                 "drawdown": percent(s.max_drawdown_pct),
-                "sharpe": sharpe_value(s.sharpe),
+                "sharpe": ratio_text(s.sharpe),
+                "sure": sure_text(s.sharpe),
                 "fills": f"{s.fills:,}",
                 "win": share(s.win_share),
                 "fees": money(result["fees_paid"]),
@@ -108,6 +111,18 @@ def overview_rows(sessions: Sequence[SessionFigures]) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def best_sentence(sessions: Sequence[SessionFigures]) -> str:
+    """Say what the best of several sessions shows, for it was chosen; empty where it is alone."""
+    found = best_of([figures.statistics.sharpe for figures in sessions], _trials(sessions))
+    if isinstance(found, NotDefined):
+        return ""
+    return best_meaning(found, sessions[found.index].view.name, "sessions")
+
+
+def _trials(sessions: Sequence[SessionFigures]) -> int | None:
+    return sessions[0].trials if sessions else None
 
 
 def total_row(sessions: Sequence[SessionFigures]) -> dict[str, str]:

@@ -7,7 +7,6 @@ report (``DEFINITIONS``), because a Sharpe ratio without its sampling says nothi
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import accumulate, pairwise
@@ -16,12 +15,7 @@ from typing import Final
 from attrs import frozen
 
 from grinder_app.report.closed_trades import FillWalk, Table, walk_fills
-
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 24 * HOUR_MS
-YEAR_MS: Final = 365 * DAY_MS
-SAMPLES_MIN: Final = 10
-NORMAL_95: Final = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+from grinder_app.report.sharpe import NotDefined, Sharpe, sharpe_of
 
 DEFINITIONS: Final[Mapping[str, str]] = {
     "Net PnL": "Realised plus unrealised profit less fees, quote currency.",
@@ -34,9 +28,20 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "Sharpe": (
         "Mean over standard deviation of equity returns, annualised with 365 days, risk-free rate "
         "0. Returns are daily when there are at least 10 whole days, else hourly, counted from "
-        "the first sample; fewer than 10 give no figure. The 95 % interval uses the standard "
-        "error of Lo (2002) for independent returns: sqrt((1 + S^2/2)/n) per period. A short run "
-        "has a wide interval: believe the interval, not the figure."
+        "the first sample; fewer than 10 give no figure. The standard error is that of Lo (2002) "
+        "with skew and kurtosis (Mertens 2002): sqrt((1 - g3*S + (g4-1)/4*S^2)/(n-1)) per period. "
+        "It assumes independent returns. A short run has a wide interval: believe the interval, "
+        "not the figure."
+    ),
+    "Sharpe above 0": (
+        "Probabilistic Sharpe ratio: the confidence that the true Sharpe is above 0, given the "
+        "number of returns, their skew and their kurtosis. The returns needed are those that "
+        "would show it with 95 % (minimum track record length). Bailey, Lopez de Prado (2012)."
+    ),
+    "Deflated Sharpe": (
+        "The same confidence after subtracting the best Sharpe that as many trials without any "
+        "skill are expected to show. Without the trials' own results their Sharpe ratios are "
+        "taken to scatter as pure chance would, 1/sqrt(n-1). Bailey, Lopez de Prado (2014)."
     ),
     "Closed trades": (
         "Fills that shrink a position, measured against the average entry price. Won: the "
@@ -46,17 +51,6 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "Exposure": "Sum of absolute positions at average entry price, weighted by time; and its peak.",
     "Turnover": "Sum of price times quantity over all fills.",
 }
-
-
-@frozen(kw_only=True)
-class Sharpe:
-    """An annualised Sharpe ratio with its 95 % interval; ``period`` is ``day`` or ``hour``."""
-
-    value: float
-    low: float
-    high: float
-    samples: int
-    period: str
 
 
 @frozen(kw_only=True)
@@ -78,7 +72,7 @@ class Statistics:
     return_pct: float
     max_drawdown: float
     max_drawdown_pct: float
-    sharpe: Sharpe | None
+    sharpe: Sharpe | NotDefined
     turnover: float
     fees: float
     fills: int
@@ -169,62 +163,6 @@ def deepest_fall(equity: Sequence[float], peaks: Sequence[float]) -> tuple[float
     amount = max((fall for fall, _ in pairs), default=0.0)
     share = max((fall / peak for fall, peak in pairs if peak > 0), default=0.0)
     return max(amount, 0.0), max(share, 0.0)
-
-
-def period_returns(
-    ts: Sequence[int], equity: Sequence[float], initial: float, period_ms: int
-) -> list[float] | None:
-    """Return the returns of whole periods counted from the first sample.
-
-    The value at a boundary is the last sample at or before it; the first boundary holds
-    ``initial``; an unfinished last period is left out.
-
-    Returns:
-        ``None`` when equity is not positive at a boundary, so that a return means nothing.
-    """
-    if not ts:
-        return []
-    boundaries = range(ts[0] + period_ms, ts[-1] + 1, period_ms)
-    marks = [initial, *(equity[bisect_right(ts, boundary) - 1] for boundary in boundaries)]
-    if any(mark <= 0 for mark in marks):
-        return None
-    return [after / before - 1.0 for before, after in pairwise(marks)]
-
-
-def sharpe_of(ts: Sequence[int], equity: Sequence[float], initial: float) -> Sharpe | None:
-    """Return the annualised Sharpe ratio with its 95 % interval (``DEFINITIONS``).
-
-    Returns:
-        ``None`` for fewer than 10 returns, equity at or below 0, or returns that never vary.
-
-    Source:
-        Lo (2002), The Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), eq. 9.
-    """
-    for period, period_ms in (("day", DAY_MS), ("hour", HOUR_MS)):
-        returns = period_returns(ts, equity, initial, period_ms)
-        if returns is None:
-            return None
-        if len(returns) >= SAMPLES_MIN:
-            return _sharpe(returns, period, math.sqrt(YEAR_MS / period_ms))
-    return None
-
-
-def _sharpe(returns: Sequence[float], period: str, annual: float) -> Sharpe | None:
-    n = len(returns)
-    mean = math.fsum(returns) / n
-    deviation = math.sqrt(math.fsum((r - mean) ** 2 for r in returns) / (n - 1))
-    # equal returns leave rounding noise, not a deviation
-    if deviation <= 1e-12 * max(abs(r) for r in returns):
-        return None
-    ratio = mean / deviation
-    margin = NORMAL_95 * math.sqrt((1.0 + ratio * ratio / 2.0) / n)
-    return Sharpe(
-        value=ratio * annual,
-        low=(ratio - margin) * annual,
-        high=(ratio + margin) * annual,
-        samples=n,
-        period=period,
-    )
 
 
 def exposure_over(

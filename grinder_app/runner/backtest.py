@@ -14,6 +14,8 @@ from attrs import evolve, frozen
 from grinder_adapters.airgap import airgap
 from grinder_adapters.feeds.event_file import EXTENSIONS
 from grinder_adapters.runs import RunWriter, SessionWriter
+from grinder_app.report.sharpe import BestTrial, NotDefined, best_of
+from grinder_app.report.sharpe_words import best_meaning, block, meaning
 from grinder_app.runner.data import DataOptions, open_data
 from grinder_app.runner.outputs import OutputsKept
 from grinder_app.runner.policy import PolicySpec, PolicyTiming
@@ -64,6 +66,7 @@ class BacktestTask:
     outputs: OutputsKept
     policy: PolicySpec | None
     interval_ms: int
+    trials: int | None
 
 
 @frozen(kw_only=True)
@@ -135,7 +138,7 @@ def run_task(task: BacktestTask, tell: Callable[[int], None]) -> BacktestDone:
         writer = SessionWriter.at(task.folder, task.plan.name)
         end = record_session(job, source, writer, task.outputs, tell=tell)
     return BacktestDone(
-        figures=SessionFigures.of(task.plan.name, end.result),
+        figures=SessionFigures.of(task.plan.name, end.result, task.trials),
         events=end.events_read,
         warnings=tuple(warnings_of_session(end.result, end.timing)),
         timing=end.timing,
@@ -148,6 +151,7 @@ class BacktestRun:
     """What a backtest left behind; sessions in the order of the files.
 
     Attributes:
+        trials: How many settings were tried to find this one, where somebody said so.
         failure: Of the first session that failed, ``None`` when all are good.
     """
 
@@ -155,7 +159,23 @@ class BacktestRun:
     folder: Path
     sessions: tuple[BacktestDone, ...]
     warnings: tuple[str, ...]
+    trials: int | None
     failure: Exception | None
+
+    @property
+    def best(self) -> BestTrial | NotDefined:
+        """The session with the highest Sharpe ratio, deflated for having been chosen."""
+        return best_of([done.figures.sharpe for done in self.sessions], self.trials)
+
+    def meaning(self) -> str:
+        """Say in words what the Sharpe ratio of the only session shows, or of the best."""
+        if len(self.sessions) == 1:
+            figures = self.sessions[0].figures
+            return meaning(figures.sharpe, figures.deflated)
+        best = self.best
+        if isinstance(best, NotDefined):
+            return f"No session can be called the best: {best.reason}."
+        return best_meaning(best, self.sessions[best.index].figures.name, "sessions")
 
     @property
     def totals(self) -> Totals:
@@ -178,7 +198,16 @@ class BacktestRun:
             "totals": self.totals.to_dict(),
             "digest": self.totals.digest,
             "warnings": list(self.warnings),
+            "trials": self.trials,
+            "best": self._best_dict(),
         }
+
+    def _best_dict(self) -> dict[str, Any] | None:
+        best = self.best
+        if isinstance(best, NotDefined):
+            return None
+        name = self.sessions[best.index].figures.name
+        return {"session": name, **block(best.sharpe, best.deflated)}
 
 
 def run_backtest(
@@ -188,18 +217,22 @@ def run_backtest(
     run: RunWriter,
     *,
     interval_ms: int,
+    trials: int | None = None,
     jobs: int,
     tell: Callable[[int], None],
     on_done: Callable[[BacktestDone], None],
 ) -> BacktestRun:
     """Run all sessions and complete the run's manifest; a session that fails stops no other.
 
+    Args:
+        trials: How many settings were tried to find this one, where somebody said so.
+
     Raises:
         ConfigError: A symbol that was asked for is in no session, or nothing was left to read.
         InputError: As ``run_task``.
         GrinderError: A process died.
     """
-    run.manifest(**about.manifest())
+    run.manifest(**about.manifest(), trials=trials)
     tasks = [
         BacktestTask(
             plan=plan,
@@ -209,6 +242,7 @@ def run_backtest(
             outputs=about.outputs,
             policy=about.policy,
             interval_ms=interval_ms,
+            trials=trials,
         )
         # the longest first, so that the last to end ends soonest
         for plan in sorted(plans, key=lambda plan: (-plan.bytes, plan.name))
@@ -226,6 +260,7 @@ def run_backtest(
         folder=run.path,
         sessions=sessions,
         warnings=tuple(dict.fromkeys([*about.warnings(), *later])),
+        trials=trials,
         failure=next((d.failure for d in sessions if d.failure is not None), None),
     )
 

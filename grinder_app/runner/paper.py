@@ -16,6 +16,7 @@ from grinder_adapters.feeds.atomic import atomic_file
 from grinder_adapters.feeds.source import EventSource
 from grinder_adapters.runs import RunStore, load_run
 from grinder_app.report.page import check_installed, write_report
+from grinder_app.report.sharpe_words import block
 from grinder_app.runner.recording import (
     Circumstances,
     describe_end,
@@ -24,6 +25,7 @@ from grinder_app.runner.recording import (
     warnings_of_session,
 )
 from grinder_app.runner.session_loop import SessionEnd, SessionJob
+from grinder_app.runner.summary import SessionFigures
 from grinder_core.errors import ArtifactError, ConfigError, InputError
 from grinder_core.ports import OutputSink
 from grinder_core.session.checkpoint import Checkpoint
@@ -85,6 +87,7 @@ class PaperDone:
             "events_read": self.end.events_read,
             "warnings": list(self.warnings),
             "policy_timing": None if timing is None else timing.to_dict(),
+            "statistics": block(SessionFigures.of(SESSION, self.end.result).sharpe),
         }
 
 

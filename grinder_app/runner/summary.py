@@ -8,6 +8,8 @@ from typing import Any
 
 from attrs import frozen
 
+from grinder_app.report.sharpe import Deflated, NotDefined, Sharpe
+from grinder_app.report.sharpe_words import block, deflated_by, ratio_text, sure_text
 from grinder_app.report.statistics import summarise
 from grinder_app.report.wording import money, percent
 from grinder_core.codec import digest16, to_dict
@@ -17,7 +19,7 @@ from grinder_core.session.result import PaperResult
 
 COLUMNS = (
     *("session", "symbols", "quotes", "net PnL", "fees", "fills", "turnover", "max drawdown"),
-    *("Sharpe", "in market", "blocked"),
+    *("Sharpe", "Sharpe > 0", "in market", "blocked"),
 )
 SYMBOL_COLUMNS = ("symbol", "net PnL", "realised", "unrealised", "fees", "fills", "turnover", "qty")
 _SYMBOLS_SHOWN = 3
@@ -29,7 +31,8 @@ class SessionFigures:
 
     Attributes:
         quotes: SNAPSHOT events decided on.
-        sharpe: Annualised, for display; ``None`` where the session is too short for one.
+        sharpe: For display.
+        deflated: By the stated number of trials; ``None`` where nobody stated one.
         time_in_market: Share of the session's time, 0 to 1, for display.
         blocks: Snapshots that placed nothing, by ``gate:reason``.
         error: What ended the session early; empty otherwise.
@@ -43,16 +46,21 @@ class SessionFigures:
     fills: int
     turnover: Decimal
     max_drawdown: Decimal
-    sharpe: float | None
+    sharpe: Sharpe | NotDefined
     time_in_market: float | None
     blocks: Mapping[str, int]
     digest: str | None
     running_digest: str | None
     error: str = ""
+    deflated: Deflated | None = None
 
     @classmethod
-    def of(cls, name: str, result: PaperResult) -> SessionFigures:
-        """Read the figures of a finished session."""
+    def of(cls, name: str, result: PaperResult, trials: int | None = None) -> SessionFigures:
+        """Read the figures of a finished session.
+
+        Args:
+            trials: How many settings were tried to find this one, where somebody said so.
+        """
         collected = result.collected
         display = summarise(result.equity_curve, result.trades)
         return cls(
@@ -64,7 +72,8 @@ class SessionFigures:
             fills=result.stats.total_fills,
             turnover=result.turnover,
             max_drawdown=result.max_drawdown,
-            sharpe=None if display.sharpe is None else display.sharpe.value,
+            sharpe=display.sharpe,
+            deflated=deflated_by(display.sharpe, trials),
             time_in_market=display.time_in_market,
             blocks=blocks_of(result.stats),
             digest=result.digest,
@@ -73,8 +82,8 @@ class SessionFigures:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values; the two display figures are text of four places."""
-        shown = {"sharpe": self.sharpe, "time_in_market": self.time_in_market}
+        """Return JSON values; the display figures are text of four places."""
+        share, statistics = self.time_in_market, block(self.sharpe, self.deflated)
         return {
             "name": self.name,
             "symbols": list(self.symbols),
@@ -88,7 +97,9 @@ class SessionFigures:
             "digest": self.digest,
             "running_digest": self.running_digest,
             "error": self.error,
-            **{key: None if value is None else f"{value:.4f}" for key, value in shown.items()},
+            "sharpe": statistics["sharpe"],
+            "time_in_market": None if share is None else f"{share:.4f}",
+            "statistics": statistics,
         }
 
     def row(self) -> tuple[str, ...]:
@@ -106,7 +117,8 @@ class SessionFigures:
             f"{self.fills:,}",
             money(self.turnover),
             money(self.max_drawdown),
-            "-" if self.sharpe is None else f"{self.sharpe:.2f}",
+            ratio_text(self.sharpe),
+            sure_text(self.sharpe),
             "-" if share is None else percent(100.0 * share, 1),
             "FAILED" if self.error else f"{sum(self.blocks.values()):,}",
         )
@@ -168,6 +180,7 @@ class Totals:
             f"{self.fills:,}",
             money(self.turnover),
             f"{money(self.max_drawdown)} (worst)",
+            "",
             "",
             "",
             f"{sum(self.blocks.values()):,}",

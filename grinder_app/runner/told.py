@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from grinder_app.cli.output import note, print_facts, print_table
+from grinder_app.report.sharpe import NotDefined, Sharpe
+from grinder_app.report.sharpe_words import confidence_text, interval_text, meaning, ratio_text
 from grinder_app.report.wording import money
 from grinder_app.runner.outputs import Changes
 from grinder_app.runner.paper import PaperDone
@@ -39,11 +41,10 @@ def print_session(title: str, done: PaperDone) -> None:
         rows = rows[-1:]  # the fills before the checkpoint are not known by symbol
     print_table(title, SYMBOL_COLUMNS, rows)
     figures = SessionFigures.of("session", result)
-    sharpe = "-" if figures.sharpe is None else f"{figures.sharpe:.2f}"
     facts = {
         "equity": money(result.equity),
         "max drawdown": money(result.max_drawdown),
-        "Sharpe": sharpe,
+        **_sharpe_facts(figures.sharpe),
         "blocked by": blocks_text(figures.blocks),
         "digest": result.digest or "- (continued)",
         "running digest": result.running_digest,
@@ -54,11 +55,21 @@ def print_session(title: str, done: PaperDone) -> None:
     if done.end.timing is not None:
         facts["policy"] = policy_text(done.end.timing)
     print_facts("Result", facts)
+    print(meaning(figures.sharpe))
     for warning in done.warnings:
         note(f"warning: {warning}")
     note(pace(done.end.events_read, done.session_s))
     if done.report_hint:
         note(f"no report: {done.report_hint}")
+
+
+def _sharpe_facts(sharpe: Sharpe | NotDefined) -> dict[str, str]:
+    if isinstance(sharpe, NotDefined):
+        return {"Sharpe": ratio_text(sharpe)}
+    return {
+        "Sharpe": f"{ratio_text(sharpe)} (95 %: {interval_text(sharpe)})",
+        "Sharpe above 0": confidence_text(sharpe.probability),
+    }
 
 
 def policy_text(timing: PolicyTiming) -> str:

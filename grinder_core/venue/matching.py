@@ -1,24 +1,35 @@
-"""One symbol's resting orders and when they fill (CORE-36). Called inside ``exact()``.
+"""One symbol's resting orders and when the market reaches them (CORE-36, CORE-37).
 
 A tick is one snapshot of the symbol. Phase A, when the market moves, tries what was placed
-before; phase B, after the engine's orders arrived, tries what may fill at once.
+before; phase B, after the engine's orders arrived, tries what may fill at once. How much fills,
+and at what price, is decided in ``fills``. Called inside ``exact()``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from attrs import Factory, define, field
 
 from grinder_core.contracts.enums import FillMode, Side
-from grinder_core.contracts.market import Snapshot
-from grinder_core.numbers import HALF, ZERO
+from grinder_core.contracts.market import Level, Snapshot, Trade
+from grinder_core.indicators.maintained_book import MaintainedBook
+from grinder_core.ledger import SymbolLedger
+from grinder_core.numbers import HALF, ZERO, bps, trunc_div
+from grinder_core.venue import queue
+from grinder_core.venue.displayed import Displayed
+from grinder_core.venue.settings import VenueSettings
 
 
 @define
 class RestingOrder:
-    """An order at the venue."""
+    """An order at the venue.
+
+    Attributes:
+        placed_ts: When the venue took it, venue's clock.
+        queue_ahead: Quantity before it at its price, base asset; ``None`` where unknown.
+    """
 
     client_order_id: str
     order_id: str
@@ -28,40 +39,71 @@ class RestingOrder:
     reduce_only: bool
     placed_tick: int
     eligible_tick: int
+    placed_ts: int = 0
+    filled: Decimal = ZERO
+    queue_ahead: Decimal | None = None
 
 
 @define
 class MatchingBook:
-    """Resting orders of one symbol, in placement order.
+    """One symbol at the venue: market, resting orders in placement order, position.
 
     Attributes:
+        last: The last snapshot.
+        mark_price: The last MARK_PRICE.
+        buy_trigger, sell_trigger: A BUY whose limit is at or above, a SELL whose limit is at or
+            below, is reached; ``None`` where nothing is.
         buy_limit, sell_limit: Best resting prices, so that a quiet market costs two comparisons;
             a cache, rebuilt when orders come or go.
     """
 
     symbol: str
     tick: int = 0
-    buy_trigger: Decimal = ZERO
-    sell_trigger: Decimal = ZERO
-    position: Decimal = ZERO
+    last: Snapshot | None = None
+    mark_price: Decimal | None = None
+    buy_trigger: Decimal | None = None
+    sell_trigger: Decimal | None = None
     last_trade_id: int = 0
     orders: dict[str, RestingOrder] = Factory(dict)
     by_client_id: dict[str, str] = Factory(dict)
+    ledger: SymbolLedger = Factory(lambda self: SymbolLedger(self.symbol), takes_self=True)
+    displayed: Displayed = Factory(Displayed)
+    depth: MaintainedBook | None = None
     buy_limit: Decimal | None = field(default=None, init=False, eq=False)
     sell_limit: Decimal | None = field(default=None, init=False, eq=False)
     is_indexed: bool = field(default=False, init=False, eq=False)
 
-    def on_snapshot(self, snapshot: Snapshot, mode: FillMode) -> Sequence[RestingOrder]:
-        """Move the market; return phase A's matches, in placement order.
+    @property
+    def position(self) -> Decimal:
+        """Signed position, base asset."""
+        return self.ledger.qty
 
-        Those are orders placed at earlier ticks that are eligible and reached.
+    @property
+    def mid(self) -> Decimal | None:
+        """``(bid+ask)/2`` of the last snapshot, exact."""
+        last = self.last
+        return None if last is None else (last.bid_price + last.ask_price) * HALF
+
+    def reducible(self, side: Side) -> Decimal:
+        """How much an order of this side may shrink the position by."""
+        qty = self.ledger.qty
+        return abs(qty) if qty and (qty > 0) is (side is Side.SELL) else ZERO
+
+    # -- the market moves ----------------------------------------------------------------------
+
+    def on_snapshot(self, snapshot: Snapshot, settings: VenueSettings) -> Sequence[RestingOrder]:
+        """Move the market; return phase A's candidates.
+
+        Those are orders placed at earlier ticks that are eligible and reached, in placement
+        order.
         """
         self.tick += 1
+        self.last = snapshot
+        mode = settings.fill_mode
         if mode is FillMode.QUOTE:
             self.buy_trigger, self.sell_trigger = snapshot.ask_price, snapshot.bid_price
         else:
-            mid = (snapshot.bid_price + snapshot.ask_price) * HALF
-            self.buy_trigger = self.sell_trigger = mid
+            self._aim(snapshot, settings)
         if not self.orders or (self.is_indexed and not self._may_match(mode)):
             return ()
         self._index()
@@ -74,8 +116,57 @@ class MatchingBook:
             and self.reached(order, mode)
         ]
 
-    def add(self, order: RestingOrder) -> None:
+    def aim_at_depth(self, ts: int, max_age_ms: int) -> None:
+        """Let the depth book say what is reached: nothing if it is unknown, old or of later."""
+        depth = self.depth
+        bids: Sequence[Level] = ()
+        asks: Sequence[Level] = ()
+        if depth is not None and depth.is_synced and 0 <= ts - depth.ts_ms <= max_age_ms:
+            bids, asks = depth.top(1)
+        self.buy_trigger = asks[0][0] if asks else None
+        self.sell_trigger = bids[0][0] if bids else None
+
+    def on_depth(self) -> None:
+        """The depth book changed: orders may stand further ahead than was thought."""
+        depth = self.depth
+        if depth is None or not depth.is_synced:
+            return
+        for order in self.orders.values():
+            if depth.ts_ms >= order.placed_ts:  # an older book cannot know who came before us
+                shown = depth.qty_at(order.side, order.price)
+                order.queue_ahead = queue.ahead_after(order.queue_ahead, shown)
+
+    def hit_by(self, trade: Trade) -> Sequence[RestingOrder]:
+        """Eligible orders that a print is at or through, in service order."""
+        self._index()
+        price, tick = trade.price, self.tick
+        if (self.buy_limit is None or price > self.buy_limit) and (
+            self.sell_limit is None or price < self.sell_limit
+        ):
+            return ()
+        return in_service_order(
+            order
+            for order in self.orders.values()
+            if queue.goes_through(order.side, order.price, trade)
+            or queue.hits_queue(order.side, order.price, trade)
+            if order.eligible_tick <= tick
+        )
+
+    # -- orders come and go --------------------------------------------------------------------
+
+    def eligible_tick(self, price: Decimal, settings: VenueSettings) -> int:
+        """From which snapshot on an order placed now may fill; distance is fixed at placement."""
+        tick = self.tick + settings.fill_after_ticks
+        mid = self.mid
+        if settings.delay_bps_per_tick and mid is not None:
+            extra = trunc_div(bps(abs(price - mid), mid), settings.delay_bps_per_tick)
+            tick += min(extra, settings.max_extra_delay_ticks)
+        return tick
+
+    def add(self, order: RestingOrder, mode: FillMode) -> None:
         """Let an order rest."""
+        if mode is FillMode.QUEUE:
+            order.queue_ahead = queue.ahead_of_new(order.side, order.price, self.last, self.depth)
         self.orders[order.order_id] = order
         self.by_client_id[order.client_order_id] = order.order_id
         self.is_indexed = False
@@ -102,15 +193,44 @@ class MatchingBook:
         if mode is FillMode.INSTANT:
             return True
         if order.side is Side.BUY:
-            return self.buy_trigger <= order.price
-        return self.sell_trigger >= order.price
+            return self.buy_trigger is not None and self.buy_trigger <= order.price
+        return self.sell_trigger is not None and self.sell_trigger >= order.price
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _aim(self, snapshot: Snapshot, settings: VenueSettings) -> None:
+        mode = settings.fill_mode
+        bid, ask = snapshot.bid_price, snapshot.ask_price
+        if mode is FillMode.TOUCH:
+            self.buy_trigger, self.sell_trigger = bid, ask
+        elif mode is FillMode.QUEUE:
+            self.buy_trigger, self.sell_trigger = ask, bid
+            self._see_quote(snapshot)
+        elif mode is FillMode.L2:
+            self.aim_at_depth(snapshot.ts, settings.l2_fill_max_age_ms)
+        else:
+            self.buy_trigger = self.sell_trigger = (bid + ask) * HALF
+
+    def _see_quote(self, snapshot: Snapshot) -> None:
+        """Orders at or inside the best price of their side learn what stands before them."""
+        self._index()
+        bid, ask = snapshot.bid_price, snapshot.ask_price
+        if (self.buy_limit is None or self.buy_limit < bid) and (
+            self.sell_limit is None or self.sell_limit > ask
+        ):
+            return
+        for order in self.orders.values():
+            shown = queue.displayed_by_quote(order.side, order.price, snapshot)
+            order.queue_ahead = queue.ahead_after(order.queue_ahead, shown)
 
     def _may_match(self, mode: FillMode) -> bool:
-        return (
-            mode is FillMode.INSTANT
-            or (self.buy_limit is not None and self.buy_trigger <= self.buy_limit)
-            or (self.sell_limit is not None and self.sell_trigger >= self.sell_limit)
-        )
+        if mode is FillMode.INSTANT:
+            return True
+        limit, trigger = self.buy_limit, self.buy_trigger
+        if limit is not None and trigger is not None and trigger <= limit:
+            return True
+        limit, trigger = self.sell_limit, self.sell_trigger
+        return limit is not None and trigger is not None and trigger >= limit
 
     def _index(self) -> None:
         if not self.is_indexed:
@@ -118,3 +238,14 @@ class MatchingBook:
             self.buy_limit = max((p for s, p in prices if s is Side.BUY), default=None)
             self.sell_limit = min((p for s, p in prices if s is Side.SELL), default=None)
             self.is_indexed = True
+
+
+def in_service_order(orders: Iterable[RestingOrder]) -> list[RestingOrder]:
+    """BUY side first; within a side the best price, then order of placement (CORE-37)."""
+    return sorted(orders, key=_service_key)
+
+
+def _service_key(order: RestingOrder) -> tuple[bool, Decimal, str]:
+    if order.side is Side.BUY:
+        return False, order.price.copy_negate(), order.order_id
+    return True, order.price, order.order_id

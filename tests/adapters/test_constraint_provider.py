@@ -16,7 +16,8 @@ import structlog
 from aiohttp import web
 from structlog.testing import CapturingLogger
 
-from grinder_adapters.exchange_info import ConstraintProvider, ProviderConfig, fetch_body
+from grinder_adapters.exchange_info.fetch import fetch_body
+from grinder_adapters.exchange_info.provider import ConstraintProvider, ProviderConfig
 from grinder_core.errors import ConfigError
 from grinder_core.orders.exchange_info import Outcome
 

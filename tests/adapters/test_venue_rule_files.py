@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from grinder_adapters.exchange_info import read_brackets, read_constraints
+from grinder_adapters.exchange_info.brackets import read_brackets
+from grinder_adapters.exchange_info.document import read_constraints
 from grinder_core.contracts.limits import LeverageBracket, SymbolConstraints
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import FixtureError

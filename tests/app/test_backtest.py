@@ -156,6 +156,7 @@ def test_a_failed_session_stops_no_other_and_decides_the_exit_code(
         (["--together", "nothing*"], "matches none of the files"),
         (["--together", "*", "--session", "one"], "all files form one session already"),
         (["--jobs", "0"], "must be >= 1"),
+        (["--trials", "0"], "must be 1 to"),
         (["--symbols", "EEEUSDT"], "occurs in no session"),
         (["--days", "2020-01-01"], "leave nothing"),
         (["--policy", "no.module:Here"], "there is no module"),
@@ -181,6 +182,60 @@ def test_the_table_has_a_line_a_session_and_a_total(
     (report,) = Path("var/artifacts").rglob("report.html")
     assert f"report: {report}" in shown.err
     assert "session 4 of 4" in shown.err
+
+
+def test_stated_trials_deflate_every_session_and_are_kept_for_the_report(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = backtest(capsys, *_long(files))
+    told = backtest(capsys, *_long(files), "--trials", "50", "--name", "told")
+    for one, other in zip(plain["sessions"], told["sessions"], strict=True):
+        few, many = one["statistics"], other["statistics"]
+        assert (few["deflated_sharpe"], few["trials"]) == (None, None)
+        assert (many["trials"], many["trials_measured"]) == (50, False)
+        assert float(many["deflated_sharpe"]) < float(few["probabilistic_sharpe"])
+        assert many["sharpe"] == few["sharpe"] == other["sharpe"]
+        assert float(few["sharpe_low"]) < float(few["sharpe"]) < float(few["sharpe_high"])
+    assert (plain["best"]["trials"], told["best"]["trials"]) == (3, 150)
+    assert float(told["best"]["deflated_sharpe"]) < float(plain["best"]["deflated_sharpe"])
+    ratios = {s["name"]: float(s["sharpe"]) for s in plain["sessions"]}
+    assert ratios[plain["best"]["session"]] == max(ratios.values())
+    assert run(["report", "told"]) == 0
+    (report,) = Path("var/artifacts").rglob("report.html")
+    page = report.read_text("utf-8")
+    assert "Deflated Sharpe" in page
+    assert "best of 50 trials without skill" in page
+    assert "Best of the sessions: " in page
+    assert run(["report", "told", "--trials", "7"]) == 0
+    assert "best of 7 trials without skill" in report.read_text("utf-8")
+
+
+def test_the_table_ends_with_a_sentence(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["backtest", *_long(files), *SETTINGS, "--no-report"]) == 0
+    assert "Best of the sessions: " in capsys.readouterr().out
+    assert run(["backtest", _long(files)[0], *SETTINGS, "--no-report", "--trials", "9"]) == 0
+    assert "Of 9 trials without any skill" in capsys.readouterr().out
+    assert run(["backtest", "demo.jsonl", *SETTINGS, "--no-report"]) == 0
+    assert "The Sharpe ratio is not defined: it needs 10 whole hours" in capsys.readouterr().out
+
+
+def _long(files: list[str]) -> list[str]:
+    """The files of bars, made long enough for ten hourly returns."""
+    bars = [name for name in files if name.endswith(".csv")]
+    for name in bars:
+        path = Path(name)
+        head, *rows = path.read_text().splitlines()
+        if len(rows) > 300:
+            continue
+        for copy in range(1, 3):
+            for row in rows[:300]:
+                ts, rest = row.split(",", 1)
+                head += f"\n{int(ts) + 60_000 * 300 * copy},{rest}"
+        first, *later = head.split("\n")
+        path.write_text("\n".join([first, *rows, *later]) + "\n")
+    return bars
 
 
 POLICY = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import islice
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from grinder_app.cli import run
 from grinder_app.runner.compare import ABSENT, compare_files, differences
 from grinder_core.codec import canonical_json
 
+START = 1_736_121_600_000
 SETTINGS = [
     *("--set", "gates.max_notional_per_symbol=50000", "--set", "gates.max_notional_total=90000"),
     *("--set", "policies.notional_per_level=100", "--set", "venue.maker_fee_bps_x100=200"),
@@ -57,6 +59,8 @@ def test_a_repeated_run_is_equal(capsys: pytest.CaptureFixture[str]) -> None:
         "only_in_a": [],
         "only_in_b": [],
         "config": [],
+        "more": [],
+        "trials": [],
     }
     assert run(["compare", "one", "two"]) == 0
     assert "The runs are equal." in capsys.readouterr().out
@@ -183,6 +187,64 @@ def test_sessions_of_backtests_are_matched_by_name(
     assert found["only_in_b"] == ["events"]
     assert [(each["name"], each["equal"]) for each in found["sessions"]] == [("b", True)]
     assert compare(capsys, "both", "single")[1]["only_in_a"] == ["a"]
+
+
+@pytest.fixture
+def long_data(tmp_path: Path) -> str:
+    """Twelve hours of quotes that swing, so that there is a Sharpe ratio."""
+    path = tmp_path / "long.jsonl"
+    with path.open("w") as file:
+        for minute in range(12 * 60 + 1):
+            bid = 100 + (minute * 37 % 61) / 50 + (minute * 7919 % 97) / 100
+            line = {"type": "SNAPSHOT", "ts": START + 60_000 * minute, "symbol": "AAAUSDT"}
+            line |= {"bid_price": f"{bid:.2f}", "ask_price": f"{bid + 0.02:.2f}"}
+            line |= dict.fromkeys(("bid_qty", "ask_qty"), "9")
+            line |= dict.fromkeys(("last_price", "last_qty"), "0")
+            file.write(canonical_json(line) + "\n")
+    return path.name
+
+
+def test_runs_of_the_same_data_are_trials(
+    long_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for levels in (2, 3, 4):
+        paper(f"l{levels}", "--set", f"policies.levels={levels}", data=long_data)
+    paper("again", "--set", "policies.levels=2", data=long_data)
+    paper("other", "--set", "policies.levels=2")
+    code, found = compare(capsys, "l2", "l3", "l4", "again", "other")
+    assert code == 1
+    (trials,) = found["trials"]
+    assert list(trials["runs"]) == ["l2", "l3", "l4"]  # a repetition is no trial, nor other data
+    sharpes = {name: float(each["sharpe"]) for name, each in trials["runs"].items()}
+    best = trials["best"]
+    assert best["run"] == max(sharpes, key=lambda name: sharpes[name])
+    assert (best["trials"], best["trials_measured"]) == (3, True)
+    assert float(best["trials_deviation"]) == pytest.approx(stdev(sharpes.values()), abs=1e-3)
+    assert float(best["deflated_sharpe"]) <= float(best["probabilistic_sharpe"])
+    assert [each["run"] for each in found["more"]] == ["l4", "again", "other"]
+    assert [s["equal"] for s in found["more"][1]["sessions"]] == [True]
+    assert run(["compare", "l2", "l3", "l4"]) == 1
+    shown = capsys.readouterr().out
+    assert "Trials of session" in shown
+    assert f"Best of the 3 runs of session: {best['run']}." in shown
+    assert "deflated Sharpe ratio" in shown
+
+
+def test_a_second_configuration_makes_two_trials_and_repetitions_make_none(
+    long_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper("one", data=long_data)
+    paper("two", data=long_data)
+    assert compare(capsys, "one", "two")[1]["trials"] == []
+
+
+def test_trials_too_short_for_a_figure_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    paper("one")
+    paper("two", "--set", "policies.levels=3")
+    (trials,) = compare(capsys, "one", "two")[1]["trials"]
+    assert trials["best"] is None
+    assert "not defined" in trials["meaning"]
+    assert [each["sharpe"] for each in trials["runs"].values()] == [None, None]
 
 
 JSON = st.recursive(

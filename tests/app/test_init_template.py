@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
@@ -15,10 +16,13 @@ from hypothesis import strategies as st
 
 from grinder_adapters.synthetic.demo import demo_events
 from grinder_app.cli import run
-from grinder_app.config import Settings, load_settings
+from grinder_app.config import AppSettings, Settings, load_settings
 from grinder_app.config.catalog import KEYS, Key
 from grinder_app.config.template import FIRST_RUN, render_template
+from grinder_core.contracts.enums import RiskTier
+from grinder_core.contracts.limits import LeverageBracket, SymbolConstraints
 from grinder_core.engine.config import EngineConfig
+from grinder_core.errors import ConfigError
 from grinder_core.session.result import run as run_engine
 
 
@@ -66,41 +70,107 @@ def test_each_value_is_said_to_come_from_its_own_line(tmp_path: Path) -> None:
         assert lines[int(origin.rsplit(":", 1)[1]) - 1].startswith(key.rsplit(".", 1)[1] + " = ")
 
 
+SYMBOLS = st.from_regex(r"[A-Z0-9_]{2,12}", fullmatch=True)
+SMALL = st.decimals(0, 50, places=8)
+POSITIVE = st.decimals(Decimal("0.00000001"), 50, places=8)
+ONE_BRACKET = st.builds(
+    LeverageBracket,
+    notional_floor=st.just(Decimal(0)),
+    notional_cap=POSITIVE,
+    maint_margin_ratio=st.decimals(0, Decimal("0.99"), places=4),
+    cum=SMALL,
+    max_leverage=st.integers(1, 125),
+)
+CONSTRAINTS = st.builds(
+    SymbolConstraints,
+    step_size=POSITIVE,
+    min_qty=SMALL,
+    tick_size=st.none() | POSITIVE,
+    min_notional=SMALL,
+)
+
+
 def value_of(key: Key) -> st.SearchStrategy[Any]:
-    """Values within a key's own range, small enough for the rules between keys."""
+    """Values within a key's own range."""
     limits = key.declared.metadata
-    decimals = st.decimals(Decimal("0.00000001"), 50, places=8)
+    least = limits["ge"] if limits["gt"] is None else limits["gt"] + Decimal("0.00000001")
+    most = 50 if limits["le"] is None else limits["le"]
+    decimals = st.decimals(0 if least is None else least, most, places=8)
     by_kind: dict[str, st.SearchStrategy[Any]] = {
-        "int": st.integers(max(limits["ge"] or 1, 1), 50),
+        "int": st.integers(limits["ge"] or 0, max(most, limits["ge"] or 0)),
         "bool": st.booleans(),
         "Decimal": decimals,
         "Decimal | None": st.none() | decimals,
         "str": st.from_regex(r"[a-z0-9-]{1,11}", fullmatch=True),
-        "Mapping[str, Decimal]": st.dictionaries(
-            st.from_regex(r"[A-Z0-9_]{2,12}", fullmatch=True), decimals, max_size=3
+        "Mapping[str, Decimal]": st.dictionaries(SYMBOLS, decimals, max_size=3),
+        "Mapping[str, RiskTier]": st.dictionaries(SYMBOLS, st.sampled_from(RiskTier), max_size=3),
+        "Mapping[str, SymbolConstraints]": st.dictionaries(SYMBOLS, CONSTRAINTS, max_size=3),
+        "Mapping[str, tuple[LeverageBracket, ...]]": st.dictionaries(
+            SYMBOLS, st.tuples(ONE_BRACKET), max_size=3
         ),
-        "tuple[str, ...] | None": st.none()
-        | st.lists(st.from_regex(r"[A-Z0-9_]{2,12}", fullmatch=True), max_size=3).map(tuple),
+        "tuple[str, ...] | None": st.none() | st.lists(SYMBOLS, max_size=3).map(tuple),
     }
     if key.choices is not None:
         members: list[StrEnum] = list(key.choices)
         return st.sampled_from(members)
-    return by_kind[key.kind]
+    return st.just("") if key.name.endswith("_file") else by_kind[key.kind]
 
 
-ANY_SETTINGS = st.fixed_dictionaries(
-    {}, optional={dotted: value_of(key) for dotted, key in KEYS.items()}
-).map(lambda values: {**values, "indicators.max_bars": 51})
+VALUES = {dotted: value_of(key) for dotted, key in KEYS.items()}
+ANY_SETTINGS = st.sets(st.sampled_from(sorted(VALUES)), max_size=6).flatmap(
+    lambda names: st.fixed_dictionaries({name: VALUES[name] for name in sorted(names)})
+)
+
+
+def built(values: Mapping[str, Any]) -> None:
+    """Put the same values together without a file.
+
+    Raises:
+        ConfigError: A rule between settings forbids them.
+    """
+    by_name = {KEYS[dotted].name: value for dotted, value in values.items()}
+    app = {name: by_name.pop(name) for name in list(by_name) if f"app.{name}" in KEYS}
+    AppSettings(**app)
+    EngineConfig().with_values(by_name)
 
 
 @given(ANY_SETTINGS)
-@settings(max_examples=60)
+@settings(max_examples=100)
 def test_any_settings_written_are_the_settings_read(
     tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]
 ) -> None:
     defaults = {dotted: key.default for dotted, key in KEYS.items()}
-    read = loaded(tmp_path_factory.mktemp("c"), render_template(values))
-    assert effective(read) == {**defaults, **values}
+    folder = tmp_path_factory.mktemp("c")
+    try:
+        built(values)
+    except ConfigError as error:
+        expected = error
+    else:
+        assert effective(loaded(folder, render_template(values))) == {**defaults, **values}
+        return
+    with pytest.raises(ConfigError) as caught:
+        loaded(folder, render_template(values))
+    assert (caught.value.rule, caught.value.value) == (expected.rule, expected.value)
+
+
+@pytest.mark.parametrize("dotted", [d for d, key in KEYS.items() if key.is_map])
+@given(data=st.data())
+@settings(max_examples=10)
+def test_a_table_alone_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, dotted: str, data: st.DataObject
+) -> None:
+    entries = data.draw(VALUES[dotted].filter(bool))
+    needed = {
+        "policies.dd_budget_ratios": {
+            "policies.adaptive_policy_enabled": True,
+            "indicators.feature_engine_enabled": True,
+        },
+        "sizing.symbol_weights": {
+            "sizing.symbol_tiers": dict.fromkeys(entries, RiskTier.LOW),
+        },
+    }.get(dotted, {})
+    text = render_template({dotted: entries, **needed})
+    assert loaded(tmp_path_factory.mktemp("c"), text).value(dotted) == entries
 
 
 def test_text_survives_whatever_is_in_it(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics as stdlib
 from decimal import Decimal
 from typing import Any
 
@@ -12,15 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grinder_app.report.closed_trades import walk_fills
-from grinder_app.report.statistics import (
-    DAY_MS,
-    HOUR_MS,
-    deepest_fall,
-    exposure_over,
-    period_returns,
-    sharpe_of,
-    summarise,
-)
+from grinder_app.report.sharpe import NotDefined
+from grinder_app.report.statistics import deepest_fall, exposure_over, summarise
 from grinder_core.contracts.enums import Side
 from grinder_core.ledger import SymbolLedger
 
@@ -139,90 +130,6 @@ def test_the_engine_knows_a_fall_between_samples() -> None:
     assert (told.max_drawdown, told.max_drawdown_pct) == (101.0, close(10.0))
 
 
-# --- Sharpe --------------------------------------------------------------------------------------
-
-
-def test_sharpe_by_hand() -> None:
-    """Returns of 1 % and 0 in turn: mean 0.005, deviation 0.005*sqrt(10/9), ratio sqrt(0.9)."""
-    values = [1000.0]
-    for day in range(10):
-        values.append(values[-1] * (1.01 if day % 2 else 1.0))
-    found = sharpe_of([DAY_MS * i for i in range(11)], values, 1000.0)
-    assert found is not None
-    assert (found.samples, found.period) == (10, "day")
-    assert found.value == close(18.124569)  # sqrt(0.9*365)
-    # sqrt((1+0.45)/10) = 0.38078866 a day; times 1.95996398 and sqrt(365) is 14.258654
-    assert found.low == close(3.865915, abs=1e-5)
-    assert found.high == close(32.383223, abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("span_ms", "period"),
-    [(10 * DAY_MS, "day"), (10 * DAY_MS - 1, "hour"), (10 * HOUR_MS, "hour")],
-)
-def test_returns_are_daily_from_ten_whole_days_on(span_ms: int, period: str) -> None:
-    ts = [0, *range(HOUR_MS, span_ms, HOUR_MS), span_ms]
-    values = [1000.0 + (i * i) % 7 for i in range(len(ts))]
-    found = sharpe_of(ts, values, 1000.0)
-    assert found is not None
-    assert found.period == period
-    assert found.samples == span_ms // {"day": DAY_MS, "hour": HOUR_MS}[period]
-
-
-def test_nine_hours_are_too_few() -> None:
-    ts = [HOUR_MS * i for i in range(10)]
-    assert sharpe_of(ts, [1000.0 + i % 3 for i in range(10)], 1000.0) is None
-
-
-def test_returns_that_never_vary_have_no_sharpe() -> None:
-    ts = [HOUR_MS * i for i in range(20)]
-    assert sharpe_of(ts, [1000.0] * 20, 1000.0) is None
-    assert sharpe_of(ts, [1000.0 * 1.001**i for i in range(20)], 1000.0) is None
-
-
-def test_a_return_from_nothing_means_nothing() -> None:
-    ts = [HOUR_MS * i for i in range(20)]
-    assert sharpe_of(ts, [1000.0 - 100.0 * i for i in range(20)], 1000.0) is None
-
-
-samples = st.lists(
-    st.tuples(st.integers(0, 3 * HOUR_MS), st.integers(500, 1500)), min_size=1, max_size=60
-)
-
-
-@given(samples)
-def test_period_returns_agree_with_a_scan(steps: list[tuple[int, int]]) -> None:
-    ts, values, now = [], [], 0
-    for step, value in steps:
-        now += step
-        ts.append(now)
-        values.append(float(value))
-    marks = [1000.0]
-    boundary = ts[0] + HOUR_MS
-    while boundary <= ts[-1]:
-        marks.append([v for t, v in zip(ts, values, strict=True) if t <= boundary][-1])
-        boundary += HOUR_MS
-    expected = [marks[i] / marks[i - 1] - 1 for i in range(1, len(marks))]
-    assert period_returns(ts, values, 1000.0, HOUR_MS) == close(expected)
-
-
-@given(samples.filter(lambda s: len(s) >= 20))
-def test_sharpe_agrees_with_the_standard_library(steps: list[tuple[int, int]]) -> None:
-    ts = [HOUR_MS * i for i in range(len(steps))]
-    values = [float(value) for _, value in steps]
-    returns = period_returns(ts, values, values[0], HOUR_MS)
-    assert returns is not None
-    found = sharpe_of(ts, values, values[0])
-    if len(set(values)) == 1:
-        assert found is None
-        return
-    assert found is not None
-    ratio = stdlib.mean(returns) / stdlib.stdev(returns)
-    assert found.value == close(ratio * math.sqrt(365 * 24), abs=1e-6)
-    assert found.low < found.value < found.high
-    assert found.high - found.value == close(found.value - found.low)
-
-
 # --- time and exposure ---------------------------------------------------------------------------
 
 
@@ -272,7 +179,7 @@ def test_figures_of_a_session_by_hand() -> None:
     assert s.time_in_market == close(0.4)
     assert s.exposure == close((2 * 200 + 2 * 100) / 10)
     assert s.exposure_max == close(200.0)
-    assert s.sharpe is None
+    assert isinstance(s.sharpe, NotDefined)
 
 
 def test_a_session_without_anything_has_no_figures() -> None:

@@ -15,7 +15,7 @@ from grinder_core.errors import ConfigError, ContractError
 from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import exact
 from grinder_core.venue.settings import VenueSettings
-from grinder_core.venue.sim import fee
+from grinder_core.venue.fees import fee
 from tests.support.factories import SYMBOL
 from tests.support.strategies import hostile_contexts, prices, qtys, scaled
 

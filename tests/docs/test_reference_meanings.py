@@ -266,10 +266,10 @@ def test_a_run_folder_holds_what_the_reference_says(empty_folder: Path) -> None:
     policy = ("--policy", "mine:Idle")
     assert cli.run(["paper", "--data", "quotes.jsonl", *policy]) == 0
     paper = _check_run_folder(empty_folder)
-    assert paper == set(MANIFEST_KEYS) - {"error", "totals"}
+    assert paper == set(MANIFEST_KEYS) - {"error", "totals", "trials"}
     assert cli.run(["runs", "rm", "latest", "--yes"]) == 0
     assert cli.run(["backtest", "quotes.jsonl", "--jobs", "1", *policy]) == 0
-    assert _check_run_folder(empty_folder) == paper | {"totals"}
+    assert _check_run_folder(empty_folder) == paper | {"totals", "trials"}
 
 
 def _check_run_folder(root: Path) -> set[str]:

@@ -28,8 +28,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "flipped_side_at_the_venue",
         "grinder_core/venue/matching.py",
-        "return self.buy_trigger <= order.price",
-        "return self.buy_trigger >= order.price",
+        "self.buy_trigger is not None and self.buy_trigger <= order.price",
+        "self.buy_trigger is not None and self.buy_trigger >= order.price",
         VENUE,
     ),
     Mutant(
@@ -42,8 +42,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_touch_does_not_fill",
         "grinder_core/venue/matching.py",
-        "return self.sell_trigger >= order.price",
-        "return self.sell_trigger > order.price",
+        "self.sell_trigger is not None and self.sell_trigger >= order.price",
+        "self.sell_trigger is not None and self.sell_trigger > order.price",
         VENUE,
     ),
     Mutant(
@@ -105,10 +105,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "fee_rounded_in_our_favour",
-        "grinder_core/venue/sim.py",
-        "from grinder_core.numbers import ZERO, dec_up\n",
-        "from grinder_core.numbers import ZERO\n"
-        "from grinder_core.numbers import dec_down as dec_up\n",
+        "grinder_core/venue/fees.py",
+        "return dec_up(price * qty * rate_bps_x100",
+        "return dec_down(price * qty * rate_bps_x100",
         LEDGER,
     ),
     Mutant(
