@@ -46,10 +46,9 @@ def propose(
         result = cycle_intents(fill, config.policies, adds_allowed=adds)
         intents += result.intents
         for dropped in result.dropped:
-            _tell(
-                s, dropped.side, dropped.price, dropped.qty, ExecReason.CYCLE_INTENT_DROPPED.value
-            )
-            bump(hot.stats.skipped, ExecReason.CYCLE_INTENT_DROPPED.value)
+            bump(hot.stats.skipped, dropped.reason)
+            if config.policies.cycle_execution_enabled:  # else the digest would see a proposal
+                _tell(s, dropped.details)
     return tuple(intents)
 
 

@@ -127,7 +127,7 @@ class Engine:
             bump(hot.stats.ignored, event.kind)
             return NOTHING
         if isinstance(payload, L2Snapshot | DepthDiff):
-            track_depth(self._symbol(payload.symbol), payload, event.update_id)
+            track_depth(hot, self._symbol(payload.symbol), payload, event.update_id)
             return NOTHING
         hot.epoch += 1
         if isinstance(payload, OrderUpdate):
@@ -196,7 +196,7 @@ class Engine:
                 s.calm_epoch, s.calm_plan = hot.epoch, plan
         else:
             hot.epoch += 1
-            actions, placed = execute(hot, s, plan, admission(config, s))
+            actions, placed = execute(hot, s, plan, admission(hot, config, s))
             effects = (*effects, *placed)
         return self._finish(s, earlier, effects, verdict, gating, plan, actions, seen)
 

@@ -44,7 +44,7 @@ def execute(
     return wanted.actions, effects
 
 
-def admission(config: EngineConfig, s: SymbolState) -> Admission:
+def admission(hot: HotState, config: EngineConfig, s: SymbolState) -> Admission:
     """What orders of this symbol must pass right before the port (CORE-33, CORE-35)."""
     limits = (
         config.orders.symbol_constraints.get(s.symbol)
@@ -54,10 +54,12 @@ def admission(config: EngineConfig, s: SymbolState) -> Admission:
     l2 = read_depth(s, config.indicators) if config.gates.l2_execution_guard_enabled else None
     if l2 is None:
         return NO_LIMITS if limits is None else Admission(limits=limits)
+    # quotes and books are dated by different clocks of the venue; the book's age is ours
+    now_ts = l2.ts_ms + hot.now - s.depth_seen_ms
     return Admission(
         limits=limits,
-        buy_refused=check_depth(config.gates, Side.BUY, l2, s.ts),
-        sell_refused=check_depth(config.gates, Side.SELL, l2, s.ts),
+        buy_refused=check_depth(config.gates, Side.BUY, l2, now_ts),
+        sell_refused=check_depth(config.gates, Side.SELL, l2, now_ts),
     )
 
 

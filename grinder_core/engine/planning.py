@@ -39,9 +39,7 @@ class Planner:
         self._adaptive = (
             AdaptiveGrid(policies, config.indicators.bar_interval_ms) if adaptive else None
         )
-        self._gating = (
-            DepthGating(policies.l2_impact_threshold_bps) if policies.l2_gating_enabled else None
-        )
+        self._gates: dict[str, DepthGating] = {}
         self._ratios = {
             symbol: BudgetRatio(ratio) for symbol, ratio in policies.dd_budget_ratios.items()
         }
@@ -69,8 +67,8 @@ class Planner:
             assert seen.features is not None
             assert seen.regime is not None
             plan = self._adaptive.plan_at(s.mid, seen.features, seen.regime, self._sizes(s))
-            if self._gating is not None:
-                plan = self._gating.apply(plan, seen.l2_features)
+            if self._config.policies.l2_gating_enabled:
+                plan = self._gating(s.symbol).apply(plan, seen.l2_features)
             ratio = self._ratios.get(s.symbol)
             if ratio is not None:
                 plan = ratio.apply(plan)
@@ -85,6 +83,13 @@ class Planner:
         return self._effects.apply(
             plan, seen.controller, position=s.ledger.qty, is_static=self._adaptive is None
         )
+
+    def _gating(self, symbol: str) -> DepthGating:
+        gating = self._gates.get(symbol)
+        if gating is None:
+            threshold = self._config.policies.l2_impact_threshold_bps
+            gating = self._gates[symbol] = DepthGating(threshold)
+        return gating
 
     def _static_plan(self, s: SymbolState) -> GridPlan:
         anchor = s.grid.anchor_price

@@ -38,6 +38,7 @@ class SymbolState:
         held: ``abs(position)*mid``.
         exposure: ``held`` plus open orders, as last added to the session's total.
         depth: The kept book, where a decision reads it.
+        depth_seen_ms: ``now`` of its last event.
         last_features: Of the last snapshot, where the feature engine is on (CORE-16).
         fills, events, funding: Since the symbol's last output.
         noop: The actions of a turn that changes nothing.
@@ -54,6 +55,7 @@ class SymbolState:
     controller_v0: ControllerV0 | None = None
     controller_v1: ControllerV1 | None = None
     depth: MaintainedBook | None = None
+    depth_seen_ms: int = 0
     tick: int = 0
     ts: int = 0
     bid: Decimal = ZERO

@@ -54,9 +54,12 @@ def steer(hot: HotState, s: SymbolState, spacing_bps: int) -> ControllerDecision
     return None
 
 
-def track_depth(s: SymbolState, payload: L2Snapshot | DepthDiff, update_id: int | None) -> None:
+def track_depth(
+    hot: HotState, s: SymbolState, payload: L2Snapshot | DepthDiff, update_id: int | None
+) -> None:
     """Fold a book or a change of one; a gap leaves the book unknown until the next snapshot."""
     assert s.depth is not None
+    s.depth_seen_ms = hot.now
     if isinstance(payload, L2Snapshot):
         s.depth.on_snapshot(payload, update_id)
     else:

@@ -254,7 +254,9 @@ def test_another_configuration_or_version_is_refused() -> None:
     with pytest.raises(ArtifactError, match="version"):
         resume(evolve(checkpoint, version=2), config)
     with pytest.raises(ArtifactError, match="version"):
-        resume(evolve(checkpoint, engine=evolve(checkpoint.engine, version=STATE_VERSION + 1)), config)
+        resume(
+            evolve(checkpoint, engine=evolve(checkpoint.engine, version=STATE_VERSION + 1)), config
+        )
 
 
 @pytest.mark.parametrize(
