@@ -81,6 +81,14 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def sha1_hex(text: str) -> str:
+    """Return the SHA-1 of ASCII text, 40 lowercase hexadecimal characters.
+
+    Only for names whose published vector fixes it (CORE-30); never for integrity.
+    """
+    return hashlib.sha1(text.encode("ascii"), usedforsecurity=False).hexdigest()
+
+
 def digest16(value: object) -> str:
     """Return the 16-character digest of a value's canonical JSON (CORE-05)."""
     return sha256_hex(canonical_json(value).encode("ascii"))[:16]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,8 +13,7 @@ from attrs import define, field, frozen
 
 from grinder_adapters.clock import Clock, SystemClock
 from grinder_adapters.exchange_info.cache import Cached, read_cache, write_cache
-from grinder_adapters.exchange_info.document import parse_document
-from grinder_adapters.exchange_info.fetch import EXCHANGE_INFO_URL
+from grinder_adapters.exchange_info.fetch import EXCHANGE_INFO_URL, Fetch, ask
 from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.errors import ConfigError, ConnectorError, InputError
 from grinder_core.orders.exchange_info import (
@@ -23,11 +22,9 @@ from grinder_core.orders.exchange_info import (
     choose,
     judge_cache,
     needs_fetch,
-    parse_exchange_info,
 )
 
 Constraints = Mapping[str, SymbolConstraints]
-Fetch = Callable[[str], Awaitable[bytes]]
 
 _NOTHING: Final[Constraints] = MappingProxyType({})
 
@@ -128,19 +125,14 @@ class ConstraintProvider:
 
     async def _ask(self) -> Constraints | None:
         assert self.fetch is not None
-        url = self.config.exchange_info_url
         try:
-            body = await self.fetch(url)
-            constraints, warnings = parse_exchange_info(parse_document(body, url))
-        except (ConnectorError, InputError) as error:
+            answer = await ask(self.fetch, self.config.exchange_info_url)
+        except ConnectorError as error:
             self.failure = str(error)
             return None
-        if not constraints:  # it must not take the place of a good cache
-            self.failure = f"{url}: names no symbol with lot rules"
-            return None
-        self.warnings = warnings
-        await self._keep(body)
-        return constraints
+        self.warnings = answer.warnings
+        await self._keep(answer.body)
+        return answer.constraints
 
     async def _keep(self, body: bytes) -> None:
         try:

@@ -52,8 +52,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("grinder_app.cli.replay:replay", "Repeat all decisions on recorded data."),
     "paper": ("grinder_app.cli.paper:paper", "Run one paper session on recorded data."),
     "compare": ("grinder_app.cli.compare:compare", "Name where two runs begin to differ."),
+    "exchange-info": ("grinder_app.cli.exchange_info:app", "Fetch and show the venue's rules."),
     "data": ("grinder_app.cli.data:app", "Import, inspect, convert and download market data."),
     "report": ("grinder_app.cli.report:app", "Write the HTML report of a run."),
+    "soak": ("grinder_app.cli.soak:app", "Run everything again and again; nothing may drift."),
     "check": ("grinder_app.cli.check:app", "Check determinism, fixtures, documentation and text."),
 }
 

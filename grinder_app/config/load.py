@@ -75,16 +75,7 @@ def load_settings(
         ConfigError: Anything that is no setting, malformed, out of range or contradictory; names
             where it stands, the dotted key, the value and the rule.
     """
-    file = _file_of(path, environment)
-    variables, warnings = read_environment(environment)
-    layers = [variables, _read_flags(flags or {})]
-    if file is not None:
-        layers = [file.base, *([file.profile(profile)] if profile else []), *layers]
-    elif profile:
-        raise ProfileUnknownError(
-            "needs a configuration file", field="profile", value=profile, remedy="name --config"
-        )
-    chosen: Layer = {address: given for layer in layers for address, given in layer.items()}
+    file, chosen, warnings = _choose(path, profile, environment, flags or {})
     from_files, skipped = read_venue_files(chosen)
     unchosen = first_run(chosen) if file is None else {}
     engine, app, origins = _settle({**unchosen, **from_files, **chosen})
@@ -96,6 +87,46 @@ def load_settings(
         profile=profile,
         warnings=(*warnings, *skipped, *advise(engine, origins)),
     )
+
+
+def load_app_settings(
+    path: Path | None,
+    *,
+    profile: str | None = None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, str] | None = None,
+) -> AppSettings:
+    """Read only where files lie, for commands that make the files which settings name.
+
+    Raises:
+        ConfigError: As ``load_settings``, but for files of venue rules and for rules between
+            settings of the engine.
+    """
+    _, chosen, _ = _choose(path, profile, environment, flags or {})
+    app = [given for given in chosen.values() if given.address.key.section == APP]
+    try:
+        return AppSettings(**{given.address.key.name: given.value for given in app})
+    except ConfigError as error:
+        raise _contradiction(error, chosen) from None
+
+
+def _choose(
+    path: Path | None,
+    profile: str | None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, str],
+) -> tuple[FileSettings | None, Layer, list[str]]:
+    """Return what somebody set, by address, the highest layer's word; and warnings."""
+    file = _file_of(path, environment)
+    variables, warnings = read_environment(environment)
+    layers = [variables, _read_flags(flags)]
+    if file is not None:
+        layers = [file.base, *([file.profile(profile)] if profile else []), *layers]
+    elif profile:
+        raise ProfileUnknownError(
+            "needs a configuration file", field="profile", value=profile, remedy="name --config"
+        )
+    return file, {a: given for layer in layers for a, given in layer.items()}, warnings
 
 
 def check_file(path: Path) -> tuple[FileSettings, Settings]:

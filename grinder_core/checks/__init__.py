@@ -1,0 +1,1 @@
+"""Acceptance checks: pure verdicts over reports that somebody else measured."""
