@@ -110,7 +110,9 @@ def timed(data: Any, build: Callable[[int, tuple[int, ...]], Any], run: Any) -> 
     return loop, convert
 
 
-def engine_run(data: Any, file: Any = None) -> tuple[Session, float, float, int]:
+def engine_run(
+    data: Any, file: Any = None, config: EngineConfig = CONFIG
+) -> tuple[Session, float, float, int]:
     """Run the engine; with a file it also writes and digests every output."""
     counted = 0
 
@@ -123,7 +125,7 @@ def engine_run(data: Any, file: Any = None) -> tuple[Session, float, float, int]
         file.write(b"\n")
 
     digest = file is not None
-    session = Session(CONFIG, on_output=count, on_line=write if digest else None, digest=digest)
+    session = Session(config, on_output=count, on_line=write if digest else None, digest=digest)
     loop, convert = timed(data, as_event, session.run)
     return session, loop, convert, counted
 

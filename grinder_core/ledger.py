@@ -24,6 +24,7 @@ class SymbolLedger:
     Attributes:
         qty: Base asset, long positive.
         cost_basis: Quote currency, same sign as ``qty``; 0 when flat.
+        funding_paid: Paid is positive, received negative; apart from ``realized_pnl``.
         avg_entry_price: ``cost_basis/qty`` to 8 digits, 0 when flat; display only.
     """
 
@@ -32,6 +33,7 @@ class SymbolLedger:
     cost_basis: Decimal = ZERO
     realized_pnl: Decimal = ZERO
     fees_paid: Decimal = ZERO
+    funding_paid: Decimal = ZERO
     turnover: Decimal = ZERO
     fill_count: int = 0
     avg_entry_price: Decimal = ZERO

@@ -1,8 +1,8 @@
 """Fixtures: a folder of events, settings and expected digests (CORE-04).
 
-Loading is a pure function of the bytes and happens before anything runs. ``SNAPSHOT`` is read;
-everything else is counted and left alone, wherever in time it lies. That includes
-``L2_SNAPSHOT``, which is read only while a feature that looks at books is on, and there is none.
+Loading is a pure function of the bytes and happens before anything runs. ``SNAPSHOT`` is read,
+and ``L2_SNAPSHOT`` where the fixture's settings look at books; everything else is counted and
+left alone, wherever in time it lies.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from attrs import frozen
 from grinder_adapters.feeds.grammar import parse_object, read_object
 from grinder_adapters.feeds.jsonl import as_fixture_error
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.market import Snapshot
+from grinder_core.contracts.market import L2Snapshot, Snapshot
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError, FixtureError, InputError
 
@@ -26,6 +26,7 @@ CONFIG_NAME: Final = "config.json"
 EVENT_NAMES: Final = ("events.jsonl", "events.json")
 SCHEMA_VERSION: Final = "v1"
 READ_KINDS: Final = frozenset({"SNAPSHOT"})
+READ_KINDS_WITH_DEPTH: Final = frozenset({"SNAPSHOT", "L2_SNAPSHOT"})
 
 _KEYS: Final = (
     "schema_version",
@@ -81,13 +82,15 @@ def load_fixture(path: Path, root: Path | None = None) -> Fixture:
         ConfigError: A setting is unknown or out of range.
     """
     raw = _read_config(path / CONFIG_NAME)
-    events, ignored = _read_events(_events_file(path))
+    config = _read_engine(raw["engine"], path / CONFIG_NAME)
+    kinds = READ_KINDS_WITH_DEPTH if config.reads_depth else READ_KINDS
+    events, ignored = _read_events(_events_file(path), kinds)
     name = path.name if root is None or path == root else path.relative_to(root).as_posix()
     return Fixture(
         name=name,
         path=path,
         description=raw["description"],
-        config=_read_engine(raw["engine"], path / CONFIG_NAME),
+        config=config,
         events=events,
         events_ignored=ignored,
         expected_replay_digest=raw["expected_replay_digest"],
@@ -159,20 +162,20 @@ def _events_file(path: Path) -> Path:
     return present[0]
 
 
-def _read_events(path: Path) -> tuple[tuple[Event, ...], dict[str, int]]:
+def _read_events(path: Path, kinds: frozenset[str]) -> tuple[tuple[Event, ...], dict[str, int]]:
     lines = _lines(path) if path.suffix == ".jsonl" else _list_items(path)
     events: list[Event] = []
     ignored: dict[str, int] = {}
     latest = 0
     for number, raw in lines:
         try:
-            event = _read_item(raw, len(events), ignored)
+            event = _read_item(raw, len(events), kinds, ignored)
         except InputError as error:
             raise as_fixture_error(error, f"{path}:{number}") from None
         if event is None:
             continue
         payload = event.payload
-        assert isinstance(payload, Snapshot)
+        assert isinstance(payload, Snapshot | L2Snapshot)
         if payload.ts < latest:
             raise FixtureError(
                 f"must not be below {latest} of an earlier event",
@@ -186,10 +189,12 @@ def _read_events(path: Path) -> tuple[tuple[Event, ...], dict[str, int]]:
     return tuple(events), ignored
 
 
-def _read_item(raw: bytes, seq: int, ignored: dict[str, int]) -> Event | None:
+def _read_item(
+    raw: bytes, seq: int, kinds: frozenset[str], ignored: dict[str, int]
+) -> Event | None:
     data = parse_object(raw)
     kind = data.get("type")
-    if isinstance(kind, str) and kind not in READ_KINDS:
+    if isinstance(kind, str) and kind not in kinds:
         ignored[kind] = ignored.get(kind, 0) + 1
         return None
     event = read_object(data, seq)

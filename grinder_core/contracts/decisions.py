@@ -18,6 +18,8 @@ from grinder_core.contracts.enums import (
     Side,
     Trend,
 )
+from grinder_core.contracts.features import FeatureSnapshot, L2FeatureSnapshot
+from grinder_core.contracts.verdicts import GatingResult
 
 
 @frozen(kw_only=True)
@@ -89,3 +91,20 @@ class SymbolScoreV1:
     trend_penalty: int
     gates_failed: tuple[SelectionGate, ...]
     rank: int | None
+
+
+@frozen(slots=False)  # built once a quote, as outputs are
+class Seen:
+    """What the trackers said at one snapshot, besides its prices.
+
+    Attributes:
+        toxic: The toxicity gate's refusal, if it refuses.
+        is_guarded: The drawdown guard v1 refused the plan.
+    """
+
+    toxic: GatingResult | None = None
+    features: FeatureSnapshot | None = None
+    regime: RegimeDecision | None = None
+    controller: ControllerDecision | None = None
+    l2_features: L2FeatureSnapshot | None = None
+    is_guarded: bool = False

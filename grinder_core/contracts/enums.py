@@ -268,20 +268,21 @@ class ExecReason(StrEnum):
     GRID_RESET = "GRID_RESET"
     PLAN_PAUSED = "PLAN_PAUSED"
     KILL_SWITCH = "KILL_SWITCH"
-    DD_GUARD = "DD_GUARD"
-    FLATTEN = "FLATTEN"
-    CYCLE = "CYCLE"
     NOTHING_TO_DO = "NOTHING_TO_DO"
     EXEC_DUPLICATE_PRICE = "EXEC_DUPLICATE_PRICE"
     EXEC_PRICE_NON_POSITIVE = "EXEC_PRICE_NON_POSITIVE"
     EXEC_QTY_BELOW_MIN_QTY = "EXEC_QTY_BELOW_MIN_QTY"
+    EXEC_REFUSED_BY_VENUE = "EXEC_REFUSED_BY_VENUE"
     EXEC_NOTIONAL_BELOW_MIN = "EXEC_NOTIONAL_BELOW_MIN"
     EXEC_L2_STALE = "EXEC_L2_STALE"
     EXEC_L2_INSUFFICIENT_DEPTH_BUY = "EXEC_L2_INSUFFICIENT_DEPTH_BUY"
     EXEC_L2_INSUFFICIENT_DEPTH_SELL = "EXEC_L2_INSUFFICIENT_DEPTH_SELL"
     EXEC_L2_IMPACT_BUY_HIGH = "EXEC_L2_IMPACT_BUY_HIGH"
     EXEC_L2_IMPACT_SELL_HIGH = "EXEC_L2_IMPACT_SELL_HIGH"
-    EXEC_REFUSED_BY_VENUE = "EXEC_REFUSED_BY_VENUE"
+    DD_GUARD = "DD_GUARD"
+    FLATTEN = "FLATTEN"
+    CYCLE = "CYCLE"
+    CYCLE_INTENT_DROPPED = "CYCLE_INTENT_DROPPED"
 
 
 class KillReason(StrEnum):
@@ -294,12 +295,12 @@ class KillReason(StrEnum):
 
 @register_choice
 class FillMode(StrEnum):
-    """When a resting order fills, from optimistic to pessimistic (CORE-36, CORE-37)."""
+    """When a resting order fills (CORE-36, CORE-37)."""
 
-    INSTANT = "instant"
-    TOUCH = "touch"
     CROSSING = "crossing"
+    INSTANT = "instant"
     QUOTE = "quote"
+    TOUCH = "touch"
     L2 = "l2"
     QUEUE = "queue"
 

@@ -14,7 +14,8 @@ from attrs import frozen
 
 from grinder_core.codec import to_dict
 from grinder_core.contracts.account import Decision
-from grinder_core.contracts.decisions import ControllerDecision, CycleIntent, RegimeDecision
+from grinder_core.contracts.control import FundingPaid
+from grinder_core.contracts.decisions import ControllerDecision, CycleIntent, RegimeDecision, Seen
 from grinder_core.contracts.enums import ActionType
 from grinder_core.contracts.features import FeatureSnapshot, L2FeatureSnapshot
 from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill, OrderIntent
@@ -55,10 +56,10 @@ class PaperOutput:
         plan: ``None`` when the prefilter or the selection stopped the symbol.
         gating_result: ``None`` when gating was not reached.
         fills: Since the symbol's last output, this turn's included.
-        regime: Market state, where the feature engine is on.
-        controller, l2_features, cycle_intents, topk_v1_rank: Where those are on (outside the
-            digest, like all that follow).
-        blocked_by_dd_guard_v1: The plan passed the gates and the drawdown guard refused it.
+        seen: What the trackers said (outside the digest, like all that follow).
+        cycle_intents: What a take-profit cycle proposes after this output's fills.
+        topk_v1_rank: Rank in the selection, where Top-K v1 made it and the symbol passed.
+        funding: Settlements since the symbol's last output.
         equity, high_water_mark: Quote currency, of the whole session after this turn (outside
             the digest).
     """
@@ -76,13 +77,35 @@ class PaperOutput:
     equity: Decimal
     high_water_mark: Decimal
     kill_switch_triggered: bool
-    features: FeatureSnapshot | None
-    regime: RegimeDecision | None = None
-    controller: ControllerDecision | None = None
-    l2_features: L2FeatureSnapshot | None = None
+    seen: Seen
     cycle_intents: tuple[CycleIntent, ...] = ()
     topk_v1_rank: int | None = None
-    blocked_by_dd_guard_v1: bool = False
+    funding: tuple[FundingPaid, ...] = ()
+
+    @property
+    def features(self) -> FeatureSnapshot | None:
+        """Where the feature engine is on (CORE-16)."""
+        return self.seen.features
+
+    @property
+    def regime(self) -> RegimeDecision | None:
+        """Where the feature engine is on (CORE-18)."""
+        return self.seen.regime
+
+    @property
+    def controller(self) -> ControllerDecision | None:
+        """Where a controller is on (CORE-19, CORE-20)."""
+        return self.seen.controller
+
+    @property
+    def l2_features(self) -> L2FeatureSnapshot | None:
+        """Where a decision reads the book and it is known (CORE-17)."""
+        return self.seen.l2_features
+
+    @property
+    def blocked_by_dd_guard_v1(self) -> bool:
+        """The plan passed the gates and the drawdown guard refused it (CORE-28)."""
+        return self.seen.is_guarded
 
     @property
     def blocked_by_gating(self) -> bool:
@@ -160,6 +183,7 @@ class PaperOutput:
             "cycle_intents": [to_dict(intent) for intent in self.cycle_intents],
             "topk_v1_rank": self.topk_v1_rank,
             "blocked_by_dd_guard_v1": self.blocked_by_dd_guard_v1,
+            "funding": [to_dict(payment) for payment in self.funding],
         }
 
 

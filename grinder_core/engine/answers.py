@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from grinder_core.contracts.enums import ExecReason, ExecutionEventType, OrderState
+from grinder_core.contracts.control import FundingPaid
+from grinder_core.contracts.enums import (
+    ExecReason,
+    ExecutionEventType,
+    KillReason,
+    OrderState,
+    Override,
+)
 from grinder_core.contracts.orders import ExecutionEvent, Fill, OrderRecord, OrderUpdate
 from grinder_core.engine.state import HotState
 from grinder_core.engine.symbol import SymbolState
 from grinder_core.numbers import canonical
+
+FORCED_CLOSE = "autoclose-"  # client order ids of the venue's own liquidation orders
 
 
 def fold_update(hot: HotState, update: OrderUpdate) -> None:
@@ -20,6 +29,8 @@ def fold_update(hot: HotState, update: OrderUpdate) -> None:
     if s is None or before is None:
         if s is not None and update.last_qty and update.trade_id <= s.last_trade_id:
             hot.stats.duplicate_fills += 1
+        elif s is not None and update.client_order_id.startswith(FORCED_CLOSE) and update.last_qty:
+            _book_liquidation(hot, s, update)
         else:
             hot.stats.foreign_updates += 1  # we touch only our own orders
         return
@@ -28,32 +39,54 @@ def fold_update(hot: HotState, update: OrderUpdate) -> None:
         return
     order = s.grid.fold(update)
     if update.last_qty:
-        _book_fill(hot, s, order, update)
+        _book_fill(hot, s, update, order.level_id)
     _note(hot, s, before, order, update)
     hot.re_expose(s)
 
 
-def _book_fill(hot: HotState, s: SymbolState, order: OrderRecord, update: OrderUpdate) -> None:
+def fold_funding(hot: HotState, payment: FundingPaid) -> None:
+    """Book one funding settlement of our position."""
+    s = hot.symbols.get(payment.symbol)
+    if s is None:
+        hot.stats.foreign_updates += 1
+        return
+    s.ledger.funding_paid += payment.amount
+    s.funding.append(payment)
+    hot.cash -= payment.amount
+    hot.is_revalued = True
+    hot.stats.funding_payments += 1
+
+
+def _book_liquidation(hot: HotState, s: SymbolState, update: OrderUpdate) -> None:
+    """The venue closed our position: book it, and stop until an operator has looked."""
+    hot.stats.liquidations += 1
+    _book_fill(hot, s, update, level_id=0)
+    hot.re_expose(s)
+    hot.kill.trigger(KillReason.ERROR, hot.now)
+
+
+def _book_fill(hot: HotState, s: SymbolState, update: OrderUpdate, level_id: int) -> None:
     ledger = s.ledger
     s.last_trade_id = update.trade_id
     hot.fill_seq += 1
     hot.stats.total_fills += 1
-    s.fills.append(
-        Fill(
-            fill_id=f"fill_{hot.fill_seq:08d}",
-            order_id=order.order_id,
-            ts=update.ts,
-            symbol=s.symbol,
-            side=order.side,
-            price=update.last_price,
-            qty=update.last_qty,
-            fee=update.fee,
-            liquidity=update.liquidity,
-            level_id=order.level_id,
-        )
+    fill = Fill(
+        fill_id=f"fill_{hot.fill_seq:08d}",
+        order_id=update.order_id,
+        ts=update.ts,
+        symbol=s.symbol,
+        side=update.side,
+        price=update.last_price,
+        qty=update.last_qty,
+        fee=update.fee,
+        liquidity=update.liquidity,
+        level_id=level_id,
     )
+    s.fills.append(fill)
+    if hot.streaks is not None and hot.streaks.on_fill(fill) and hot.override is None:
+        hot.override = Override.PAUSE
     realized = ledger.realized_pnl
-    ledger.apply(order.side, update.last_price, update.last_qty, update.fee)
+    ledger.apply(update.side, update.last_price, update.last_qty, update.fee)
     hot.cash += ledger.realized_pnl - realized - update.fee
     hot.revalue(s)
     if hot.turn is not None:

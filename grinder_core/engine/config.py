@@ -16,7 +16,7 @@ from attrs import Attribute, AttrsInstance, evolve, fields, frozen
 
 from grinder_core.codec import digest16, from_dict, to_dict
 from grinder_core.contracts.checks import check_symbol
-from grinder_core.contracts.enums import SelectionSource
+from grinder_core.contracts.enums import FillMode, SelectionSource
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.gates.settings import GateSettings
 from grinder_core.indicators.settings import IndicatorSettings
@@ -92,8 +92,13 @@ class EngineConfig:
 
     @property
     def uses_depth(self) -> bool:
-        """Whether any decision reads the book (CORE-04: else depth events are ignored)."""
+        """Whether any decision reads the book (CORE-04)."""
         return self.policies.l2_gating_enabled or self.gates.l2_execution_guard_enabled
+
+    @property
+    def reads_depth(self) -> bool:
+        """Whether decisions or fills read the book."""
+        return self.uses_depth or self.venue.fill_mode in {FillMode.L2, FillMode.QUEUE}
 
     @classmethod
     def flat(cls, **settings: Any) -> EngineConfig:

@@ -1,9 +1,9 @@
 """The fold: ``step(event) -> outputs``. Everything that decides happens here (CORE-41).
 
-A turn of one SNAPSHOT: mark, equity sample and latches, trackers, prefilter, plan, gates, diff.
-If the diff wants something of the venue, its effects come out first and the decision stays open
-until TURN_END, so that the output can tell what became of them; otherwise the output comes at
-once. Fills arrive as ORDER_UPDATE events and touch ledger and orders only.
+A turn of one SNAPSHOT: mark, equity sample and latches, trackers, prefilter, plan, gates, guard,
+diff. If the diff wants something of the venue, its effects come out first and the decision stays
+open until TURN_END, so that the output can tell what became of them; otherwise the output comes
+at once. Fills arrive as ORDER_UPDATE events and touch ledger and orders only.
 """
 
 from __future__ import annotations
@@ -11,21 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from grinder_core.contracts.control import Command, Control, Selection, TurnEnd
+from attrs import evolve
+
+from grinder_core.contracts.control import Control, FundingPaid, Selection, TurnEnd
+from grinder_core.contracts.decisions import CycleIntent, Seen
 from grinder_core.contracts.effects import Effect
-from grinder_core.contracts.enums import (
-    KillReason,
-    SelectionSource,
-)
+from grinder_core.contracts.enums import MarkSource, Override, SelectionSource
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.features import FeatureSnapshot
-from grinder_core.contracts.market import MarketStats, Snapshot
-from grinder_core.contracts.orders import (
-    ExecutionAction,
-    ExecutionEvent,
-    Fill,
-    OrderUpdate,
-)
+from grinder_core.contracts.market import DepthDiff, L2Snapshot, MarketStats, MarkPrice, Snapshot
+from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill, OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput, PnlSnapshot
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.verdicts import (
@@ -35,23 +29,28 @@ from grinder_core.contracts.verdicts import (
     GatingResult,
     PrefilterResult,
 )
-from grinder_core.engine.answers import fold_update
+from grinder_core.engine.answers import fold_funding, fold_update
 from grinder_core.engine.config import EngineConfig
-from grinder_core.engine.deciding import is_selected, judge, track, wanted_plan
-from grinder_core.engine.executing import execute, trip
+from grinder_core.engine.cycling import place, propose
+from grinder_core.engine.executing import admission, execute
+from grinder_core.engine.gating import guard_refuses, judge
+from grinder_core.engine.guarding import hold, obey, sample
+from grinder_core.engine.planning import Planner
+from grinder_core.engine.selecting import feed_prefix, is_prefix, is_selected, refuse
 from grinder_core.engine.state import EngineState, HotState, OpenTurn, freeze, thaw
 from grinder_core.engine.stats import bump
 from grinder_core.engine.symbol import SymbolState
+from grinder_core.engine.tracking import read_depth, read_features, steer, track_depth, track_mark
 from grinder_core.errors import ContractError
 from grinder_core.gates.prefilter import prefilter
 from grinder_core.numbers import exact
-from grinder_core.policies.static_grid import StaticGrid
 from grinder_core.ports import Policy
+from grinder_core.regime.classifier import RegimeClassifier
 
 Output = Effect | PaperOutput
 NOTHING: Final[tuple[Output, ...]] = ()
 NO_EFFECTS: Final[tuple[Effect, ...]] = ()
-_FOLDED: Final = frozenset({OrderUpdate, TurnEnd, Control, Selection, MarketStats})
+UNSEEN: Final = Seen()
 
 
 class Engine:
@@ -59,10 +58,20 @@ class Engine:
 
     def __init__(self, config: EngineConfig | None = None, policy: Policy | None = None) -> None:
         self.config = config or EngineConfig()
-        self._static = StaticGrid(self.config.policies)
-        self._policy = policy
+        self._planner = Planner(self.config, policy)
+        self._classifier = RegimeClassifier(self.config.regime)
         self._selecting = self.config.selection.selection_source is not SelectionSource.STATIC
+        self._folded = _folded_kinds(self.config)
+        self._repeats = self._planner.reads_price_only
+        self._looks = (
+            self.config.indicators.feature_engine_enabled or self.config.policies.controller_enabled
+        )
+        self._gates_depth = self.config.policies.l2_gating_enabled
+        self._cycles = self.config.policies.cycle_enabled
+        self._places_cycles = self.config.policies.cycle_execution_enabled
+        self._steers = self.config.policies.controller_enabled
         self._hot = HotState.of(self.config)
+        self._ranks: dict[str, int | None] = {}
 
     @classmethod
     def from_state(
@@ -75,6 +84,8 @@ class Engine:
         """
         engine = cls(config, policy)
         engine._hot = thaw(state, config)
+        if engine._hot.selection is not None:
+            engine._rank(engine._hot.selection)
         return engine
 
     def state(self) -> EngineState:
@@ -109,29 +120,37 @@ class Engine:
             )
         hot.now, hot.seq = event.ts_ms, event.seq
         payload = event.payload
-        if type(payload) is Snapshot:
-            return self._on_snapshot(payload)
-        if type(payload) not in _FOLDED:
+        kind = type(payload)
+        if kind is Snapshot:
+            return self._on_snapshot(payload)  # type: ignore[arg-type]
+        if kind not in self._folded:
             bump(hot.stats.ignored, event.kind)
             return NOTHING
-        hot.epoch += 1
-        if type(payload) is OrderUpdate:
-            fold_update(hot, payload)
+        if isinstance(payload, L2Snapshot | DepthDiff):
+            track_depth(hot, self._symbol(payload.symbol), payload, event.update_id)
             return NOTHING
-        if type(payload) is TurnEnd:
+        hot.epoch += 1
+        if isinstance(payload, OrderUpdate):
+            fold_update(hot, payload)
+        elif isinstance(payload, TurnEnd):
             return self._on_turn_end()
-        if type(payload) is Control:
-            return self._on_control(payload)
-        if type(payload) is Selection:
+        elif isinstance(payload, FundingPaid):
+            fold_funding(hot, payload)
+        elif isinstance(payload, MarkPrice):
+            track_mark(hot, self._symbol(payload.symbol), payload)
+        elif isinstance(payload, Control):
+            return tuple(obey(hot, payload))
+        elif isinstance(payload, Selection):
             hot.selection = payload
-        elif type(payload) is MarketStats:
+            self._rank(payload)
+        elif isinstance(payload, MarketStats):
             self._symbol(payload.symbol).stats = payload
         return NOTHING
 
     # -- a market turn -----------------------------------------------------------------------
 
     def _on_snapshot(self, snap: Snapshot) -> tuple[Output, ...]:
-        hot = self._hot
+        hot, config = self._hot, self.config
         account = hot.account
         s = hot.symbols.get(snap.symbol) or self._symbol(snap.symbol)
         if snap.ts < s.ts:
@@ -148,33 +167,38 @@ class Engine:
             s.move(snap.bid_price, snap.ask_price)
             if s.ledger.qty:
                 hot.revalue(s)
-        if self._selecting and not is_selected(hot, self.config.selection, s, snap):
-            return (*earlier, self._output(s, NOT_IN_TOPK, None, None, (), None))
+        if self._selecting and not self._selected(s, snap):
+            return (*earlier, self._output(s, NOT_IN_TOPK, None, None, (), UNSEEN))
         effects: Sequence[Effect] = NO_EFFECTS
-        if hot.cash + hot.unrealized != account.equity or not account.is_settled(hot.now):
+        if hot.is_revalued or not account.is_settled(hot.now):
             hot.epoch += 1
-            effects = self._sample()
-        features = track(s, snap)
-        verdict = prefilter(self.config.gates, s.symbol, s.spread_bps, s.stats)
+            effects = sample(hot, config)
+        seen = self._observe(s, snap)
+        verdict = prefilter(config.gates, s.symbol, s.spread_bps, s.stats)
         if not verdict.allowed:
             bump(hot.stats.prefiltered, verdict.reason.value)
-            return self._finish(s, verdict, None, None, (), features, earlier, effects)
-        plan = wanted_plan(self._policy, self._static, s, snap, features)
-        gating = judge(hot, self.config.gates, s, plan)
+            return self._finish(s, earlier, effects, verdict, None, None, (), seen)
+        plan = self._planner.plan(s, snap, hot.override, seen)
+        gating = judge(hot, config.gates, s, plan, seen.toxic)
+        actions: tuple[ExecutionAction, ...] = ()
         if not gating.allowed:
             hot.stats.events_gated += 1
             hot.stats.orders_blocked += plan.shape.level_count
-            return self._finish(s, verdict, gating, plan, (), features, earlier, effects)
-        if s.grid.is_quiet(plan, s.mid):
+        elif guard_refuses(hot, plan) is not None:
+            seen = evolve(seen, is_guarded=True)
+            hot.stats.blocked_by_dd_guard_v1 += 1
+            hot.stats.orders_blocked += plan.shape.level_count
+            effects = (*effects, *hold(hot, s))
+        elif s.grid.is_quiet(plan, s.mid):
             hot.stats.noops += 1
-            actions: tuple[ExecutionAction, ...] = s.noop
-            if self._policy is None:
+            actions = s.noop
+            if self._repeats and hot.override is None:
                 s.calm_epoch, s.calm_plan = hot.epoch, plan
         else:
             hot.epoch += 1
-            actions, placed = execute(hot, s, plan)
+            actions, placed = execute(hot, s, plan, admission(hot, config, s))
             effects = (*effects, *placed)
-        return self._finish(s, verdict, gating, plan, actions, features, earlier, effects)
+        return self._finish(s, earlier, effects, verdict, gating, plan, actions, seen)
 
     def _calm(self, s: SymbolState, snap: Snapshot) -> tuple[Output, ...]:
         """The turn of a quote that moved no price, after a turn that changed nothing.
@@ -186,36 +210,52 @@ class Engine:
         hot = self._hot
         hot.stats.noops += 1
         hot.stats.gates_passed += 1
-        features = track(s, snap)
-        return (self._output(s, PREFILTER_PASS, GATES_PASS, s.calm_plan, s.noop, features),)
+        seen = self._observe(s, snap)
+        return (self._output(s, PREFILTER_PASS, GATES_PASS, s.calm_plan, s.noop, seen),)
+
+    def _selected(self, s: SymbolState, snap: Snapshot) -> bool:
+        hot, settings = self._hot, self.config.selection
+        if is_prefix(hot, settings):
+            feed_prefix(hot, s)
+            self._observe(s, snap)
+        else:
+            was_made = hot.selection is not None
+            if is_selected(hot, settings, s):
+                return True
+            if not was_made and hot.selection is not None:
+                self._rank(hot.selection)
+        refuse(hot)
+        return False
 
     def _finish(
         self,
         s: SymbolState,
+        earlier: tuple[Output, ...],
+        effects: Sequence[Effect],
         verdict: PrefilterResult,
         gating: GatingResult | None,
         plan: GridPlan | None,
         actions: tuple[ExecutionAction, ...],
-        features: FeatureSnapshot | None,
-        earlier: tuple[Output, ...],
-        effects: Sequence[Effect],
+        seen: Seen,
     ) -> tuple[Output, ...]:
         """Return the output, or open a turn and return the effects that it waits for."""
         hot = self._hot
         if hot.carried:
             actions = (*hot.carried, *actions)
             hot.carried = []
-        if not effects:
-            out = self._output(s, verdict, gating, plan, actions, features)
-            return (*earlier, out) if earlier else (out,)
-        hot.turn = OpenTurn(s.symbol, s.ts, hot.seq, verdict, gating, plan, list(actions), features)
-        return (*earlier, *effects)
+        if effects:
+            hot.turn = OpenTurn(s.symbol, s.ts, hot.seq, verdict, gating, plan, list(actions), seen)
+            return (*earlier, *effects)
+        out = self._output(s, verdict, gating, plan, actions, seen)
+        if out.cycle_intents and self._places_cycles:
+            return (*earlier, out, *place(hot, self.config, s, out.cycle_intents))
+        return (*earlier, out) if earlier else (out,)
 
     def _on_turn_end(self) -> tuple[Output, ...]:
         turn = self._hot.turn
         if turn is None:
             return NOTHING
-        cancels = self._sample() if turn.filled else ()
+        cancels = sample(self._hot, self.config) if turn.filled else ()
         return (*cancels, *self._close_turn())
 
     def _close_turn(self) -> tuple[Output, ...]:
@@ -225,11 +265,12 @@ class Engine:
         actions = (*turn.actions, *hot.carried)
         hot.carried = []
         s = hot.symbols[turn.symbol]
-        return (
-            self._output(
-                s, turn.prefilter_result, turn.gating_result, turn.plan, actions, turn.features
-            ),
+        out = self._output(
+            s, turn.prefilter_result, turn.gating_result, turn.plan, actions, turn.seen
         )
+        if out.cycle_intents and self._places_cycles:
+            return (out, *place(hot, self.config, s, out.cycle_intents))
+        return (out,)
 
     def _output(
         self,
@@ -238,24 +279,30 @@ class Engine:
         gating: GatingResult | None,
         plan: GridPlan | None,
         actions: tuple[ExecutionAction, ...],
-        features: FeatureSnapshot | None,
+        seen: Seen,
     ) -> PaperOutput:
         hot, ledger = self._hot, s.ledger
         fills: tuple[Fill, ...] = ()
         events: tuple[ExecutionEvent, ...] = ()
+        intents: tuple[CycleIntent, ...] = ()
+        funding: tuple[FundingPaid, ...] = ()
         if s.fills:
             fills, s.fills = tuple(s.fills), []
+            if self._cycles:
+                intents = propose(hot, self.config, s, fills, seen.controller)
         if s.events:
             events, s.events = tuple(s.events), []
+        if s.funding:
+            funding, s.funding = tuple(s.funding), []
         pnl = s.pnl_cache
-        if pnl is None or pnl.mark_price is not s.mid or fills:
+        if pnl is None or pnl.mark_price is not s.mark or fills:
             pnl = s.pnl_cache = PnlSnapshot(
                 s.symbol,
                 ledger.qty,
                 ledger.avg_entry_price,
                 ledger.realized_pnl,
                 s.unrealized,
-                s.mid,
+                s.mark,
             )
         return PaperOutput(
             s.ts,
@@ -271,31 +318,50 @@ class Engine:
             hot.account.equity,
             hot.account.high_water_mark,
             hot.kill.active,
-            features,
+            seen,
+            intents,
+            self._ranks.get(s.symbol) if self._ranks else None,
+            funding,
         )
 
-    # -- equity and latches ------------------------------------------------------------------
+    # -- looking -----------------------------------------------------------------------------
 
-    def _sample(self) -> tuple[Effect, ...]:
-        """Sample equity (CORE-41 step 3); return the cancels of a trip."""
+    def _observe(self, s: SymbolState, snap: Snapshot) -> Seen:
+        """Fold a snapshot into the trackers and say what they see (CORE-41 steps 4 and 6)."""
+        s.toxicity.window.push(snap.ts, s.mid)
+        toxic = s.toxicity.check(s.mid, s.spread_bps)
+        if not self._looks:
+            return UNSEEN if toxic is None else Seen(toxic)
         hot = self._hot
-        tripped = hot.account.sample(hot.now, hot.cash + hot.unrealized)
-        if tripped and self.config.risk.kill_switch_enabled and not hot.kill.active:
-            return trip(hot, KillReason.DRAWDOWN_LIMIT)
-        return ()
+        features = None if s.features is None else read_features(s, snap)
+        regime = None
+        if features is not None:
+            regime = self._classifier.classify(
+                features,
+                kill_switch_active=hot.kill.active,
+                paused=hot.override is Override.PAUSE,
+                emergency=hot.override is Override.EMERGENCY,
+                toxic=toxic is not None,
+            )
+        controller = steer(hot, s, self.config.policies.spacing_bps) if self._steers else None
+        l2 = read_depth(s, self.config.indicators) if self._gates_depth else None
+        return Seen(toxic, features, regime, controller, l2)
 
-    def _on_control(self, control: Control) -> tuple[Output, ...]:
-        hot = self._hot
-        if control.command is Command.KILL:
-            return trip(hot, control.reason)
-        if control.command is Command.RESET_KILL_SWITCH:
-            hot.kill.reset()
-        else:
-            hot.account.reset_drawdown()
-        return NOTHING
+    def _rank(self, selection: Selection) -> None:
+        self._ranks = {score.symbol: score.rank for score in selection.scores_v1}
 
     def _symbol(self, symbol: str) -> SymbolState:
         state = self._hot.symbols.get(symbol)
         if state is None:
             state = self._hot.symbols[symbol] = SymbolState.of(symbol, self.config)
         return state
+
+
+def _folded_kinds(config: EngineConfig) -> frozenset[type]:
+    """What the engine folds under these settings; everything else is counted and left out."""
+    kinds: set[type] = {OrderUpdate, FundingPaid, TurnEnd, Control, Selection, MarketStats}
+    if config.uses_depth:
+        kinds |= {L2Snapshot, DepthDiff}
+    if config.venue.mark_source is MarkSource.MARK_PRICE:
+        kinds.add(MarkPrice)
+    return frozenset(kinds)

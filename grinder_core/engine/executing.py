@@ -1,26 +1,28 @@
-"""From a plan that may be executed to effects, and the cancels of a trip."""
+"""From a plan that may be executed to effects (CORE-41 step 10)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from grinder_core.contracts.effects import CancelOrder, Effect, PlaceOrder
-from grinder_core.contracts.enums import ActionType, ExecReason, ExecutionEventType, KillReason
+from grinder_core.contracts.enums import ActionType, ExecutionEventType, Side
 from grinder_core.contracts.orders import ExecutionAction, OrderIntent, OrderRecord
 from grinder_core.contracts.plan import GridPlan
+from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.state import HotState
 from grinder_core.engine.stats import bump
 from grinder_core.engine.symbol import SymbolState
-from grinder_core.orders import actions
-from grinder_core.orders.diff import diff
+from grinder_core.engine.tracking import read_depth
+from grinder_core.gates.depth_guard import check_depth
+from grinder_core.orders.diff import NO_LIMITS, Admission, diff
 
 
 def execute(
-    hot: HotState, s: SymbolState, plan: GridPlan
+    hot: HotState, s: SymbolState, plan: GridPlan, admission: Admission
 ) -> tuple[tuple[ExecutionAction, ...], list[Effect]]:
-    """Diff, then note and emit what the venue shall do (CORE-41 step 10)."""
+    """Diff, then note and emit what the venue shall do."""
     grid = s.grid
-    wanted = diff(grid, plan, s.mid, s.ts, s.ledger.qty)
+    wanted = diff(grid, plan, s.mid, s.ts, s.ledger.qty, admission)
     if wanted.resets:
         grid.reset(wanted.anchor)
     grid.anchor_price = wanted.anchor
@@ -40,6 +42,25 @@ def execute(
         grid.quiet = (plan.shape, *wanted.quiet)
     hot.re_expose(s)
     return wanted.actions, effects
+
+
+def admission(hot: HotState, config: EngineConfig, s: SymbolState) -> Admission:
+    """What orders of this symbol must pass right before the port (CORE-33, CORE-35)."""
+    limits = (
+        config.orders.symbol_constraints.get(s.symbol)
+        if config.orders.constraints_enabled
+        else None
+    )
+    l2 = read_depth(s, config.indicators) if config.gates.l2_execution_guard_enabled else None
+    if l2 is None:
+        return NO_LIMITS if limits is None else Admission(limits=limits)
+    # quotes and books are dated by different clocks of the venue; the book's age is ours
+    now_ts = l2.ts_ms + hot.now - s.depth_seen_ms
+    return Admission(
+        limits=limits,
+        buy_refused=check_depth(config.gates, Side.BUY, l2, now_ts),
+        sell_refused=check_depth(config.gates, Side.SELL, l2, now_ts),
+    )
 
 
 def _place(
@@ -84,15 +105,3 @@ def cancel(hot: HotState, s: SymbolState, orders: Sequence[OrderRecord]) -> list
         )
         for order in orders
     ]
-
-
-def trip(hot: HotState, reason: KillReason) -> tuple[Effect, ...]:
-    """Latch the kill switch; cancel all that could add risk, on all symbols (CORE-29)."""
-    if not hot.kill.trigger(reason, hot.now):
-        return ()
-    effects: list[Effect] = []
-    for _, s in sorted(hot.symbols.items()):
-        orders = [order for order in s.grid.in_order() if not order.reduce_only]
-        hot.carried += [actions.cancel(order, ExecReason.KILL_SWITCH) for order in orders]
-        effects += cancel(hot, s, orders)
-    return tuple(effects)

@@ -8,8 +8,8 @@ from attrs import Factory, define, field, frozen
 
 from grinder_core.codec import canonical_json, dump_state, load_state, parse_json, sha256_hex
 from grinder_core.contracts.control import Selection
-from grinder_core.contracts.enums import SelectionSource
-from grinder_core.contracts.features import FeatureSnapshot
+from grinder_core.contracts.decisions import Seen
+from grinder_core.contracts.enums import Override, SelectionSource
 from grinder_core.contracts.orders import ExecutionAction
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.verdicts import GatingResult, PrefilterResult
@@ -20,11 +20,13 @@ from grinder_core.errors import ArtifactError
 from grinder_core.gates.rate_limiter import RateLimiter
 from grinder_core.numbers import ZERO
 from grinder_core.orders.identity import OrderIds
+from grinder_core.risk.drawdown_guard import DrawdownGuard
 from grinder_core.risk.equity import EquityTracker
 from grinder_core.risk.kill_switch import KillSwitch
+from grinder_core.risk.loss_streak import LossStreaks
 from grinder_core.selection.topk import TopKScores
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 @define
@@ -38,7 +40,7 @@ class OpenTurn:
     gating_result: GatingResult | None
     plan: GridPlan | None
     actions: list[ExecutionAction]
-    features: FeatureSnapshot | None
+    seen: Seen
     filled: bool = False
 
 
@@ -50,8 +52,13 @@ class HotState:
         now, seq: Of the last event.
         cash: Initial capital plus realised profit less fees.
         unrealized, exposure: Sums over all symbols.
+        is_revalued: The value of a position changed since equity was last sampled.
+        guard: Drawdown guard v1, where it is on.
+        streaks: Consecutive losses, where they are watched.
+        override: What an operator, or a guard on an operator's behalf, imposed.
         selection: ``None`` until made; then the only symbols that trade.
-        prefix_scores: While the first events only feed the selection.
+        prefix_scores: Top-K v0, while the first events only feed the selection.
+        prefix_seen: Snapshots that did.
         carried: Actions decided outside a turn, shown with the next output.
         epoch: Rises with everything but quotes that change nothing; a cache, not state.
         replaced: New order's client id -> replaced order's venue id, until it is answered.
@@ -66,9 +73,14 @@ class HotState:
     fill_seq: int = 0
     unrealized: Decimal = ZERO
     exposure: Decimal = ZERO
+    is_revalued: bool = True
     kill: KillSwitch = field(factory=KillSwitch)
+    guard: DrawdownGuard | None = None
+    streaks: LossStreaks | None = None
+    override: Override | None = None
     selection: Selection | None = None
     prefix_scores: TopKScores | None = None
+    prefix_seen: int = 0
     turn: OpenTurn | None = None
     carried: list[ExecutionAction] = Factory(list)
     replaced: dict[str, str] = Factory(dict)
@@ -91,6 +103,8 @@ class HotState:
             rate=RateLimiter.of(config.gates),
             ids=OrderIds(config.orders.strategy_id),
             cash=capital,
+            guard=DrawdownGuard.of(config.risk) if config.risk.dd_guard_v1_enabled else None,
+            streaks=LossStreaks.of(config.risk) if config.risk.consec_loss_enabled else None,
             prefix_scores=(
                 TopKScores(config.selection.topk_window_size)
                 if source is SelectionSource.TOPK_V0 and prefix
@@ -101,6 +115,7 @@ class HotState:
     def revalue(self, s: SymbolState) -> None:
         """Value a symbol's position anew, after a fill or a move. Inside ``exact()``."""
         self.epoch += 1
+        self.is_revalued = True
         self.unrealized += s.revalue()
         self.re_expose(s)
 

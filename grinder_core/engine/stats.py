@@ -35,6 +35,9 @@ class EngineStats:
     total_fills: int = 0
     duplicate_fills: int = 0
     foreign_updates: int = 0
+    funding_payments: int = 0
+    liquidations: int = 0
+    blocked_by_dd_guard_v1: int = 0
     noops: int = 0
     exits_passed: int = 0
     gates_passed: int = 0

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from attrs import Factory, define, field
 
+from grinder_core.contracts.control import FundingPaid
+from grinder_core.contracts.features import FeatureSnapshot
 from grinder_core.contracts.market import MarketStats
 from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill
 from grinder_core.contracts.outputs import PnlSnapshot
@@ -13,11 +15,15 @@ from grinder_core.contracts.plan import GridPlan
 from grinder_core.engine.config import EngineConfig
 from grinder_core.gates.toxicity import ToxicityGate
 from grinder_core.indicators.features import FeatureFold
+from grinder_core.indicators.maintained_book import MaintainedBook
 from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import HALF, ZERO
 from grinder_core.orders.actions import noop
 from grinder_core.orders.grid_book import GridBook
 from grinder_core.orders.levels import DEFAULT_TICK
+from grinder_core.policies.controller_v0 import ControllerV0
+from grinder_core.policies.controller_v1 import ControllerV1
+from grinder_core.policies.sizes import Sizes
 
 
 @define
@@ -27,10 +33,14 @@ class SymbolState:
     Attributes:
         tick: Snapshots seen.
         mid, spread_bps: Of the last snapshot.
-        unrealized: At ``mid``, quote currency.
+        mark: What the position is valued at: the mid, or the venue's mark price.
+        unrealized: At ``mark``, quote currency.
         held: ``abs(position)*mid``.
         exposure: ``held`` plus open orders, as last added to the session's total.
-        fills, events: Since the symbol's last output.
+        depth: The kept book, where a decision reads it.
+        depth_seen_ms: ``now`` of its last event.
+        last_features: Of the last snapshot, where the feature engine is on (CORE-16).
+        fills, events, funding: Since the symbol's last output.
         noop: The actions of a turn that changes nothing.
         calm_epoch, calm_plan: Session epoch and plan of the last turn that changed nothing.
         plan_cache: Last plan with the mid and anchor it was made for.
@@ -42,25 +52,34 @@ class SymbolState:
     grid: GridBook
     toxicity: ToxicityGate
     features: FeatureFold | None
+    controller_v0: ControllerV0 | None = None
+    controller_v1: ControllerV1 | None = None
+    depth: MaintainedBook | None = None
+    depth_seen_ms: int = 0
     tick: int = 0
     ts: int = 0
     bid: Decimal = ZERO
     ask: Decimal = ZERO
     mid: Decimal = ZERO
+    mark: Decimal = ZERO
+    has_mark: bool = False
     spread_bps: int = 0
     unrealized: Decimal = ZERO
     held: Decimal = ZERO
     last_trade_id: int = 0
     stats: MarketStats | None = None
     exposure: Decimal = ZERO
+    last_features: FeatureSnapshot | None = None
     fills: list[Fill] = Factory(list)
     events: list[ExecutionEvent] = Factory(list)
+    funding: list[FundingPaid] = Factory(list)
     plan_cache: tuple[Decimal, Decimal | None, GridPlan] | None = field(
         default=None, init=False, eq=False
     )
     pnl_cache: PnlSnapshot | None = field(default=None, init=False, eq=False)
     calm_epoch: int = field(default=-1, init=False, eq=False)
     calm_plan: GridPlan | None = field(default=None, init=False, eq=False)
+    sizes_cache: tuple[Decimal | None, Sizes] | None = field(default=None, init=False, eq=False)
     noop: tuple[ExecutionAction, ...] = field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -69,20 +88,21 @@ class SymbolState:
     @classmethod
     def of(cls, symbol: str, config: EngineConfig) -> SymbolState:
         """Return a symbol that was never seen."""
+        policies, indicators = config.policies, config.indicators
+        version = policies.controller_version if policies.controller_enabled else None
         return cls(
             symbol=symbol,
             ledger=SymbolLedger(symbol),
             grid=GridBook(
                 symbol,
                 rearm=config.orders.rearm,
-                tick_size=config.orders.tick_sizes.get(symbol, DEFAULT_TICK),
+                tick_size=config.orders.tick_size_of(symbol) or DEFAULT_TICK,
             ),
             toxicity=ToxicityGate.of(config.gates),
-            features=(
-                FeatureFold.of(config.indicators)
-                if config.indicators.feature_engine_enabled
-                else None
-            ),
+            features=FeatureFold.of(indicators) if indicators.feature_engine_enabled else None,
+            controller_v0=ControllerV0.of(policies) if version == 0 else None,
+            controller_v1=ControllerV1.of(policies) if version == 1 else None,
+            depth=MaintainedBook(symbol, indicators.book_levels_max) if config.uses_depth else None,
         )
 
     def move(self, bid: Decimal, ask: Decimal) -> None:
@@ -91,15 +111,17 @@ class SymbolState:
         total = bid + ask
         self.mid = total * HALF
         self.spread_bps = int((ask - bid) * 20_000 // total)
+        if not self.has_mark:
+            self.mark = self.mid
 
     def revalue(self) -> Decimal:
-        """Value the position at the mid; return by how much unrealised profit changed."""
+        """Value the position at its mark; return by how much unrealised profit changed."""
         qty = self.ledger.qty
         if not qty:
             change, self.unrealized, self.held = -self.unrealized, ZERO, ZERO
             return change
-        value = qty * self.mid
         before = self.unrealized
+        value = qty * self.mark
         self.unrealized = value - self.ledger.cost_basis
-        self.held = abs(value)
+        self.held = abs(value if self.mark is self.mid else qty * self.mid)
         return self.unrealized - before

@@ -17,6 +17,7 @@ from grinder_core.contracts.enums import (
     ResetAction,
     Side,
 )
+from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.contracts.orders import (
     ExecutionAction,
     ExecutionEvent,
@@ -24,14 +25,32 @@ from grinder_core.contracts.orders import (
     OrderRecord,
 )
 from grinder_core.contracts.plan import GridPlan
-from grinder_core.numbers import ZERO, canonical, dec_down
+from grinder_core.numbers import ZERO, canonical
 from grinder_core.orders import actions
 from grinder_core.orders.actions import Level
+from grinder_core.orders.constraints import constrain
 from grinder_core.orders.grid_book import GridBook
 from grinder_core.orders.levels import side_prices
 
-QTY_DIGITS = 8
+LOT_REFUSALS = (ExecReason.EXEC_QTY_BELOW_MIN_QTY, ExecReason.EXEC_NOTIONAL_BELOW_MIN)
 GRID_RESET, NOT_DESIRED = ExecReason.GRID_RESET, ExecReason.NOT_DESIRED
+
+
+@frozen(kw_only=True)
+class Admission:
+    """What an order must pass right before the port.
+
+    Attributes:
+        limits: Lot rules of the symbol (CORE-33).
+        buy_refused, sell_refused: Why the book lets no order of that side in now (CORE-35).
+    """
+
+    limits: SymbolConstraints | None = None
+    buy_refused: ExecReason | None = None
+    sell_refused: ExecReason | None = None
+
+
+NO_LIMITS = Admission()
 
 
 @frozen
@@ -55,7 +74,14 @@ class Diff:
     quiet: tuple[Decimal | None, Decimal | None] | None
 
 
-def diff(book: GridBook, plan: GridPlan, mid: Decimal, ts: int, position: Decimal) -> Diff:
+def diff(
+    book: GridBook,
+    plan: GridPlan,
+    mid: Decimal,
+    ts: int,
+    position: Decimal,
+    admission: Admission = NO_LIMITS,
+) -> Diff:
     """Compare live orders with the plan.
 
     Args:
@@ -63,10 +89,11 @@ def diff(book: GridBook, plan: GridPlan, mid: Decimal, ts: int, position: Decima
         mid: Current mid; BUY levels must lie below it, SELL levels above.
         ts: Stamp of the events.
         position: Signed base quantity, for ``reduce_only`` plans.
+        admission: What a new order must pass; refused ones are tried again at every diff.
     """
     if plan.shape.mode in {GridMode.PAUSE, GridMode.EMERGENCY}:
         return _pause(book, plan, ts)
-    return _Diffing(book, plan, mid, ts, position).run()
+    return _Diffing(book, plan, mid, ts, position, admission).run()
 
 
 @define
@@ -76,6 +103,7 @@ class _Diffing:
     mid: Decimal
     ts: int
     position: Decimal
+    admission: Admission
     cancels: list[tuple[OrderRecord, ExecReason]] = field(factory=list)
     replaces: list[tuple[OrderRecord, Level]] = field(factory=list)
     places: list[Level] = field(factory=list)
@@ -94,6 +122,7 @@ class _Diffing:
         live = self.book.by_level()
         for level in levels:
             self._judge(level, live.pop((level.side, level.level), None))
+        self._guard()
         gone = GRID_RESET if self.plan.reset_action is ResetAction.HARD else NOT_DESIRED
         self.cancels += [(order, gone) for order in live.values()]  # levels the plan has not
         return self._result(anchor, resets, levels)
@@ -120,6 +149,21 @@ class _Diffing:
             self.cancels.append((order, ExecReason.NOT_CONFORMING))
             self.places.append(level)
 
+    def _guard(self) -> None:
+        """Leave out what the book refuses; of a replacement only the cancel remains."""
+        refused = {Side.BUY: self.admission.buy_refused, Side.SELL: self.admission.sell_refused}
+        if self.plan.shape.reduce_only or not any(refused.values()):
+            return
+        for order, level in self.replaces:
+            if refused[level.side]:
+                self.cancels.append((order, ExecReason.NOT_CONFORMING))
+        for level in (*(level for _, level in self.replaces), *self.places):
+            if reason := refused[level.side]:
+                self.has_refusals = True
+                self._skip(level.side, level.level, reason)
+        self.replaces = [pair for pair in self.replaces if not refused[pair[1].side]]
+        self.places = [level for level in self.places if not refused[level.side]]
+
     def _levels(self, anchor: Decimal, *, all_armed: bool) -> list[Level]:
         shape, levels = self.plan.shape, []
         for side in Side:
@@ -128,17 +172,18 @@ class _Diffing:
             seen: set[Decimal] = set()
             prices = side_prices(anchor, shape, side, self.book.tick_size)
             for number, price in enumerate(prices, 1):
-                qty = dec_down(shape.size_schedule[number - 1], QTY_DIGITS)
                 size = shape.size_schedule[number - 1]
+                lot = constrain(size, price, self.admission.limits, reduce_only=shape.reduce_only)
+                qty = lot.qty
                 passive = price < self.mid if side is Side.BUY else price > self.mid
                 wanted = size > 0 and number not in spent
                 if room is not None and wanted:
                     wanted = qty <= room
                     room = room - qty if wanted else ZERO  # all further levels are dropped
-                if wanted and (reason := _refusal(price, seen, qty)):
+                if wanted and (reason := _refusal(price, seen) or lot.refusal):
                     self.has_refusals = True
                     if passive or price <= 0:
-                        self._skip(side, number, reason, size, qty)
+                        self._skip(side, number, reason, original_qty=size, rounded_qty=qty)
                     wanted = False
                 seen.add(price)
                 levels.append(Level(side, number, price, qty, wanted, passive))
@@ -151,17 +196,14 @@ class _Diffing:
         reduces = self.position > 0 if side is Side.SELL else self.position < 0
         return abs(self.position) if reduces else ZERO
 
-    def _skip(
-        self, side: Side, level: int, reason: ExecReason, original: Decimal, rounded: Decimal
-    ) -> None:
+    def _skip(self, side: Side, level: int, reason: ExecReason, **qtys: Decimal) -> None:
         details: dict[str, str | int | tuple[str, ...]] = {
             "reason": reason.value,
             "level_id": level,
             "side": side.value,
         }
-        if reason is ExecReason.EXEC_QTY_BELOW_MIN_QTY:
-            details["original_qty"] = canonical(original)
-            details["rounded_qty"] = canonical(rounded)
+        if reason in LOT_REFUSALS:
+            details |= {name: canonical(qty) for name, qty in qtys.items()}
         self.events.append(
             ExecutionEvent(
                 type=ExecutionEventType.ORDER_SKIPPED,
@@ -203,16 +245,16 @@ def _quiet_bounds(levels: list[Level]) -> tuple[Decimal | None, Decimal | None]:
     return max(sells, default=None), min(buys, default=None)
 
 
-def _refusal(price: Decimal, seen: set[Decimal], qty: Decimal) -> ExecReason | None:
+def _refusal(price: Decimal, seen: set[Decimal]) -> ExecReason | None:
     if price <= 0:
         return ExecReason.EXEC_PRICE_NON_POSITIVE
-    if price in seen:
-        return ExecReason.EXEC_DUPLICATE_PRICE
-    return None if qty > 0 else ExecReason.EXEC_QTY_BELOW_MIN_QTY
+    return ExecReason.EXEC_DUPLICATE_PRICE if price in seen else None
 
 
 def _pause(book: GridBook, plan: GridPlan, ts: int) -> Diff:
-    orders = sorted(book.live.values(), key=lambda o: (o.side.value, o.level_id, o.order_id))
+    # an exit that hangs on no level is no part of the grid, and stopping the grid needs it most
+    leaving = (o for o in book.live.values() if o.level_id or not o.reduce_only)
+    orders = sorted(leaving, key=lambda o: (o.side.value, o.level_id, o.order_id))
     events = () if plan.reset_action is ResetAction.NONE else (_reset_event(plan, book.symbol, ts),)
     return Diff(
         actions=tuple(actions.cancel(order, ExecReason.PLAN_PAUSED) for order in orders)

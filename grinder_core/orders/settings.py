@@ -40,6 +40,13 @@ class OrderSettings:
         "default", "Names our orders: 1 to 11 of a-z, 0-9 and hyphen.", spec="LIVE-21"
     )
 
+    def tick_size_of(self, symbol: str) -> Decimal | None:
+        """Price increment of a symbol; ``None`` where nobody said it."""
+        given = self.tick_sizes.get(symbol)
+        if given is None and symbol in self.symbol_constraints:
+            return self.symbol_constraints[symbol].tick_size
+        return given
+
     def __attrs_post_init__(self) -> None:
         for symbol, tick in self.tick_sizes.items():
             _check_digits(f"tick_sizes.{symbol}", tick)

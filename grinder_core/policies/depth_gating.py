@@ -6,7 +6,7 @@ validated whenever it is made: a policy that plans at every quote keeps shapes b
 
 from __future__ import annotations
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from grinder_core.contracts.enums import GridMode, PlanReason, ResetAction
 from grinder_core.contracts.features import L2FeatureSnapshot
@@ -52,7 +52,12 @@ def gate_depth(plan: GridPlan, l2: L2FeatureSnapshot | None, threshold_bps: int)
     buy, sell = blocked_sides(l2, threshold_bps)
     if buy is None and sell is None:
         return plan
-    gated = _without(shape, buy=buy is not None, sell=sell is not None)
+    return _gated(plan, _without(shape, buy=buy is not None, sell=sell is not None), buy, sell)
+
+
+def _gated(
+    plan: GridPlan, gated: GridShape, buy: PlanReason | None, sell: PlanReason | None
+) -> GridPlan:
     codes: list[PlanReason] = []
     if buy is not None:
         codes += (buy, PlanReason.L2_BLOCK_BUY)
@@ -79,3 +84,35 @@ def _without(shape: GridShape, *, buy: bool, sell: bool) -> GridShape:
         width_up_bps=0 if sell else shape.width_up_bps,
         size_schedule=shape.size_schedule[: max(down, up)],
     )
+
+
+@define
+class DepthGating:
+    """``gate_depth`` of one symbol for a policy that plans at every quote.
+
+    While the plan's shape and the blocked sides stay, so does the gated shape, as one object. The
+    last one is kept; that is no state, it only saves time.
+    """
+
+    threshold_bps: int
+    _last: tuple[GridShape, bool, bool, GridShape] | None = field(
+        default=None, init=False, repr=False, eq=False
+    )
+
+    def apply(self, plan: GridPlan, l2: L2FeatureSnapshot | None) -> GridPlan:
+        """Return the plan as ``gate_depth`` does."""
+        shape = plan.shape
+        if shape.reduce_only or not shape.level_count:
+            return plan
+        buy, sell = blocked_sides(l2, self.threshold_bps)
+        if buy is None and sell is None:
+            return plan
+        return _gated(plan, self._shape(shape, buy is not None, sell is not None), buy, sell)
+
+    def _shape(self, shape: GridShape, buy: bool, sell: bool) -> GridShape:
+        last = self._last
+        if last is not None and last[0] is shape and last[1:3] == (buy, sell):
+            return last[3]
+        gated = _without(shape, buy=buy, sell=sell)
+        self._last = (shape, buy, sell, gated)
+        return gated

@@ -139,6 +139,12 @@ class PolicySettings:
     quantity_precision: int = setting(8, "Digits of their sizes.", ge=0, le=8, spec="CORE-39")
 
     def __attrs_post_init__(self) -> None:
+        if fractional_digits(self.size_per_level) > 8:
+            raise ConfigError(
+                "must have at most 8 fractional digits",
+                field="size_per_level",
+                value=self.size_per_level,
+            )
         _below(self.levels * self.spacing_bps, BPS, "levels", self.levels, "levels * spacing_bps")
         self._check_adaptive()
         self._check_controller()
@@ -187,7 +193,7 @@ class PolicySettings:
                 value=self.recenter_soft_steps,
             )
         if self.controller_enabled and not self.adaptive_policy_enabled:
-            widest = self.spacing_bps * max(self.widen_x100, 100) // 100
+            widest = self.spacing_bps * max(self.widen_x100, self.tighten_x100, 100) // 100
             if self.controller_version == 1:
                 widest = self.controller_step_max_bps
             _below(self.levels * widest, BPS, "levels", self.levels, "levels * widest spacing")

@@ -11,16 +11,18 @@ from attrs import Factory, field, frozen
 from grinder_core.codec import to_dict
 from grinder_core.contracts.account import Position
 from grinder_core.contracts.control import Selection
-from grinder_core.contracts.enums import SelectionSource
+from grinder_core.contracts.enums import Override, SelectionSource
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.outputs import SCHEMA_VERSION, PaperOutput
 from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.state import HotState
 from grinder_core.engine.stats import EngineStats
 from grinder_core.errors import GrinderError
 from grinder_core.numbers import ZERO, exact
 from grinder_core.ports import OutputSink, Policy
 from grinder_core.selection.topk import select_two_pass
 from grinder_core.session.collect import Collector, Columns
+from grinder_core.session.selection_pass import two_pass_v1
 from grinder_core.session.session import Driver, Session
 
 
@@ -34,6 +36,22 @@ class RunError:
 
 
 @frozen(kw_only=True)
+class SymbolCosts:
+    """What trading one symbol cost over the whole session; quote currency.
+
+    Attributes:
+        book_gaps, book_crossings: How often its book was lost and waited for a snapshot.
+    """
+
+    fills: int
+    turnover: Decimal
+    fees_paid: Decimal
+    funding_paid: Decimal
+    book_gaps: int
+    book_crossings: int
+
+
+@frozen(kw_only=True)
 class PaperResult:
     """Result of one paper session (PaperResult v1); additions never change a digest.
 
@@ -42,6 +60,10 @@ class PaperResult:
         running_digest: Chain over all outputs; equal for one run and for its halves; ``None``
             when switched off.
         outputs: Kept only when asked for.
+        funding_paid: Paid is positive, received negative.
+        costs: By symbol, for all that were seen.
+        override: What an operator, or a guard on an operator's behalf, imposed; ``None``: nothing.
+        guard: Drawdown guard v1, where it is on.
         stats: All counters of the engine.
         collected: Trades, equity and prices, when collected.
         failure: The exception behind ``errors``, for callers that want to raise it.
@@ -56,10 +78,14 @@ class PaperResult:
     total_realized_pnl: Decimal
     total_unrealized_pnl: Decimal
     fees_paid: Decimal
+    funding_paid: Decimal
     turnover: Decimal
+    costs: Mapping[str, SymbolCosts]
     equity: Decimal
     max_drawdown: Decimal
     kill_switch: Mapping[str, Any]
+    override: Override | None
+    guard: Mapping[str, Any] | None
     selection: Selection | None
     collected: Collector | None
     errors: tuple[RunError, ...] = ()
@@ -70,9 +96,10 @@ class PaperResult:
 
     @property
     def net_pnl(self) -> Decimal:
-        """Realised plus unrealised profit less fees, quote currency."""
+        """Realised plus unrealised profit less fees and funding, quote currency."""
         with exact():
-            return self.total_realized_pnl + self.total_unrealized_pnl - self.fees_paid
+            gross = self.total_realized_pnl + self.total_unrealized_pnl
+            return gross - self.fees_paid - self.funding_paid
 
     @property
     def trades(self) -> Columns:
@@ -102,22 +129,43 @@ class PaperResult:
             "total_realized_pnl": to_dict(self.total_realized_pnl),
             "total_unrealized_pnl": to_dict(self.total_unrealized_pnl),
             "fees_paid": to_dict(self.fees_paid),
+            "funding_paid": to_dict(self.funding_paid),
             "net_pnl": to_dict(self.net_pnl),
             "turnover": to_dict(self.turnover),
             "equity": to_dict(self.equity),
             "max_drawdown": to_dict(self.max_drawdown),
             "kill_switch": dict(self.kill_switch),
+            "override": None if self.override is None else self.override.value,
+            "costs": {symbol: to_dict(costs) for symbol, costs in self.costs.items()},
             "errors": [to_dict(error) for error in self.errors],
             "events_ignored": dict(self.events_ignored),
             "config_hash": self.config_hash,
             "stats": to_dict(stats),
         }
+        if self.guard is not None:
+            result["dd_guard_v1"] = dict(self.guard)
         if self.selection is not None:
-            result["topk_selected_symbols"] = list(self.selection.symbols)
-            result["topk_k"] = self.selection.k
-            result["topk_scores"] = dict(self.selection.scores)
-            result["topk_lookahead"] = self.selection.lookahead
+            result |= _selection_dict(self.selection)
+        if self.collected is not None and self.collected.controller:
+            result["controller_decisions"] = self.collected.controller_dict()
+        if self.collected is not None and self.collected.regimes:
+            result["regimes"] = self.collected.regime_rows()
         return result
+
+
+def _selection_dict(selection: Selection) -> dict[str, Any]:
+    """The keys of CORE-42 for v0 or v1."""
+    name = "topk_v1" if selection.scores_v1 else "topk"
+    result: dict[str, Any] = {
+        f"{name}_selected_symbols": list(selection.symbols),
+        "topk_k": selection.k,
+        "topk_lookahead": selection.lookahead,
+    }
+    if not selection.scores_v1:
+        return {**result, "topk_scores": dict(selection.scores)}
+    scores = {score.symbol: to_dict(score) for score in selection.scores_v1}
+    excluded = {k: row["gates_failed"] for k, row in scores.items() if row["gates_failed"]}
+    return {**result, "topk_v1_scores": scores, "topk_v1_gate_excluded": excluded}
 
 
 def run(
@@ -174,7 +222,11 @@ def feed_selection(session: Session, events: Iterable[Event]) -> None:
     settings = session.config.selection
     if settings.selection_source is SelectionSource.STATIC or settings.topk_prefix_events:
         return
-    session.feed(Event(0, select_two_pass(events, settings)))
+    if settings.selection_source is SelectionSource.TOPK_V1:
+        selection = two_pass_v1(events, session.config.indicators, session.config.gates, settings)
+    else:
+        selection = select_two_pass(events, settings)
+    session.feed(Event(0, selection))
 
 
 def run_session(
@@ -256,11 +308,23 @@ def result_of(
             running_digest=session.running_digest,
             outputs=None if kept is None else tuple(kept),
             stats=hot.stats,
-            final_positions={k: s.ledger.position(s.mid) for k, s in traded.items()},
+            final_positions={k: s.ledger.position(s.mark) for k, s in traded.items()},
             total_realized_pnl=sum((x.realized_pnl for x in ledgers), ZERO),
             total_unrealized_pnl=hot.unrealized,
             fees_paid=sum((x.fees_paid for x in ledgers), ZERO),
+            funding_paid=sum((x.funding_paid for x in ledgers), ZERO),
             turnover=sum((x.turnover for x in ledgers), ZERO),
+            costs={
+                symbol: SymbolCosts(
+                    fills=s.ledger.fill_count,
+                    turnover=s.ledger.turnover,
+                    fees_paid=s.ledger.fees_paid,
+                    funding_paid=s.ledger.funding_paid,
+                    book_gaps=0 if s.depth is None else s.depth.gaps,
+                    book_crossings=0 if s.depth is None else s.depth.crossings,
+                )
+                for symbol, s in sorted(hot.symbols.items())
+            },
             equity=hot.account.equity,
             max_drawdown=hot.account.max_drawdown,
             kill_switch={
@@ -269,6 +333,8 @@ def result_of(
                 "ts": hot.kill.ts,
                 "trips": dict(hot.kill.trips),
             },
+            override=hot.override,
+            guard=_guard_dict(hot),
             selection=hot.selection,
             collected=collector,
             errors=errors,
@@ -276,3 +342,15 @@ def result_of(
             config_hash=session.config.config_hash,
             events_ignored=dict(hot.stats.ignored),
         )
+
+
+def _guard_dict(hot: HotState) -> dict[str, Any] | None:
+    guard = hot.guard
+    if guard is None:
+        return None
+    return {
+        "state": guard.state.value,
+        "reason": None if guard.reason is None else guard.reason.value,
+        "symbol": guard.breached_symbol,
+        "ts": guard.ts,
+    }

@@ -21,22 +21,34 @@ from grinder_core.codec import canonical_json, digest16, from_dict, sha256_hex, 
 from grinder_core.contracts.control import AccountUpdate
 from grinder_core.contracts.enums import (
     ActionType,
+    ControllerMode,
+    CycleType,
     ExecReason,
     ExecutionEventType,
     FillMode,
+    FundingSource,
     GateName,
     GateReason,
     GridMode,
+    GuardReason,
+    GuardState,
     IntentSource,
     KillReason,
     Liquidity,
+    MarkSource,
     OrderState,
+    Override,
     PrefilterReason,
     Rearm,
     Regime,
     ResetAction,
+    RiskIntent,
+    RiskTier,
+    RoundtripOutcome,
+    SelectionGate,
     SelectionSource,
     Side,
+    SizingMode,
 )
 from grinder_core.contracts.event import KIND_NAMES, Event, market_event, market_line
 from grinder_core.contracts.features import POLICY_FEATURES
@@ -424,12 +436,30 @@ VOCABULARIES: dict[type[Enum], str] = {
     ),
     ExecReason: (
         "GRID_LEVEL NOT_DESIRED NOT_CONFORMING GRID_RESET PLAN_PAUSED KILL_SWITCH NOTHING_TO_DO "
-        "EXEC_DUPLICATE_PRICE EXEC_PRICE_NON_POSITIVE EXEC_QTY_BELOW_MIN_QTY EXEC_REFUSED_BY_VENUE"
+        "EXEC_DUPLICATE_PRICE EXEC_PRICE_NON_POSITIVE EXEC_QTY_BELOW_MIN_QTY EXEC_REFUSED_BY_VENUE "
+        "EXEC_NOTIONAL_BELOW_MIN EXEC_L2_STALE EXEC_L2_INSUFFICIENT_DEPTH_BUY "
+        "EXEC_L2_INSUFFICIENT_DEPTH_SELL EXEC_L2_IMPACT_BUY_HIGH EXEC_L2_IMPACT_SELL_HIGH "
+        "DD_GUARD FLATTEN CYCLE CYCLE_INTENT_DROPPED"
     ),
     KillReason: "DRAWDOWN_LIMIT MANUAL ERROR",
-    FillMode: "crossing instant quote",
+    FillMode: "crossing instant quote touch l2 queue",
     Rearm: "opposite never",
-    SelectionSource: "static topk_v0",
+    SelectionSource: "static topk_v0 topk_v1",
+    ControllerMode: "BASE WIDEN TIGHTEN PAUSE DRAWDOWN TREND_UP TREND_DOWN",
+    GuardState: "NORMAL DRAWDOWN",
+    GuardReason: (
+        "NORMAL_STATE DD_PORTFOLIO_BREACH DD_SYMBOL_BREACH REDUCE_RISK_ALLOWED "
+        "CANCEL_ALWAYS_ALLOWED"
+    ),
+    RiskIntent: "INCREASE_RISK REDUCE_RISK CANCEL",
+    Override: "PAUSE EMERGENCY",
+    SelectionGate: "TOXICITY_BLOCKED SPREAD_TOO_WIDE THIN_BOOK WARMUP_INSUFFICIENT",
+    RoundtripOutcome: "win loss breakeven",
+    CycleType: "TP REPLENISH",
+    SizingMode: "UNIFORM PYRAMID INVERSE_PYRAMID",
+    RiskTier: "LOW MED HIGH",
+    FundingSource: "none data constant",
+    MarkSource: "mid mark_price",
 }
 
 

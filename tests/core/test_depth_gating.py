@@ -12,7 +12,7 @@ from grinder_core.codec import from_dict, to_dict
 from grinder_core.contracts.enums import GridMode, PlanReason, ResetAction
 from grinder_core.contracts.features import L2FeatureSnapshot
 from grinder_core.contracts.plan import GridPlan
-from grinder_core.policies.depth_gating import blocked_sides, gate_depth
+from grinder_core.policies.depth_gating import DepthGating, blocked_sides, gate_depth
 from tests.support.factories import a_plan
 from tests.support.strategies import plans
 
@@ -184,3 +184,19 @@ def test_plans_may_be_kept_by_the_judgement(
     )
     assert blocked_sides(alike, threshold) == (buy, sell)
     assert gate_depth(plan, alike, threshold) == gate_depth(plan, l2, threshold)
+
+
+@given(st.lists(st.tuples(plans(), l2s | st.none()), min_size=1, max_size=6))
+def test_gating_with_a_memory_says_the_same(
+    steps: list[tuple[GridPlan, L2FeatureSnapshot | None]],
+) -> None:
+    gating = DepthGating(THRESHOLD)
+    for plan, l2 in steps:
+        assert gating.apply(plan, l2) == gate_depth(plan, l2, THRESHOLD)
+
+
+def test_a_side_that_stays_thin_keeps_its_shape_object() -> None:
+    gating, plan = DepthGating(THRESHOLD), a_plan()
+    first = gating.apply(plan, an_l2(buy=300))
+    assert gating.apply(plan, an_l2(buy=400)).shape is first.shape
+    assert gating.apply(plan, an_l2(sell=400)).shape is not first.shape

@@ -13,8 +13,8 @@ from grinder_core.contracts.enums import KillReason
 from grinder_core.errors import ConfigError
 from grinder_core.numbers import exact
 from grinder_core.risk.equity import DAY_MS, EquityTracker
-from grinder_core.risk.settings import RiskSettings
 from grinder_core.risk.kill_switch import KillSwitch
+from grinder_core.risk.settings import RiskSettings
 from tests.support.strategies import scaled
 
 D = Decimal

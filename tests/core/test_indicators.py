@@ -18,8 +18,8 @@ from grinder_core.indicators.atr import AtrFold
 from grinder_core.indicators.bars import BarBuilder, MidBar
 from grinder_core.indicators.extremes import ExtremesWindow
 from grinder_core.indicators.features import FeatureFold
-from grinder_core.indicators.settings import IndicatorSettings
 from grinder_core.indicators.returns import ReturnWindow
+from grinder_core.indicators.settings import IndicatorSettings
 from grinder_core.indicators.top_of_book import imbalance_l1_bps, thin_l1
 from grinder_core.numbers import abs_ret_bps, canonical
 from grinder_core.selection.settings import SelectionSettings

@@ -14,8 +14,8 @@ from grinder_core.contracts.enums import Side
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import exact
-from grinder_core.venue.settings import VenueSettings
 from grinder_core.venue.fees import fee
+from grinder_core.venue.settings import VenueSettings
 from tests.support.factories import SYMBOL
 from tests.support.strategies import hostile_contexts, prices, qtys, scaled
 

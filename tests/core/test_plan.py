@@ -16,7 +16,8 @@ from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.enums import GridMode, Regime, ResetAction
 from grinder_core.contracts.plan import GridPlan, GridShape, paused
 from grinder_core.errors import ConfigError, ContractError
-from grinder_core.policies.settings import PolicySettings, StaticGrid
+from grinder_core.policies.settings import PolicySettings
+from grinder_core.policies.static_grid import StaticGrid
 from tests.support.factories import a_plan, a_snapshot
 from tests.support.strategies import hostile_contexts, plain_prices, plans, scaled
 

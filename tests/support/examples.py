@@ -10,6 +10,7 @@ from grinder_core.contracts.control import (
     AccountUpdate,
     Command,
     Control,
+    FundingPaid,
     Health,
     Leadership,
     Model,
@@ -20,9 +21,18 @@ from grinder_core.contracts.control import (
     TurnEnd,
     WriteResult,
 )
-from grinder_core.contracts.effects import CancelOrder, PlaceOrder
+from grinder_core.contracts.decisions import (
+    ControllerDecision,
+    CycleIntent,
+    RegimeDecision,
+    Seen,
+    SymbolScoreV1,
+)
+from grinder_core.contracts.effects import CancelOrder, Flatten, PlaceOrder
 from grinder_core.contracts.enums import (
     ActionType,
+    ControllerMode,
+    CycleType,
     ExecutionEventType,
     GateName,
     GateReason,
@@ -30,12 +40,18 @@ from grinder_core.contracts.enums import (
     KillReason,
     Liquidity,
     OrderState,
+    PlanReason,
     PrefilterReason,
+    Regime,
     ResetAction,
+    RiskIntent,
+    SelectionGate,
     Side,
+    Trend,
 )
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.features import FeatureSnapshot
+from grinder_core.contracts.features import FeatureSnapshot, L2FeatureSnapshot
+from grinder_core.contracts.limits import LeverageBracket, SymbolConstraints
 from grinder_core.contracts.market import (
     DepthBands,
     DepthDiff,
@@ -155,6 +171,68 @@ GATING = GatingResult(
 PREFILTER = PrefilterResult(allowed=False, reason=PrefilterReason.SPREAD_TOO_HIGH)
 PNL = PnlSnapshot(SYMBOL, D("-1.5"), D(100), D("2.5"), D("-0.5"), D("100.5"))
 
+L2_FEATURES = L2FeatureSnapshot(
+    ts_ms=990,
+    symbol=SYMBOL,
+    top_n=20,
+    qty_ref=D(2),
+    impact_buy_topN_bps=17,
+    impact_sell_topN_bps=10_000,
+    impact_buy_topN_insufficient_depth=0,
+    impact_sell_topN_insufficient_depth=1,
+    wall_bid_score_x1000=2000,
+    wall_ask_score_x1000=1714,
+    wall_bid_distance_bps=0,
+    wall_ask_distance_bps=50,
+    depth_imbalance_bps=2631,
+)
+REGIME = RegimeDecision(
+    regime=Regime.TREND_DOWN,
+    reason=PlanReason.TREND_NET_DOWN,
+    confidence=72,
+    features_used={"net_return_bps": -290, "range_score": 0, "thin_l1": D("0.5")},
+)
+CONTROLLER = ControllerDecision(
+    version=1,
+    mode=ControllerMode.DRAWDOWN,
+    reason=PlanReason.DRAWDOWN_ACTIVE,
+    spacing_bps=12,
+    vol_bps=7,
+    reset_action=ResetAction.HARD,
+    reset_codes=("RESET_DRAWDOWN_ENTER",),
+    trend=Trend.DOWN,
+    drawdown=True,
+)
+CYCLE = CycleIntent(
+    intent_id="cycle_TP_fill_00000001_SELL_100.1",
+    type=CycleType.TP,
+    symbol=SYMBOL,
+    side=Side.SELL,
+    price=D("100.1"),
+    qty=D("0.5"),
+    source_fill_id="fill_00000001",
+    risk_intent=RiskIntent.REDUCE_RISK,
+)
+SCORE = SymbolScoreV1(
+    symbol=SYMBOL,
+    score=-130,
+    range_component=0,
+    liquidity_component=15,
+    toxicity_penalty=0,
+    trend_penalty=145,
+    gates_failed=(SelectionGate.THIN_BOOK,),
+    rank=None,
+)
+SEEN = Seen(GATING, FEATURES, REGIME, CONTROLLER, L2_FEATURES, True)
+FUNDING_PAID = FundingPaid(
+    ts=28_800_000,
+    symbol=SYMBOL,
+    rate=D("-0.0001"),
+    qty=D("-1.5"),
+    mark_price=D("100.5"),
+    amount=D("0.015075"),
+)
+
 # Contracts with a ``from_dict``: they come back from what was written.
 CONTRACTS: tuple[Any, ...] = (
     SNAPSHOT,
@@ -184,7 +262,30 @@ CONTRACTS: tuple[Any, ...] = (
     TurnEnd(),
     Timer(),
     Control(command=Command.KILL, actor="operator", reason=KillReason.ERROR),
-    Selection(symbols=("BBB", SYMBOL), k=2, scores={SYMBOL: 59, "BBB": 349}, lookahead=True),
+    Selection(
+        symbols=("BBB", SYMBOL),
+        k=2,
+        scores={SYMBOL: 59, "BBB": 349},
+        lookahead=True,
+        scores_v1=(SCORE,),
+    ),
+    FUNDING_PAID,
+    SymbolConstraints(
+        step_size=D("0.001"), min_qty=D("0.001"), tick_size=D("0.1"), min_notional=D(100)
+    ),
+    LeverageBracket(
+        notional_floor=D(50_000),
+        notional_cap=D(600_000),
+        maint_margin_ratio=D("0.005"),
+        cum=D(50),
+        max_leverage=100,
+    ),
+    L2_FEATURES,
+    REGIME,
+    CONTROLLER,
+    CYCLE,
+    SCORE,
+    SEEN,
     Health(name="feed_age_ms", value=-3),
     Model(model="fill", symbol=SYMBOL, outputs={"p_bps": 4200}),
     Leadership(is_leader=True),
@@ -251,6 +352,7 @@ CONTRACTS: tuple[Any, ...] = (
     FEATURES,
     PlaceOrder(client_order_id="c1", intent=INTENT),
     CancelOrder(client_order_id="c1", order_id="PAPER_00000001", symbol=SYMBOL),
+    Flatten(client_order_id="c2", symbol=SYMBOL, side=Side.BUY, qty=D("1.5"), price=D("100.1")),
     Event(1000, SNAPSHOT, 3, 1001, 42),
     PNL,
 )
@@ -269,7 +371,10 @@ OUTPUT = PaperOutput(
     D("9975.01"),
     D(10_500),
     True,
-    FEATURES,
+    SEEN,
+    (CYCLE,),
+    2,
+    (FUNDING_PAID,),
 )
 
 
