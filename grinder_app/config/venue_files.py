@@ -32,7 +32,7 @@ def read_venue_files(chosen: Mapping[str, Given]) -> tuple[dict[str, Given], lis
     """Return what the files named by settings give, by address, and what had to be skipped.
 
     Args:
-        chosen: What somebody set, by address. An entry in it keeps its symbol out of the result;
+        chosen: What somebody set, by address. It names the files, and it wins over the result;
             constraints set by hand also give their own tick size.
 
     Raises:
@@ -43,13 +43,12 @@ def read_venue_files(chosen: Mapping[str, Given]) -> tuple[dict[str, Given], lis
 
     def add(key_values: Mapping[Address, Any], source: Given) -> None:
         for address, value in key_values.items():
-            if str(address) not in chosen:
-                layer[str(address)] = Given(
-                    address=address,
-                    value=value,
-                    origin=f"{source.address.key.name} {source.value}",
-                    where=source.value,
-                )
+            layer[str(address)] = Given(
+                address=address,
+                value=value,
+                origin=f"{source.address.key.name} {source.value}",
+                where=source.value,
+            )
 
     if (given := chosen.get(CONSTRAINTS_FILE)) is not None and given.value:
         constraints = _read(read_constraints, given, warnings)

@@ -53,11 +53,12 @@ def test_worked_example_core_33(
         ("0.000000009", None, "0", TOO_SMALL),
         ("0", None, "0", TOO_SMALL),
         ("0", limits("0.001"), "0", TOO_SMALL),
-        ("0.00999", limits("0.001", "0.01"), "0.009", TOO_SMALL),  # judged after rounding
+        ("0.00999", limits("0.001", "0.01"), "0.009", TOO_SMALL),
+        ("0.4", limits("0.25", "0.3"), "0.25", TOO_SMALL),
         ("0.01", limits("0.001", "0.01"), "0.01", None),
     ],
 )
-def test_what_is_rounded_and_what_is_too_small(
+def test_what_is_too_small_is_judged_after_rounding(
     qty: str, rules: SymbolConstraints | None, rounded: str, refusal: ExecReason | None
 ) -> None:
     assert lot(qty, rules) == Lot(D(rounded), refusal)
