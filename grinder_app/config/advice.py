@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from grinder_core.engine.config import EngineConfig
 from grinder_core.numbers import canonical, exact
@@ -14,16 +14,42 @@ def advise(config: EngineConfig, origins: Mapping[str, str]) -> tuple[str, ...]:
     Args:
         origins: Where each dotted setting comes from; ``default`` means nobody chose it.
     """
-    found = []
+    return (*_about_lots(config), *_about_sizing(config), *_about_plans(config, origins))
+
+
+def _about_lots(config: EngineConfig) -> Iterator[str]:
+    if config.orders.constraints_enabled and not config.orders.symbol_constraints:
+        yield (
+            "orders.constraints_enabled has no rules to apply; set orders.symbol_constraints, or "
+            "app.constraints_file to what grinder exchange-info fetch writes"
+        )
+
+
+def _about_sizing(config: EngineConfig) -> Iterator[str]:
+    sizing = config.sizing
+    if not sizing.auto_sizing_enabled:
+        return
+    needed = {"sizing_equity": sizing.sizing_equity, "adverse_move": sizing.adverse_move}
+    if not sizing.dd_allocator_enabled:
+        needed["dd_budget"] = sizing.dd_budget
+    missing = [f"sizing.{name}" for name, value in needed.items() if value is None]
+    if missing:
+        yield (
+            f"sizing.auto_sizing_enabled does nothing without {' and '.join(missing)}: "
+            "levels keep the size of the policy"
+        )
+
+
+def _about_plans(config: EngineConfig, origins: Mapping[str, str]) -> Iterator[str]:
     policies, gates = config.policies, config.gates
     if policies.notional_per_level is None:
         if origins.get("policies.size_per_level") == "default":
             size = canonical(policies.size_per_level)
-            found.append(
+            yield (
                 f"policies.size_per_level is the default of {size} of the base asset at every "
                 "level, whatever it costs; set policies.notional_per_level, or run: grinder init"
             )
-        return tuple(found)
+        return
     with exact():
         plan = policies.notional_per_level * policies.levels * 2
     for name, limit in (
@@ -31,9 +57,8 @@ def advise(config: EngineConfig, origins: Mapping[str, str]) -> tuple[str, ...]:
         ("max_notional_total", gates.max_notional_total),
     ):
         if plan > limit:
-            found.append(
+            yield (
                 f"gates.{name} = {canonical(limit)} is less than one plan of {canonical(plan)} "
                 f"({policies.levels} levels x 2 sides x {canonical(policies.notional_per_level)}): "
                 "the risk gate blocks every order"
             )
-    return tuple(found)

@@ -43,7 +43,7 @@ def load(folder: Path, text: str) -> Settings:
         ("[risk]\nmax_drawdown_pct = '1e1'", "must be a decimal string"),
         ("[risk]\nmax_drawdown_pct = '101'", "risk.max_drawdown_pct = '101': must be <= 100"),
         ("[risk]\nmax_drawdown_pct = 1979-05-27", "must be a decimal string"),
-        ("[venue]\nfill_mode = 'cross'", "must be one of instant, touch, crossing, quote"),
+        ("[venue]\nfill_mode = 'cross'", "must be one of crossing, instant, quote"),
         ("[app]\noutputs = 'some'", "must be one of all, changes, none"),
         ("[app]\nstate_dir = ''", "c.toml:2: app.state_dir = '': must be a folder"),
         ("[app]\nstate_dir = '~/x'", "'~' is not expanded"),

@@ -262,3 +262,24 @@ def test_a_plan_beyond_its_limit_and_sizes_nobody_chose_are_told(tmp_path: Path)
         path, environment={}, flags={"notional_per_level": "none", "size_per_level": "100"}
     )
     assert sized.warnings == ()
+
+
+def test_switches_that_have_nothing_to_work_with_are_told(tmp_path: Path) -> None:
+    path = written(tmp_path, '[policies]\nnotional_per_level = "9"\n')
+
+    def told(**flags: str) -> tuple[str, ...]:
+        return load_settings(path, environment={}, flags=flags).warnings
+
+    (lots,) = told(constraints_enabled="true")
+    assert "orders.constraints_enabled has no rules to apply" in lots
+    rules = {"symbol_constraints.BTCUSDT": '{"step_size":"1","min_qty":"1"}'}
+    assert told(constraints_enabled="true", **rules) == ()
+    sizer = dict.fromkeys(
+        ("feature_engine_enabled", "adaptive_policy_enabled", "auto_sizing_enabled"), "true"
+    )
+    (sizes,) = told(**sizer, adverse_move="0.2")
+    assert "does nothing without sizing.sizing_equity and sizing.dd_budget" in sizes
+    shares = {"dd_allocator_enabled": "true", "symbol_tiers.BTCUSDT": "LOW"}
+    (sizes,) = told(**sizer, **shares, sizing_equity="1000")
+    assert "does nothing without sizing.adverse_move:" in sizes
+    assert told(**sizer, adverse_move="0.2", sizing_equity="9", dd_budget="0.1") == ()
