@@ -167,9 +167,28 @@ def load_state(kind: type[T], data: object) -> T:
     try:
         if has(kind) and not isinstance(data, Mapping):
             raise ContractError("must be an object", field="", value=data)
-        return _STATE.structure(data, kind)
+        loaded = _STATE.structure(data, kind)
     except (ClassValidationError, IterableValidationError, ContractError, TypeError) as error:
         raise _first_cause(error, _name(kind), ArtifactError) from None
+    hole = _hole(dump_state(loaded), data, _name(kind))
+    if hole:
+        raise ArtifactError("is missing", field=hole)
+    return loaded
+
+
+def _hole(whole: Any, data: Any, path: str) -> str:
+    """Return the path of the first key that a default filled in; empty where there is none."""
+    if isinstance(whole, Mapping):
+        for key in whole:
+            if key not in data:
+                return f"{path}.{key}"
+            if found := _hole(whole[key], data[key], f"{path}.{key}"):
+                return found
+    elif isinstance(whole, list):
+        for index, (item, given) in enumerate(zip(whole, data, strict=False)):
+            if found := _hole(item, given, f"{path}[{index}]"):
+                return found
+    return ""
 
 
 def _name(kind: Any) -> str:
