@@ -56,7 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("grinder_app.cli.data:app", "Import, inspect, convert and download market data."),
     "report": ("grinder_app.cli.report:app", "Write the HTML report of a run."),
     "soak": ("grinder_app.cli.soak:app", "Run everything again and again; nothing may drift."),
-    "check": ("grinder_app.cli.check:app", "Check determinism, fixtures, documentation and text."),
+    "check": ("grinder_app.cli.check:app", "Check determinism, look-ahead, data and text."),
 }
 
 for _name, (_target, _help) in COMMANDS.items():

@@ -21,6 +21,7 @@ from grinder_app.runner.backtest import (
     run_backtest,
 )
 from grinder_app.runner.data import describe_files, of_symbols
+from grinder_app.runner.inputs import InputKind, RunInputs
 from grinder_app.runner.options import (
     Flag,
     NarrowOptions,
@@ -97,6 +98,11 @@ def backtest(
         origins=loaded.origins,
         profile=loaded.profile,
         files=describe_files(paths),
+        inputs=RunInputs(
+            kind=InputKind.FILES,
+            sessions={p.name: tuple(str(path.absolute()) for path in p.paths) for p in plans},
+            options=options,
+        ),
         policy=spec,
         spread_bps=canonical(options.spread_bps),
     )

@@ -12,6 +12,7 @@ from grinder_adapters.synthetic.demo import DemoEvents, demo_events
 from grinder_app.cli import output
 from grinder_app.config import load_settings
 from grinder_app.config.first_run import FIRST_RUN
+from grinder_app.runner.inputs import InputKind, RunInputs
 from grinder_app.runner.options import Flag
 from grinder_app.runner.paper import PaperRun, run_recorded
 from grinder_app.runner.recording import Circumstances
@@ -53,6 +54,7 @@ def demo(*, runs_dir: Path | None = None, report: bool = True, json: Flag = Fals
             origins=dict.fromkeys(FIRST_RUN, ORIGIN),
             profile=None,
             data_name=events.name,
+            inputs=RunInputs(kind=InputKind.DEMO),
         ),
         report=report,
     )

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from attrs import evolve
 from cyclopts import Parameter
 
 from grinder_adapters.airgap import airgap
@@ -93,6 +94,7 @@ def paper(
             origins=prepared.origins,
             profile=prepared.profile,
             files=prepared.files,
+            inputs=evolve(prepared.inputs, stop_after=stop_after, continues=resume is not None),
             data_name=prepared.name,
             policy=spec,
             spread_bps=prepared.spread_bps,

@@ -37,6 +37,7 @@ MANIFEST_KEYS: Final = {
     "origins": "Where each setting comes from: default, file, profile, environment or flag.",
     "profile": "Profile of the configuration file; empty without one.",
     "data": "Files or generated data it ran on, with size and SHA-256 where there is a file.",
+    "inputs": "What each session read, so that it can be read again; paths are absolute.",
     "outputs": "Which outputs were kept.",
     "policy": "`target` and `arguments` of a user's own policy, else null.",
     "policy_timing": "How long a user's own policy took, by session; outside every digest.",

@@ -47,10 +47,12 @@ class DataFile:
     """One input file, as the run's manifest names it.
 
     Attributes:
+        path: Where it lay, absolute.
         sha256: Over the file's bytes, 64 hexadecimal characters.
     """
 
     name: str
+    path: str
     kind: DataKind
     bytes: int
     sha256: str
@@ -173,6 +175,7 @@ def describe_files(paths: Sequence[Path]) -> tuple[DataFile, ...]:
     return tuple(
         DataFile(
             name=path.name,
+            path=str(path.absolute()),
             kind=kind_of(path),
             bytes=path.stat().st_size,
             sha256=_sha256(path),

@@ -17,6 +17,7 @@ from grinder_adapters.feeds.source import EventSource
 from grinder_adapters.runs import RunStore, load_run
 from grinder_app.report.page import check_installed, write_report
 from grinder_app.report.sharpe_words import block
+from grinder_app.runner.prepared import SESSION
 from grinder_app.runner.recording import (
     Circumstances,
     describe_end,
@@ -31,7 +32,6 @@ from grinder_core.ports import OutputSink
 from grinder_core.session.checkpoint import Checkpoint
 
 REPORT_FILE: Final = "report.html"
-SESSION: Final = "session"
 CONTINUED: Final = (
     "This run continues a checkpoint: its trades, equity and levels are of this part only, its "
     "profits and counters of the whole session."

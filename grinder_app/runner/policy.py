@@ -52,6 +52,15 @@ class PolicySpec:
         """
         return TimedPolicy(_build(self.target, self.arguments), budget_us=self.budget_us)
 
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> PolicySpec:
+        """Read what ``to_dict`` wrote, where JSON has made text of decimals."""
+        arguments = {
+            name: _decimal_or_text(value) if isinstance(value, str) else value
+            for name, value in kept["arguments"].items()
+        }
+        return cls(target=str(kept["target"]), arguments=arguments)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what identifies the policy, as JSON values."""
         return {"target": self.target, "arguments": dict(self.arguments)}
@@ -170,11 +179,15 @@ def read_arguments(pairs: Sequence[str]) -> dict[str, Any]:
 def _read_value(text: str) -> int | bool | str | Decimal:
     if text in {"true", "false"}:
         return text == "true"
+    value = _decimal_or_text(text)
+    return int(value) if isinstance(value, Decimal) and "." not in text else value
+
+
+def _decimal_or_text(text: str) -> Decimal | str:
     try:
-        number = parse_decimal(text)
+        return parse_decimal(text)
     except ContractError:
         return text
-    return number if "." in text else int(number)
 
 
 def _build(target: str, arguments: Mapping[str, Any]) -> Policy:

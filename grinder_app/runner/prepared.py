@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from attrs import Factory, frozen
 
-from grinder_adapters.feeds.fixture import Fixture, load_fixture
+from grinder_adapters.feeds.fixture import load_fixture
 from grinder_adapters.feeds.source import EventSource
 from grinder_app.config import Settings
 from grinder_app.runner.data import DataFile, describe_files, open_data
+from grinder_app.runner.fixture_source import FixtureSource
+from grinder_app.runner.inputs import InputKind, RunInputs
 from grinder_app.runner.options import ConfigOptions, NarrowOptions
-from grinder_core.contracts.event import Event
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError
 from grinder_core.numbers import canonical
+
+SESSION: Final = "session"  # the name of a run's only session
 
 
 @frozen(kw_only=True)
@@ -33,6 +37,7 @@ class Prepared:
     source: EventSource
     config: EngineConfig
     files: tuple[DataFile, ...]
+    inputs: RunInputs
     origins: Mapping[str, str] = Factory(dict)
     profile: str | None = None
     ignored: Mapping[str, int] = Factory(dict)
@@ -71,6 +76,11 @@ def _prepare_data(data: Sequence[Path], settings: Settings, narrow: NarrowOption
         source=source,
         config=settings.engine,
         files=describe_files(data),
+        inputs=RunInputs(
+            kind=InputKind.FILES,
+            sessions={SESSION: tuple(str(path.absolute()) for path in data)},
+            options=options,
+        ),
         origins=settings.origins,
         profile=settings.profile,
         spread_bps=canonical(options.spread_bps),
@@ -81,9 +91,10 @@ def _prepare_fixture(path: Path) -> Prepared:
     fixture = load_fixture(path)
     return Prepared(
         name=fixture.name,
-        source=_FixtureSource(fixture),
+        source=FixtureSource(fixture),
         config=fixture.config,
         files=(),
+        inputs=RunInputs(kind=InputKind.FIXTURE, fixture=str(path.absolute())),
         ignored=fixture.events_ignored,
     )
 
@@ -100,15 +111,3 @@ def _refuse_for_fixture(options: ConfigOptions, narrow: NarrowOptions) -> None:
             raise ConfigError(
                 "does not go with --fixture, which brings its own settings and data", field=option
             )
-
-
-@frozen
-class _FixtureSource:
-    fixture: Fixture
-
-    @property
-    def name(self) -> str:
-        return self.fixture.name
-
-    def __iter__(self) -> Iterator[Event]:
-        return iter(self.fixture.events)

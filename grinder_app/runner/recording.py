@@ -14,6 +14,7 @@ from grinder_adapters.feeds.source import EventSource
 from grinder_adapters.runs import RunWriter, SessionWriter
 from grinder_app.report.wording import fee_warning, fill_model
 from grinder_app.runner.data import DataFile, DataKind
+from grinder_app.runner.inputs import RunInputs
 from grinder_app.runner.outputs import OutputsKept, outputs_sink
 from grinder_app.runner.policy import PolicySpec, PolicyTiming
 from grinder_app.runner.session_loop import SessionEnd, SessionJob, run_job
@@ -33,12 +34,14 @@ class Circumstances:
         origins: Where each setting comes from; empty for a fixture, which brings its own.
         data_name: What the data is called where there are no files.
         spread_bps: Width of quotes made of klines, as text.
+        inputs: What each session reads, so that it can be read again.
     """
 
     kind: str
     command: Sequence[str]
     config: EngineConfig
     outputs: OutputsKept
+    inputs: RunInputs
     origins: Mapping[str, str]
     profile: str | None
     files: Sequence[DataFile] = ()
@@ -55,6 +58,7 @@ class Circumstances:
             "origins": dict(self.origins),
             "profile": self.profile or "",
             "data": [to_dict(file) for file in self.files] or [{"name": self.data_name}],
+            "inputs": self.inputs.to_dict(),
             "outputs": self.outputs.value,
             "fill_model": " ".join(fill_model(self.kind, to_dict(self.config.venue))),
             "policy": None if self.policy is None else self.policy.to_dict(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from grinder_core.contracts.enums import FillMode, Liquidity, OrderState, Side
@@ -9,21 +10,40 @@ from grinder_core.contracts.market import Level, Trade
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.numbers import ZERO
 from grinder_core.venue import queue
-from grinder_core.venue.account import Account
+from grinder_core.venue.clearing import Clearing
 from grinder_core.venue.displayed import average_price
 from grinder_core.venue.fees import fee
-from grinder_core.venue.matching import MatchingBook, RestingOrder
+from grinder_core.venue.matching import MatchingBook, RestingOrder, in_service_order
 from grinder_core.venue.settings import VenueSettings
 
 
 class Desk:
     """Turns reached orders into fills, on one account, under one set of rules."""
 
-    __slots__ = ("account", "settings")
+    __slots__ = ("clearing", "settings")
 
-    def __init__(self, settings: VenueSettings, account: Account) -> None:
+    def __init__(self, settings: VenueSettings, clearing: Clearing) -> None:
         self.settings = settings
-        self.account = account
+        self.clearing = clearing
+
+    def serve(
+        self, book: MatchingBook, matches: Sequence[RestingOrder], ts: int, *, is_new: bool
+    ) -> list[OrderUpdate]:
+        """Fill reached orders: by side and price where they share what is displayed."""
+        settings = self.settings
+        if settings.partial_fills_enabled or settings.fill_mode is FillMode.L2:
+            matches = in_service_order(matches)
+        answers = [self.match(book, order, ts, is_new=is_new) for order in matches]
+        return [answer for answer in answers if answer is not None]
+
+    def serve_print(self, book: MatchingBook, trade: Trade) -> list[OrderUpdate]:
+        """Fill the orders of a queue that a print is at or through."""
+        updates, left = [], trade.qty
+        for order in book.hit_by(trade):
+            answer, left = self.match_print(book, order, trade, left)
+            if answer is not None:
+                updates.append(answer)
+        return updates
 
     def match(
         self, book: MatchingBook, order: RestingOrder, ts: int, *, is_new: bool
@@ -88,7 +108,8 @@ class Desk:
         if rate_bps_x100 is None:
             rate_bps_x100 = settings.taker_fee_bps_x100 if takes else settings.maker_fee_bps_x100
         cost = fee(price, qty, rate_bps_x100)
-        self.account.book_fill(book.ledger, order.side, price, qty, cost)
+        self.clearing.account.book_fill(book.ledger, order.side, price, qty, cost)
+        self.clearing.revalue(book)
         order.filled += qty
         book.last_trade_id += 1
         state = OrderState.FILLED

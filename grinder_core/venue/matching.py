@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from attrs import Factory, define, field
 
 from grinder_core.contracts.enums import FillMode, Side
-from grinder_core.contracts.market import Level, Snapshot, Trade
+from grinder_core.contracts.market import DepthDiff, L2Snapshot, Level, Snapshot, Trade
 from grinder_core.indicators.maintained_book import MaintainedBook
 from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import HALF, ZERO, bps, trunc_div
 from grinder_core.venue import queue
 from grinder_core.venue.displayed import Displayed
 from grinder_core.venue.settings import VenueSettings
+
+# read for every quote: a global is read faster than a member of an enum
+INSTANT: Final = FillMode.INSTANT
+CROSSING: Final = FillMode.CROSSING
+QUOTE: Final = FillMode.QUOTE
 
 
 @define
@@ -100,8 +106,11 @@ class MatchingBook:
         self.tick += 1
         self.last = snapshot
         mode = settings.fill_mode
-        if mode is FillMode.QUOTE:
+        if mode is QUOTE:
             self.buy_trigger, self.sell_trigger = snapshot.ask_price, snapshot.bid_price
+        elif mode is CROSSING:
+            mid = (snapshot.bid_price + snapshot.ask_price) * HALF
+            self.buy_trigger = self.sell_trigger = mid
         else:
             self._aim(snapshot, settings)
         if not self.orders or (self.is_indexed and not self._may_match(mode)):
@@ -126,8 +135,17 @@ class MatchingBook:
         self.buy_trigger = asks[0][0] if asks else None
         self.sell_trigger = bids[0][0] if bids else None
 
-    def on_depth(self) -> None:
-        """The depth book changed: orders may stand further ahead than was thought."""
+    def take_depth(self, payload: L2Snapshot | DepthDiff, update_id: int | None) -> None:
+        """Keep the depth book."""
+        if self.depth is None:
+            self.depth = MaintainedBook(self.symbol)
+        if isinstance(payload, L2Snapshot):
+            self.depth.on_snapshot(payload, update_id)
+        else:
+            self.depth.on_diff(payload)
+
+    def see_depth(self) -> None:
+        """After a change of the depth book: orders may stand further ahead than was thought."""
         depth = self.depth
         if depth is None or not depth.is_synced:
             return
@@ -163,6 +181,22 @@ class MatchingBook:
             tick += min(extra, settings.max_extra_delay_ticks)
         return tick
 
+    def new_order(
+        self, seq: int, client_order_id: str, side: Side, price: Decimal, qty: Decimal, ts: int
+    ) -> RestingOrder:
+        """Make an order of this symbol that waits for nothing and rests nowhere yet."""
+        return RestingOrder(
+            client_order_id=client_order_id,
+            order_id=f"PAPER_{seq:08d}",
+            side=side,
+            price=price,
+            qty=qty,
+            reduce_only=False,
+            placed_tick=self.tick,
+            eligible_tick=self.tick,
+            placed_ts=ts,
+        )
+
     def add(self, order: RestingOrder, mode: FillMode) -> None:
         """Let an order rest."""
         if mode is FillMode.QUEUE:
@@ -190,7 +224,7 @@ class MatchingBook:
 
     def reached(self, order: RestingOrder, mode: FillMode) -> bool:
         """Whether the market is at or through an order's limit."""
-        if mode is FillMode.INSTANT:
+        if mode is INSTANT:
             return True
         if order.side is Side.BUY:
             return self.buy_trigger is not None and self.buy_trigger <= order.price
@@ -208,8 +242,6 @@ class MatchingBook:
             self._see_quote(snapshot)
         elif mode is FillMode.L2:
             self.aim_at_depth(snapshot.ts, settings.l2_fill_max_age_ms)
-        else:
-            self.buy_trigger = self.sell_trigger = (bid + ask) * HALF
 
     def _see_quote(self, snapshot: Snapshot) -> None:
         """Orders at or inside the best price of their side learn what stands before them."""
@@ -224,13 +256,13 @@ class MatchingBook:
             order.queue_ahead = queue.ahead_after(order.queue_ahead, shown)
 
     def _may_match(self, mode: FillMode) -> bool:
-        if mode is FillMode.INSTANT:
-            return True
         limit, trigger = self.buy_limit, self.buy_trigger
         if limit is not None and trigger is not None and trigger <= limit:
             return True
         limit, trigger = self.sell_limit, self.sell_trigger
-        return limit is not None and trigger is not None and trigger >= limit
+        if limit is not None and trigger is not None and trigger >= limit:
+            return True
+        return mode is INSTANT
 
     def _index(self) -> None:
         if not self.is_indexed:

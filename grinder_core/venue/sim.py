@@ -25,22 +25,18 @@ from grinder_core.contracts.market import (
     Trade,
 )
 from grinder_core.contracts.orders import OrderUpdate
-from grinder_core.indicators.maintained_book import MaintainedBook
 from grinder_core.venue.account import Account
 from grinder_core.venue.clearing import Clearing
-from grinder_core.venue.fees import market_price
-from grinder_core.venue.fills import Desk, expire, update
+from grinder_core.venue.closing import cancel_all, flatten, liquidate
+from grinder_core.venue.fills import Desk, update
 from grinder_core.venue.funding import boundary_after
 from grinder_core.venue.inbox import NEVER, Arrival, Inbox
 from grinder_core.venue.listening import payloads_needed
-from grinder_core.venue.matching import MatchingBook, RestingOrder, in_service_order
+from grinder_core.venue.matching import MatchingBook, RestingOrder
 from grinder_core.venue.settings import VenueSettings
 
 VenueEvent = OrderUpdate | FundingPaid
 """Everything the venue says."""
-
-LIQUIDATION = "liquidation"
-AUTOCLOSE = "autoclose-"  # how the venue itself begins the client ids of its closing orders
 
 
 @define
@@ -68,25 +64,29 @@ class SimVenue:
     account: Account = Factory(lambda self: Account(self.capital), takes_self=True)
     deadline: int = field(default=NEVER, init=False, eq=False)
     listens: frozenset[type] = field(init=False, eq=False, repr=False)
+    watches_margin: bool = field(init=False, eq=False, repr=False)
     desk: Desk = field(init=False, eq=False, repr=False)
     clearing: Clearing = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self.desk = Desk(self.settings, self.account)
         self.clearing = Clearing(self.settings, self.account)
+        self.desk = Desk(self.settings, self.clearing)
         self.listens = payloads_needed(self.settings)
+        self.watches_margin = self.settings.liquidation_enabled
         self._set_deadline()
 
     # -- events --------------------------------------------------------------------------------
 
     def on_snapshot(self, snapshot: Snapshot, now: int) -> Sequence[VenueEvent]:
         """Phase A: the market moved; resting orders may fill as maker."""
-        late = self._catch_up(now) if now >= self.deadline else ()
+        late: Sequence[VenueEvent] = ()
+        if now >= self.deadline:
+            late = self._catch_up(now)
         book = self.books.get(snapshot.symbol) or self._book(snapshot.symbol)
         matches = book.on_snapshot(snapshot, self.settings)
-        if not matches and not late and not self.settings.liquidation_enabled:
+        if not (matches or late or self.watches_margin):
             return ()
-        events = [*late, *self._match(book, matches, snapshot.ts, is_new=False)]
+        events = [*late, *self.desk.serve(book, matches, snapshot.ts, is_new=False)]
         self.clearing.revalue(book)
         return [*events, *self._check_margin(snapshot.ts)]
 
@@ -102,9 +102,15 @@ class SimVenue:
         if type(payload) not in self.listens:
             return events
         if isinstance(payload, Trade):
-            events += self._print(payload)
+            book = self._book(payload.symbol)
+            if book.orders:
+                events += self.desk.serve_print(book, payload)
+                events += self._check_margin(payload.ts)
         elif isinstance(payload, L2Snapshot | DepthDiff):
-            self._take_depth(payload, update_id)
+            book = self._book(payload.symbol)
+            book.take_depth(payload, update_id)
+            if self.settings.fill_mode is FillMode.QUEUE:
+                book.see_depth()
         elif isinstance(payload, MarkPrice):
             book = self._book(payload.symbol)
             book.mark_price = payload.mark_price
@@ -133,7 +139,7 @@ class SimVenue:
         matches = book.immediate_matches(self.settings.fill_mode)
         if not matches:
             return ()
-        events = self._match(book, matches, ts, is_new=True)
+        events = self.desk.serve(book, matches, ts, is_new=True)
         return [*events, *self._check_margin(ts)]
 
     # -- orders --------------------------------------------------------------------------------
@@ -143,7 +149,7 @@ class SimVenue:
             return [self._accept(effect, ts)]
         if isinstance(effect, CancelOrder):
             return self._cancel(effect, ts)
-        return [*self._flatten(effect, effect.price, ts), *self._check_margin(ts)]
+        return self._flatten(effect, effect.price, ts)
 
     def _arrive(self, arrival: Arrival) -> list[OrderUpdate]:
         """Take what travelled; an order meets the market as it stood before this event."""
@@ -152,21 +158,22 @@ class SimVenue:
             return self._cancel(effect, ts)
         book = self._book(effect.symbol if isinstance(effect, Flatten) else effect.intent.symbol)
         if isinstance(effect, Flatten):
-            price = book.mid or effect.price
-            return [*self._flatten(effect, price, ts), *self._check_margin(ts)]
+            return self._flatten(effect, book.mid or effect.price, ts)
         updates = [self._accept(effect, ts)]
         if self.settings.fill_mode is FillMode.L2:
             book.aim_at_depth(ts, self.settings.l2_fill_max_age_ms)
         order = book.orders[updates[0].order_id]
         if order.eligible_tick == book.tick and book.reached(order, self.settings.fill_mode):
-            updates += self._match(book, [order], ts, is_new=True)
+            updates += self.desk.serve(book, [order], ts, is_new=True)
             updates += self._check_margin(ts)
         return updates
 
     def _accept(self, effect: PlaceOrder, ts: int) -> OrderUpdate:
         intent = effect.intent
         book = self._book(intent.symbol)
-        order = self._order(book, effect.client_order_id, intent.side, intent.price, intent.qty, ts)
+        order = self._new_order(
+            book, effect.client_order_id, intent.side, intent.price, intent.qty, ts
+        )
         order.reduce_only = intent.reduce_only
         order.eligible_tick = book.eligible_tick(intent.price, self.settings)
         book.add(order, self.settings.fill_mode)
@@ -181,82 +188,15 @@ class SimVenue:
         return [update(book, order, OrderState.CANCELLED, ts)]
 
     def _flatten(self, effect: Flatten, price: Decimal, ts: int) -> list[OrderUpdate]:
-        """Close at the market: at once, reduce-only, never more than the position."""
         book = self._book(effect.symbol)
-        qty = min(effect.qty, book.reducible(effect.side))
-        order = self._order(book, effect.client_order_id, effect.side, price, qty or effect.qty, ts)
-        if not qty:
-            return [expire(book, order, ts)]
-        price = market_price(effect.side, price, self.settings.market_slippage_bps)
-        filled = self.desk.fill(book, order, price, qty, ts, takes=True)
-        self.clearing.revalue(book)
-        return [filled]
+        order = self._new_order(book, effect.client_order_id, effect.side, price, effect.qty, ts)
+        return [flatten(book, order, self.desk, ts), *self._check_margin(ts)]
 
-    def _order(
-        self,
-        book: MatchingBook,
-        client_order_id: str,
-        side: Side,
-        price: Decimal,
-        qty: Decimal,
-        ts: int,
+    def _new_order(
+        self, book: MatchingBook, name: str, side: Side, price: Decimal, qty: Decimal, ts: int
     ) -> RestingOrder:
-        """Give an order its id; it may fill now and rests nowhere yet."""
         self.last_order_seq += 1
-        return RestingOrder(
-            client_order_id=client_order_id,
-            order_id=f"PAPER_{self.last_order_seq:08d}",
-            side=side,
-            price=price,
-            qty=qty,
-            reduce_only=False,
-            placed_tick=book.tick,
-            eligible_tick=book.tick,
-            placed_ts=ts,
-        )
-
-    # -- matching ------------------------------------------------------------------------------
-
-    def _match(
-        self, book: MatchingBook, matches: Sequence[RestingOrder], ts: int, *, is_new: bool
-    ) -> list[OrderUpdate]:
-        """Serve reached orders: by side and price where they share what is displayed."""
-        settings = self.settings
-        if settings.partial_fills_enabled or settings.fill_mode is FillMode.L2:
-            matches = in_service_order(matches)
-        updates = []
-        for order in matches:
-            answer = self.desk.match(book, order, ts, is_new=is_new)
-            if answer is not None:
-                updates.append(answer)
-        if updates:
-            self.clearing.revalue(book)
-        return updates
-
-    def _print(self, trade: Trade) -> list[OrderUpdate]:
-        book = self.books.get(trade.symbol)
-        if book is None or not book.orders:
-            return []
-        updates, left = [], trade.qty
-        for order in book.hit_by(trade):
-            answer, left = self.desk.match_print(book, order, trade, left)
-            if answer is not None:
-                updates.append(answer)
-        if updates:
-            self.clearing.revalue(book)
-            updates += self._check_margin(trade.ts)
-        return updates
-
-    def _take_depth(self, payload: L2Snapshot | DepthDiff, update_id: int | None) -> None:
-        book = self._book(payload.symbol)
-        if book.depth is None:
-            book.depth = MaintainedBook(payload.symbol)
-        if isinstance(payload, L2Snapshot):
-            book.depth.on_snapshot(payload, update_id)
-        else:
-            book.depth.on_diff(payload)
-        if self.settings.fill_mode is FillMode.QUEUE and book.orders:
-            book.on_depth()
+        return book.new_order(self.last_order_seq, name, side, price, qty, ts)
 
     # -- what is due by time -------------------------------------------------------------------
 
@@ -292,25 +232,15 @@ class SimVenue:
 
     def _check_margin(self, ts: int) -> list[OrderUpdate]:
         """Close everything where the margin does not suffice any more."""
-        if not self.settings.liquidation_enabled or not self.account.is_short_of_margin:
+        if not self.watches_margin or not self.account.is_short_of_margin:
             return []
         books = [self.books[symbol] for symbol in sorted(self.books)]
-        updates = []
+        updates = cancel_all(books, ts)
         for book in books:
-            for order in list(book.orders.values()):
-                book.remove(order.order_id)
-                updates.append(update(book, order, OrderState.CANCELLED, ts, reason=LIQUIDATION))
-        return updates + [self._close(book, ts) for book in books if book.position]
-
-    def _close(self, book: MatchingBook, ts: int) -> OrderUpdate:
-        side = Side.SELL if book.position > 0 else Side.BUY
-        price = market_price(side, self.clearing.mark(book), 0)
-        name = f"{AUTOCLOSE}{self.last_order_seq + 1}"
-        order = self._order(book, name, side, price, abs(book.position), ts)
-        rate = self.settings.liquidation_fee_bps_x100
-        closed = self.desk.fill(book, order, price, order.qty, ts, takes=True, rate_bps_x100=rate)
-        self.clearing.revalue(book)
-        return closed
+            if book.position:
+                self.last_order_seq += 1
+                updates.append(liquidate(book, self.last_order_seq, self.desk, ts))
+        return updates
 
     def _book(self, symbol: str) -> MatchingBook:
         book = self.books.get(symbol)
@@ -346,7 +276,7 @@ class RestingVenue(SimVenue):
             name, side, price, qty = (
                 effect.client_order_id, effect.side, effect.price, effect.qty,
             )  # fmt: skip
-            order = self._order(book, name, side, price, qty, ts)
+            order = self._new_order(book, name, side, price, qty, ts)
             book.add(order, self.settings.fill_mode)
             return [update(book, order, OrderState.OPEN, ts)]
         return self._take(effect, ts)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grinder_adapters.feeds.fixture import Fixture, discover, load_fixture
+from grinder_core.contracts.market import Snapshot
 from grinder_core.errors import ConfigError, FixtureError
 from grinder_core.session.result import run
 from grinder_core.session.session import Driver
@@ -57,6 +58,16 @@ def test_a_case_loads_with_its_settings_and_digests(tmp_path: Path) -> None:
     assert fixture.expected_replay_digest == "0123456789abcdef"
     assert fixture.expected_paper_digest is None
     assert [(event.ts_ms, event.seq) for event in fixture.events] == [(1_000, 0), (2_000, 1)]
+
+
+def test_worked_example_core_04(tmp_path: Path) -> None:
+    loaded = load_fixture(put(tmp_path / "text", a_line(bid_price="100.5", ask_price="100.6")))
+    (event,) = loaded.events
+    assert isinstance(event.payload, Snapshot)
+    assert str(event.payload.bid_price) == "100.5"
+    number = put(tmp_path / "number", a_line(bid_price=100.5, ask_price="100.6"))
+    with pytest.raises(FixtureError, match="bid_price"):
+        load_fixture(number)
 
 
 def test_no_events_are_legal(tmp_path: Path) -> None:

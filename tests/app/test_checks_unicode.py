@@ -54,7 +54,7 @@ def test_box_drawing_and_the_em_dash_are_allowed() -> None:
     assert list(scan(text.encode(), "f")) == []
 
 
-def test_the_example_of_the_specification() -> None:
+def test_worked_example_core_45() -> None:
     found = list(scan("one\ntwo\nfour\u200bfive\n".encode(), "f.md"))
     assert [str(item) for item in found] == ["f.md:3:5 U+200B ZERO WIDTH SPACE"]
 

@@ -87,7 +87,7 @@ def test_text_is_ascii_escaped() -> None:
     assert canonical_json("\u00e9\u2028\U0001f600\n") == r'"\u00e9\u2028\ud83d\ude00\n"'
 
 
-def test_digest_vectors_of_the_page() -> None:
+def test_worked_example_core_05() -> None:
     assert digest16([]) == "4f53cda18c2baa0c"
     line = {"price": Decimal("1.50"), "symbol": "AAAUSDT", "ts": 1000}
     assert digest16([line]) == "a638799f89e45b11"

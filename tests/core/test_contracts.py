@@ -238,7 +238,7 @@ def test_a_snapshot_does_not_mind_the_callers_context(snapshot: Snapshot, contex
         assert again.spread_bps == spread
 
 
-def test_the_snapshot_vector_of_the_page() -> None:
+def test_worked_example_core_02() -> None:
     text = canonical_json(SNAPSHOT)
     assert text == (
         '{"ask_price":"100.1","ask_qty":"7.5","bid_price":"99.9","bid_qty":"5","last_price":"100",'
@@ -250,7 +250,7 @@ def test_the_snapshot_vector_of_the_page() -> None:
     assert SNAPSHOT.spread_bps == 20
 
 
-def test_the_spread_example_of_the_page() -> None:
+def test_worked_example_core_01_spread() -> None:
     snapshot = a_snapshot(bid_price=D("0.11998"), ask_price=D("0.12005"))
     assert snapshot.mid_price == D("0.120015")
     assert snapshot.spread_bps == 5

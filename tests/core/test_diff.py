@@ -152,7 +152,7 @@ def test_a_level_price_is_the_exact_rational_rounded_away_from_the_centre(
     assert Fraction(sell) >= up
 
 
-def test_the_level_prices_of_the_page() -> None:
+def test_worked_example_core_32_prices() -> None:
     with exact():
         shape = a_plan().shape
         tick = D("0.00001")
@@ -161,7 +161,7 @@ def test_the_level_prices_of_the_page() -> None:
         assert level_price(D(100), shape, Side.BUY, 1) == D("99.9")
 
 
-def test_the_story_of_the_page() -> None:
+def test_worked_example_core_32_story() -> None:
     """Anchor 100, mid 99.95 with NONE: NOOP; once filled, not re-placed until a SELL or a reset."""
     book, plan = a_book(tick_size=D("0.01")), a_plan()
     count = apply(book, decide(book, plan, D(100)), plan)

@@ -118,7 +118,7 @@ def test_sampling_again_changes_nothing_exactly_when_it_says_so(
 
 
 @pytest.mark.parametrize(("equity", "trips"), [("9975.01", False), ("9975", True)])
-def test_the_drawdown_example_of_the_page(equity: str, trips: bool) -> None:
+def test_worked_example_core_27(equity: str, trips: bool) -> None:
     subject = tracker()
     with exact():
         subject.sample(0, D(10_500))
@@ -175,7 +175,7 @@ def test_a_limit_of_the_whole_capital_is_legal() -> None:
 # -- kill switch (CORE-29) ---------------------------------------------------------------------
 
 
-def test_the_kill_switch_example_of_the_page() -> None:
+def test_worked_example_core_29() -> None:
     switch = KillSwitch()
     assert switch.trigger(KillReason.DRAWDOWN_LIMIT, 1000)
     assert not switch.trigger(KillReason.MANUAL, 2000)

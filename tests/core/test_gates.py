@@ -94,7 +94,7 @@ def test_loosening_a_limit_never_blocks(
 
 
 @pytest.mark.parametrize(("spread_bps", "allowed"), [(200, True), (201, False)])
-def test_the_prefilter_example_of_the_page(spread_bps: int, allowed: bool) -> None:
+def test_worked_example_core_08(spread_bps: int, allowed: bool) -> None:
     assert prefilter(GateSettings(), SYMBOL, spread_bps, None).allowed is allowed
 
 
@@ -170,7 +170,7 @@ def test_the_rate_limiter_equals_the_list_definition(
         assert len(gate.sent) <= limit
 
 
-def test_the_rate_examples_of_the_page() -> None:
+def test_worked_example_core_12_rate() -> None:
     gate = RateLimiter(2, 0)
     gate.record(SYMBOL, 0, 1)
     gate.check(SYMBOL, 1000)
@@ -183,7 +183,7 @@ def test_the_rate_examples_of_the_page() -> None:
     assert gate.check(SYMBOL, 60_000) is None
 
 
-def test_the_cooldown_example_of_the_page_is_per_symbol() -> None:
+def test_worked_example_core_12_cooldown_is_per_symbol() -> None:
     gate = RateLimiter(100, 100)
     gate.check(SYMBOL, 1000)
     gate.record(SYMBOL, 1000, 1)
@@ -274,7 +274,7 @@ def test_a_larger_plan_or_position_never_unblocks(
         ("1000", "1000", "18000.01", "total"),
     ],
 )
-def test_the_notional_examples_of_the_page(
+def test_worked_example_core_13_limits(
     held: str, planned: str, others: str, reason: str | None
 ) -> None:
     with exact():
@@ -362,7 +362,7 @@ def test_the_toxicity_gate_equals_the_scan_of_its_window(
 @pytest.mark.parametrize(
     ("last", "impact"), [("1.06", 600), ("1.05", None), ("1.0501", 501), ("0.95", 594)]
 )
-def test_the_impact_examples_of_the_page(last: str, impact: int | None) -> None:
+def test_worked_example_core_14(last: str, impact: int | None) -> None:
     gate = ToxicityGate.of(GateSettings())
     with exact():
         for ts, mid in ((0, "1.00"), (1000, "1.01"), (4000, last)):

@@ -119,7 +119,7 @@ def test_repeating_a_mid_inside_a_bar_changes_only_the_count(
     assert shape(fold(repeated)) == shape(fold(history))
 
 
-def test_the_bar_example_of_the_page() -> None:
+def test_worked_example_core_15_bars() -> None:
     builder = BarBuilder(60_000)
     starts = [
         bar.bar_ts
@@ -169,7 +169,7 @@ def test_the_true_range_is_the_mean_over_the_last_period(bars: list[MidBar], per
         assert Fraction(fold.atr) * 10**12 == round(total / period * 10**12)
 
 
-def test_the_true_range_example_of_the_page() -> None:
+def test_worked_example_core_15_range() -> None:
     fold = AtrFold(3)
     for row in ((100, 101, 99, 100), (100, 102, 100, 101), (101, 101, 98, 99), (99, 103, 99, 102)):
         open_, high, low, close = map(D, row)
@@ -204,7 +204,7 @@ def test_imbalance_is_odd_bounded_and_exact(bid: Decimal, ask: Decimal) -> None:
     assert thin_l1(bid, ask) == min(bid, ask)
 
 
-def test_the_imbalance_examples_of_the_page() -> None:
+def test_worked_example_core_16_imbalance() -> None:
     assert imbalance_l1_bps(D(30), D(10)) == 5000
     assert imbalance_l1_bps(D(1), D(2)) == -3333
 
@@ -216,7 +216,7 @@ def test_the_imbalance_examples_of_the_page() -> None:
         (["100", "100.8", "101.5", "102.1", "102.9"], (286, 290, 0)),
     ],
 )
-def test_the_chop_examples_of_the_page(closes: list[str], expected: tuple[int, ...]) -> None:
+def test_worked_example_core_16_chop(closes: list[str], expected: tuple[int, ...]) -> None:
     window = ReturnWindow(15)
     for close in closes:
         window.push(D(close))
@@ -277,7 +277,7 @@ PAGE = {
 }
 
 
-def test_the_selection_example_of_the_page() -> None:
+def test_worked_example_core_09() -> None:
     scores = TopKScores(10)
     for symbol, values in PAGE.items():
         for value in values:

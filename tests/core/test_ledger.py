@@ -83,7 +83,7 @@ def test_the_ledger_equals_its_rational_twin(
     assert Fraction(ledger.turnover) == turnover
 
 
-def test_the_example_of_the_page() -> None:
+def test_worked_example_core_38() -> None:
     ledger = SymbolLedger(SYMBOL)
     ledger.apply(Side.BUY, D(100), D(1))
     ledger.apply(Side.BUY, D(101), D(2))

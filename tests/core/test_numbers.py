@@ -109,11 +109,14 @@ def test_operators_depend_on_the_value_not_on_the_digits_supplied(
         assert canonical(rounder(padded, 8, b)) == canonical(rounder(a, 8, b))
 
 
-def test_the_worked_examples_of_the_page() -> None:
+def test_worked_example_core_01() -> None:
     assert abs_ret_bps([D(100), D(101), D("100.5")]) == 149
     assert abs_ret_bps([D(50000), D("50000.4")] * 5) == 0
     assert trunc_div(-10000, 3) == -3333
     assert floor_div(-10000, 3) == -3334
+
+
+def test_worked_example_core_03() -> None:
     assert notional_to_qty(D(500), D(50000)) == D("0.01")
     assert notional_to_qty(D(500), D("43210.5")) == D("0.01157126")
     assert notional_to_qty(D(500), D("43210.5"), 3) == D("0.011")

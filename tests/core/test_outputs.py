@@ -257,7 +257,7 @@ def test_the_empty_stream_has_the_digest_of_the_page() -> None:
     assert result.stats.events_processed == 0
 
 
-def test_the_example_of_the_page() -> None:
+def test_worked_example_core_42() -> None:
     """Three snapshots, one gated with a 5+5 plan."""
     config = roomy(levels=5, max_spread_bps=50)
     events = [mid_quote(0, "100"), quote(1, "99", "101"), mid_quote(2, "100")]

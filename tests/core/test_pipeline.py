@@ -74,7 +74,7 @@ class Scripted:
 # -- the worked example ------------------------------------------------------------------------
 
 
-def test_the_example_of_the_page() -> None:
+def test_worked_example_core_41() -> None:
     """BUY 100 @0.998 rests; the next mid 0.997 fills it in phase A, then SPREAD_SPIKE blocks."""
     config = EngineConfig.flat(spacing_bps=20, levels=1, size_per_level=D(100))
     first, second = play([mid_quote(0, "1"), quote(1000, "0.994", "1")], config)
@@ -245,6 +245,18 @@ def test_gates_are_judged_in_their_order_and_later_ones_are_not_counted() -> Non
     reason, allowed = second_reason(**{**ALL_TIGHT, "max_spread_bps": 5_000})
     assert reason == "COOLDOWN_ACTIVE"
     assert allowed == {"toxicity_gate": 2, "rate_limiter": 1, "risk_gate": 1}
+
+
+def test_worked_example_core_11() -> None:
+    """Toxicity passes, the cooldown blocks, the risk gate is neither evaluated nor counted."""
+    session = Session(roomy(cooldown_ms=100, levels=1))
+    session.run([mid_quote(0, "100")])
+    stats = session.engine.hot.stats
+    allowed, blocked = dict(stats.gate_allowed), dict(stats.gate_blocked)
+    session.run([mid_quote(50, "100.05")])
+    allowed["toxicity_gate"] += 1
+    blocked["rate_limiter:COOLDOWN_ACTIVE"] = 1
+    assert (stats.gate_allowed, stats.gate_blocked) == (allowed, blocked)
 
 
 def test_the_rate_is_judged_before_the_risk() -> None:

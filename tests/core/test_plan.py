@@ -16,6 +16,7 @@ from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.enums import GridMode, Regime, ResetAction
 from grinder_core.contracts.plan import GridPlan, GridShape, paused
 from grinder_core.errors import ConfigError, ContractError
+from grinder_core.numbers import exact
 from grinder_core.policies.settings import PolicySettings
 from grinder_core.policies.static_grid import StaticGrid
 from tests.support.factories import a_plan, a_snapshot
@@ -133,6 +134,14 @@ def test_a_paused_plan_has_no_levels(mode: GridMode) -> None:
     assert plan.reason_codes == ("WHY",)
 
 
+def test_worked_example_core_13_planned() -> None:
+    """5 levels of 100 units, 10 bps apart: BUY 498.5 and SELL 501.5 at a mid of 1."""
+    with exact():
+        for mid, planned in ((D(1), 1000), (D(50_000), 50_000_000)):
+            plan = StaticGrid(PolicySettings(size_per_level=D(100))).plan(context(mid))
+            assert plan.center_price * plan.shape.planned_factor == planned
+
+
 # -- static grid (CORE-21) ---------------------------------------------------------------------
 
 
@@ -147,7 +156,7 @@ def context(mid: object, **changes: Any) -> PolicyContext:
     return PolicyContext(**{**values, **changes})
 
 
-def test_the_example_of_the_page() -> None:
+def test_worked_example_core_21() -> None:
     plan = StaticGrid(PolicySettings()).plan(context(D(100)))
     assert plan.center_price == 100
     assert plan.shape.width_bps == 50
