@@ -184,7 +184,7 @@ class Engine:
         if not gating.allowed:
             hot.stats.events_gated += 1
             hot.stats.orders_blocked += plan.shape.level_count
-        elif guard_refuses(hot, plan) is not None:
+        elif hot.guard is not None and guard_refuses(hot.guard, plan):
             seen = evolve(seen, is_guarded=True)
             hot.stats.blocked_by_dd_guard_v1 += 1
             hot.stats.orders_blocked += plan.shape.level_count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grinder_core.contracts.enums import GateName, GateReason, GuardReason, RiskIntent
+from grinder_core.contracts.enums import GateName, GateReason, RiskIntent
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.verdicts import GATES_PASS, GatingResult, blocked
 from grinder_core.engine.state import HotState
@@ -10,6 +10,7 @@ from grinder_core.engine.stats import EngineStats, bump
 from grinder_core.engine.symbol import SymbolState
 from grinder_core.gates.risk_gate import check_risk
 from grinder_core.gates.settings import GateSettings
+from grinder_core.risk.drawdown_guard import DrawdownGuard
 
 
 def judge(
@@ -58,12 +59,12 @@ def killed(hot: HotState) -> GatingResult:
     )
 
 
-def guard_refuses(hot: HotState, plan: GridPlan) -> GuardReason | None:
-    """Drawdown guard v1 (CORE-41 step 9): the breach that refuses a plan with new risk."""
-    if hot.guard is None or plan.shape.reduce_only or not plan.shape.level_count:
-        return None
-    allowed, reason = hot.guard.allow(RiskIntent.INCREASE_RISK)
-    return None if allowed else reason
+def guard_refuses(guard: DrawdownGuard, plan: GridPlan) -> bool:
+    """Whether drawdown guard v1 stops a plan (CORE-41 step 9): it would add risk in DRAWDOWN."""
+    if plan.shape.reduce_only or not plan.shape.level_count:
+        return False
+    allowed, _ = guard.allow(RiskIntent.INCREASE_RISK)
+    return not allowed
 
 
 def _refused(stats: EngineStats, result: GatingResult) -> GatingResult:

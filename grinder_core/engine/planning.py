@@ -44,12 +44,9 @@ class Planner:
             symbol: BudgetRatio(ratio) for symbol, ratio in policies.dd_budget_ratios.items()
         }
         self._effects = ControllerEffects() if policies.controller_enabled else None
+        # then the plan is a function of mid and anchor, and calm turns may repeat it
+        self.reads_price_only = own is None and not adaptive and self._effects is None
         self._budgets = allocations_of(config.sizing) if config.sizing.dd_allocator_enabled else {}
-
-    @property
-    def reads_price_only(self) -> bool:
-        """Whether the plan is a function of mid and anchor, so that calm turns may repeat it."""
-        return self._own is None and self._adaptive is None and self._effects is None
 
     def plan(
         self,
@@ -63,6 +60,8 @@ class Planner:
         Raises:
             PolicyError: The user's policy failed.
         """
+        if self.reads_price_only and override is None:
+            return self._static_plan(s)
         if self._adaptive is not None:
             assert seen.features is not None
             assert seen.regime is not None

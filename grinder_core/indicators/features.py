@@ -12,7 +12,7 @@ from grinder_core.indicators.atr import AtrFold
 from grinder_core.indicators.bars import BarBuilder
 from grinder_core.indicators.returns import ReturnWindow
 from grinder_core.indicators.settings import IndicatorSettings
-from grinder_core.indicators.top_of_book import imbalance_l1_bps, thin_l1
+from grinder_core.indicators.top_of_book import imbalance, thin_l1
 
 
 @define
@@ -53,14 +53,14 @@ class FeatureFold:
         self.range_score = self.closes.range_score
 
     def read(self, snapshot: Snapshot, mid: Decimal, spread_bps: int) -> FeatureSnapshot:
-        """Return the features at this snapshot."""
+        """Return the features at this snapshot. Inside ``exact()``."""
         warmup_bars = min(self.bars_done, self.max_bars)
         return FeatureSnapshot(
             ts=snapshot.ts,
             symbol=snapshot.symbol,
             mid_price=mid,
             spread_bps=spread_bps,
-            imbalance_l1_bps=imbalance_l1_bps(snapshot.bid_qty, snapshot.ask_qty),
+            imbalance_l1_bps=imbalance(snapshot.bid_qty, snapshot.ask_qty),
             thin_l1=thin_l1(snapshot.bid_qty, snapshot.ask_qty),
             natr_bps=self.atr.natr_bps,
             atr=self.atr.atr,

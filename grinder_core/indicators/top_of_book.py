@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from grinder_core.numbers import exact, trunc_div
+from grinder_core.numbers import exact
 
 
 def imbalance_l1_bps(bid_qty: Decimal, ask_qty: Decimal) -> int:
@@ -15,8 +15,13 @@ def imbalance_l1_bps(bid_qty: Decimal, ask_qty: Decimal) -> int:
         (5000, -3333)
     """
     with exact():
-        total = bid_qty + ask_qty
-        return trunc_div((bid_qty - ask_qty) * 10_000, total) if total else 0
+        return imbalance(bid_qty, ask_qty)
+
+
+def imbalance(bid_qty: Decimal, ask_qty: Decimal) -> int:
+    """``imbalance_l1_bps`` for callers inside ``exact()``."""
+    total = bid_qty + ask_qty
+    return int((bid_qty - ask_qty) * 10_000 // total) if total else 0
 
 
 def thin_l1(bid_qty: Decimal, ask_qty: Decimal) -> Decimal:

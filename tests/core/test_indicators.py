@@ -21,7 +21,7 @@ from grinder_core.indicators.features import FeatureFold
 from grinder_core.indicators.returns import ReturnWindow
 from grinder_core.indicators.settings import IndicatorSettings
 from grinder_core.indicators.top_of_book import imbalance_l1_bps, thin_l1
-from grinder_core.numbers import abs_ret_bps, canonical
+from grinder_core.numbers import abs_ret_bps, canonical, exact
 from grinder_core.selection.settings import SelectionSettings
 from grinder_core.selection.topk import TopKScores, rank, select_two_pass
 from tests.support.factories import a_snapshot, merged, mid_quote, walk
@@ -238,6 +238,7 @@ def test_the_feature_fold_equals_its_parts_from_scratch(
         snapshot = a_snapshot(ts=ts)
         with localcontext(ambient):
             fold.on_snapshot(snapshot, mid)
+        with exact():
             read = fold.read(snapshot, mid, 20)
         bars = bars_from_scratch(history[:count], 1_000)
         closes = [bar.close for bar in bars][-3:]
