@@ -5,6 +5,7 @@ The page of settings is made by ``grinder config reference``.
 
 from collections.abc import Callable
 
+from grinder_app.reference.capabilities import capabilities_markdown
 from grinder_app.reference.cli import cli_markdown
 from grinder_app.reference.events import events_markdown
 from grinder_app.reference.library import library_markdown
@@ -12,6 +13,7 @@ from grinder_app.reference.outputs import outputs_markdown
 from grinder_app.reference.reasons import reasons_markdown
 
 PAGES: dict[str, Callable[[], str]] = {
+    "capabilities.md": capabilities_markdown,
     "cli.md": cli_markdown,
     "events.md": events_markdown,
     "library.md": library_markdown,
@@ -21,6 +23,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 __all__ = [
     "PAGES",
+    "capabilities_markdown",
     "cli_markdown",
     "events_markdown",
     "library_markdown",

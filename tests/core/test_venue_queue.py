@@ -87,6 +87,19 @@ def test_what_stands_before_must_trade_first() -> None:
     assert (rest.last_qty, rest.filled_qty, rest.state) == (D(1), D(3), OrderState.FILLED)
 
 
+def test_own_orders_at_one_price_share_a_print_in_order_of_placement() -> None:
+    scene = Scene()
+    scene.quote(100, 102, bid_qty=2)
+    scene.place("first", Side.BUY, 100, 1)
+    scene.quote(100, 102, bid_qty=6)
+    scene.place("second", Side.BUY, 100, 4)
+    (one,) = scene.trade(100, 4, sold=True)  # 2 ahead, 1 for the first, 1 of those behind it
+    assert (one.client_order_id, one.last_qty) == ("first", D(1))
+    assert scene.ahead("second") == 3
+    (two,) = scene.trade(100, 5, sold=True)
+    assert (two.client_order_id, two.last_qty) == ("second", D(2))
+
+
 def test_a_print_through_the_limit_fills_whole() -> None:
     scene = Scene()
     scene.quote(100, 102)
