@@ -6,6 +6,11 @@ side, an edge that moved, a fee forgotten. ``python -m tests.mutants.run`` appli
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
 from tests.mutants.mutant import Mutant
 
 
@@ -16,7 +21,7 @@ def _core(*names: str) -> tuple[str, ...]:
 GATES, DIFF, VENUE = _core("test_gates.py"), _core("test_diff.py"), _core("test_venue.py")
 PIPELINE, LEDGER = _core("test_pipeline.py"), _core("test_ledger.py")
 
-MUTANTS: tuple[Mutant, ...] = (
+STATIC_MUTANTS: tuple[Mutant, ...] = (
     # -- sides and edges
     Mutant(
         "flipped_side_in_the_ledger",
@@ -341,3 +346,13 @@ MUTANTS: tuple[Mutant, ...] = (
         _core("test_engine_alone.py"),
     ),
 )
+
+
+def _planted() -> Iterator[Mutant]:
+    """Everything that the modules of ``planted/`` hold, a module a room."""
+    folder = Path(__file__).parent / "planted"
+    for module in sorted(pkgutil.iter_modules([str(folder)]), key=lambda m: m.name):
+        yield from importlib.import_module(f"tests.mutants.planted.{module.name}").MUTANTS
+
+
+MUTANTS: tuple[Mutant, ...] = (*STATIC_MUTANTS, *_planted())

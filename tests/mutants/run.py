@@ -1,6 +1,6 @@
 """Break the code in known ways; the tests must notice every one.
 
-``python -m tests.mutants.run [--jobs N] [NAME ...]`` copies packages and tests to a temporary
+``python -m tests.mutants.run [--jobs N] [--per-file N] [NAME ...]`` copies packages and tests to a temporary
 folder, checks that the tests named by the mutants pass there, applies one mutant after the other
 and expects those tests to fail. Exit 0: all killed; 1: one survived; 2: a mutant no longer
 applies, its tests do not run, or the code fails them unmutated.
@@ -16,8 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from compileall import compile_dir
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from queue import SimpleQueue
 
 from attrs import frozen
@@ -46,14 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the mutants that the command line names, or all; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="mutants to run; default: all")
+    parser.add_argument(
+        "--per-file", type=int, default=0, metavar="N", help="only N mutants of each file; 0: all"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="copies at once")
     options = parser.parse_args(arguments)
     known = {mutant.name: mutant for mutant in MUTANTS}
     unknown = sorted(set(options.names) - set(known))
-    if unknown or options.jobs < 1:
+    if unknown or options.jobs < 1 or options.per_file < 0:
         print(f"unknown mutants {unknown} or jobs < 1; known: {', '.join(known)}", file=sys.stderr)
         return 2
     chosen = [known[name] for name in options.names] or list(MUTANTS)
+    if options.per_file:
+        chosen = spread(chosen, options.per_file)
+        print(f"{len(chosen)} of {len(MUTANTS)} planted mutants, {options.per_file} of each file")
     with tempfile.TemporaryDirectory(prefix="grinder-mutants-") as folder:
         copies = [_copy(Path(folder) / f"copy{n}") for n in range(min(options.jobs, len(chosen)))]
         stale = [mutant for mutant in chosen if len(mutant.files(copies[0])) != 1]
@@ -64,6 +72,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         verdicts = _run(chosen, copies)
     return report(verdicts)
+
+
+def spread(mutants: Sequence[Mutant], per_file: int) -> list[Mutant]:
+    """Return up to that many mutants of each place, evenly over the table."""
+    by_place: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        by_place.setdefault(mutant.place, []).append(mutant)
+    return [
+        planted[index * len(planted) // count]
+        for planted in by_place.values()
+        for count in [min(per_file, len(planted))]
+        for index in range(count)
+    ]
 
 
 def report(verdicts: Sequence[Verdict]) -> int:
@@ -82,13 +103,15 @@ def _copy(folder: Path) -> Path:
         ignored = shutil.ignore_patterns("__pycache__", ".hypothesis")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
+    # byte code that is checked against the source's hash: only the mutated file is compiled anew
+    compile_dir(folder, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     return folder
 
 
 def _passes(copy: Path, chosen: Sequence[Mutant]) -> bool:
     tests = sorted({test for mutant in chosen for test in mutant.tests})
     started = time.monotonic()
-    done = _pytest(copy, tests)
+    done = _pytest(copy, tests, "-n", "2")
     seconds = time.monotonic() - started
     if done.returncode:
         print(f"the tests fail without a mutant:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
@@ -132,10 +155,10 @@ def _judge(mutant: Mutant, copy: Path) -> Verdict:
     return Verdict(mutant, KILLED, seconds)
 
 
-def _pytest(copy: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run tests in a copy. Byte code is not written: a mutant may keep a file's size and time."""
+def _pytest(copy: Path, tests: Sequence[str], *more: str) -> subprocess.CompletedProcess[str]:
+    """Run tests in a copy. Its byte code is never rewritten: a mutant must leave no trace."""
     plugins = ("-p", "no:cacheprovider", "-p", "tests.mutants.no_shrinking")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", *plugins, *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", *plugins, *more, *tests]
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)}
     return subprocess.run(
         command,
@@ -144,7 +167,7 @@ def _pytest(copy: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=TIMEOUT_S,
+        timeout=TIMEOUT_S * (1 + len(more)),
     )
 
 
