@@ -1,6 +1,7 @@
 """Break the code in known ways; the tests must notice every one.
 
-``python -m tests.mutants.run [--jobs N] [--per-file N] [NAME ...]`` copies packages and tests to a temporary
+``python -m tests.mutants.run [--jobs N] [--per-file N] [NAME ...]`` copies packages and tests to a
+temporary
 folder, checks that the tests named by the mutants pass there, applies one mutant after the other
 and expects those tests to fail. Exit 0: all killed; 1: one survived; 2: a mutant no longer
 applies, its tests do not run, or the code fails them unmutated.
