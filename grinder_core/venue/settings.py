@@ -38,7 +38,9 @@ class VenueSettings:
         50, "Most snapshots that distance costs.", ge=0, spec="CORE-37"
     )
     partial_fills_enabled: bool = setting(
-        False, "Fill no more in a snapshot than is displayed.", spec="CORE-37"
+        False,
+        "Fill no more in a snapshot than is displayed; `instant` always fills whole.",
+        spec="CORE-37",
     )
     participation_bps: int = setting(
         10_000, "Share of the displayed quantity that is ours.", ge=1, le=10_000, spec="CORE-37"
