@@ -75,6 +75,7 @@ class MatchingBook:
     ledger: SymbolLedger = Factory(lambda self: SymbolLedger(self.symbol), takes_self=True)
     displayed: Displayed = Factory(Displayed)
     depth: MaintainedBook | None = None
+    depth_seen_ms: int = 0
     buy_limit: Decimal | None = field(default=None, init=False, eq=False)
     sell_limit: Decimal | None = field(default=None, init=False, eq=False)
     is_indexed: bool = field(default=False, init=False, eq=False)
@@ -97,7 +98,9 @@ class MatchingBook:
 
     # -- the market moves ----------------------------------------------------------------------
 
-    def on_snapshot(self, snapshot: Snapshot, settings: VenueSettings) -> Sequence[RestingOrder]:
+    def on_snapshot(
+        self, snapshot: Snapshot, settings: VenueSettings, now: int
+    ) -> Sequence[RestingOrder]:
         """Move the market; return phase A's candidates.
 
         Those are orders placed at earlier ticks that are eligible and reached, in placement
@@ -112,7 +115,7 @@ class MatchingBook:
             mid = (snapshot.bid_price + snapshot.ask_price) * HALF
             self.buy_trigger = self.sell_trigger = mid
         else:
-            self._aim(snapshot, settings)
+            self._aim(snapshot, settings, now)
         if not self.orders or (self.is_indexed and not self._may_match(mode)):
             return ()
         self._index()
@@ -125,18 +128,22 @@ class MatchingBook:
             and self.reached(order, mode)
         ]
 
-    def aim_at_depth(self, ts: int, max_age_ms: int) -> None:
-        """Let the depth book say what is reached: nothing if it is unknown, old or of later."""
+    def aim_at_depth(self, now: int, max_age_ms: int) -> None:
+        """Let the depth book say what is reached: nothing if it is unknown, old or of later.
+
+        Its age is counted on the driver's clock: quotes and books carry clocks of their own.
+        """
         depth = self.depth
         bids: Sequence[Level] = ()
         asks: Sequence[Level] = ()
-        if depth is not None and depth.is_synced and 0 <= ts - depth.ts_ms <= max_age_ms:
+        if depth is not None and depth.is_synced and 0 <= now - self.depth_seen_ms <= max_age_ms:
             bids, asks = depth.top(1)
         self.buy_trigger = asks[0][0] if asks else None
         self.sell_trigger = bids[0][0] if bids else None
 
-    def take_depth(self, payload: L2Snapshot | DepthDiff, update_id: int | None) -> None:
+    def take_depth(self, payload: L2Snapshot | DepthDiff, update_id: int | None, now: int) -> None:
         """Keep the depth book."""
+        self.depth_seen_ms = now
         if self.depth is None:
             self.depth = MaintainedBook(self.symbol)
         if isinstance(payload, L2Snapshot):
@@ -232,7 +239,7 @@ class MatchingBook:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _aim(self, snapshot: Snapshot, settings: VenueSettings) -> None:
+    def _aim(self, snapshot: Snapshot, settings: VenueSettings, now: int) -> None:
         mode = settings.fill_mode
         bid, ask = snapshot.bid_price, snapshot.ask_price
         if mode is FillMode.TOUCH:
@@ -241,7 +248,7 @@ class MatchingBook:
             self.buy_trigger, self.sell_trigger = ask, bid
             self._see_quote(snapshot)
         elif mode is FillMode.L2:
-            self.aim_at_depth(snapshot.ts, settings.l2_fill_max_age_ms)
+            self.aim_at_depth(now, settings.l2_fill_max_age_ms)
 
     def _see_quote(self, snapshot: Snapshot) -> None:
         """Orders at or inside the best price of their side learn what stands before them."""

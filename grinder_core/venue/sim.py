@@ -83,7 +83,7 @@ class SimVenue:
         if now >= self.deadline:
             late = self._catch_up(now)
         book = self.books.get(snapshot.symbol) or self._book(snapshot.symbol)
-        matches = book.on_snapshot(snapshot, self.settings)
+        matches = book.on_snapshot(snapshot, self.settings, now)
         if not (matches or late or self.watches_margin):
             return ()
         events = [*late, *self.desk.serve(book, matches, snapshot.ts, is_new=False)]
@@ -108,7 +108,7 @@ class SimVenue:
                 events += self._check_margin(payload.ts)
         elif isinstance(payload, L2Snapshot | DepthDiff):
             book = self._book(payload.symbol)
-            book.take_depth(payload, update_id)
+            book.take_depth(payload, update_id, now)
             if self.settings.fill_mode is FillMode.QUEUE:
                 book.see_depth()
         elif isinstance(payload, MarkPrice):
@@ -161,7 +161,7 @@ class SimVenue:
             return self._flatten(effect, book.mid or effect.price, ts)
         updates = [self._accept(effect, ts)]
         if self.settings.fill_mode is FillMode.L2:
-            book.aim_at_depth(ts, self.settings.l2_fill_max_age_ms)
+            book.aim_at_depth(arrival.due, self.settings.l2_fill_max_age_ms)
         order = book.orders[updates[0].order_id]
         if order.eligible_tick == book.tick and book.reached(order, self.settings.fill_mode):
             updates += self.desk.serve(book, [order], ts, is_new=True)

@@ -37,7 +37,8 @@ def a_venue(**changes: Any) -> SimVenue:
 def see(venue: SimVenue, ts: int, asks: Any = ASKS, bids: Any = BIDS, book_ts: int = 0) -> Any:
     with exact():
         if asks is not None:
-            venue.on_market(L2Snapshot(ts=book_ts or ts, symbol=SYMBOL, bids=bids, asks=asks), ts)
+            came = book_ts or ts  # its own date is another clock's and decides nothing
+            venue.on_market(L2Snapshot(ts=ts + 7, symbol=SYMBOL, bids=bids, asks=asks), came)
         return list(venue.on_snapshot(a_snapshot(ts=ts), ts))
 
 

@@ -92,15 +92,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the_age_limit_is_exclusive",
         VENUE,
-        "0 <= ts - depth.ts_ms <= max_age_ms",
-        "0 <= ts - depth.ts_ms < max_age_ms",
+        "0 <= now - self.depth_seen_ms <= max_age_ms",
+        "0 <= now - self.depth_seen_ms < max_age_ms",
         BY_DEPTH,
     ),
     Mutant(
         "a_book_of_later_fills",
         VENUE,
-        "0 <= ts - depth.ts_ms <= max_age_ms",
-        "ts - depth.ts_ms <= max_age_ms",
+        "0 <= now - self.depth_seen_ms <= max_age_ms",
+        "now - self.depth_seen_ms <= max_age_ms",
         BY_DEPTH,
     ),
     Mutant(
