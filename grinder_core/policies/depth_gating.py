@@ -46,13 +46,7 @@ def gate_depth(plan: GridPlan, l2: L2FeatureSnapshot | None, threshold_bps: int)
         l2: Features of the symbol's book; ``None`` blocks nothing.
         threshold_bps: Impact from which a side is thin, inclusive.
     """
-    shape = plan.shape
-    if shape.reduce_only or not shape.level_count:
-        return plan
-    buy, sell = blocked_sides(l2, threshold_bps)
-    if buy is None and sell is None:
-        return plan
-    return _gated(plan, _without(shape, buy=buy is not None, sell=sell is not None), buy, sell)
+    return DepthGating(threshold_bps).apply(plan, l2)
 
 
 def _gated(

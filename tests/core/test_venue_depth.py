@@ -226,9 +226,9 @@ def test_depth_fills_equal_those_of_a_plain_copy(script: Any, settings: VenueSet
             if book is not None:
                 bids, asks, age = book
                 payload = L2Snapshot(
-                    ts=ts - age, symbol=SYMBOL, bids=as_levels(bids), asks=as_levels(asks)
+                    ts=ts, symbol=SYMBOL, bids=as_levels(bids), asks=as_levels(asks)
                 )
-                assert not venue.on_market(payload, ts)
+                assert not venue.on_market(payload, ts - age)
                 twin.book = (ts - age, bids, asks)
                 if bids and asks and bids[0][0] >= asks[0][0]:
                     twin.book = None  # a locked book is no book

@@ -242,15 +242,11 @@ STATIC_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "rate_judged_before_toxicity",
-        "grinder_core/engine/deciding.py",
-        "    refused = s.toxicity.check(s.mid, s.spread_bps)\n"
-        "    if refused is not None:\n"
-        "        return _refused(stats, refused)\n"
+        "grinder_core/engine/gating.py",
+        "    if toxic is not None:\n"
+        "        return _refused(stats, toxic)\n"
         "    refused = hot.rate.check(s.symbol, hot.now)\n",
-        "    refused = hot.rate.check(s.symbol, hot.now)\n"
-        "    if refused is not None:\n"
-        "        return _refused(stats, refused)\n"
-        "    refused = s.toxicity.check(s.mid, s.spread_bps)\n",
+        "    refused = hot.rate.check(s.symbol, hot.now) or toxic\n",
         PIPELINE,
     ),
     Mutant(
@@ -262,23 +258,23 @@ STATIC_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "exits_cancelled_by_the_kill_switch",
-        "grinder_core/engine/executing.py",
+        "grinder_core/engine/guarding.py",
         "orders = [order for order in s.grid.in_order() if not order.reduce_only]",
         "orders = list(s.grid.in_order())",
         PIPELINE,
     ),
     Mutant(
         "exits_blocked_by_the_kill_switch",
-        "grinder_core/engine/deciding.py",
+        "grinder_core/engine/gating.py",
         "    if shape.reduce_only:\n        stats.exits_passed",
         "    if shape.reduce_only and not hot.kill.active:\n        stats.exits_passed",
         PIPELINE,
     ),
     Mutant(
         "kill_switch_does_not_block",
-        "grinder_core/engine/deciding.py",
-        "    if hot.kill.active:\n        reason",
-        "    if hot.kill.active and not shape.level_count:\n        reason",
+        "grinder_core/engine/gating.py",
+        "    if hot.kill.active:\n        return",
+        "    if hot.kill.active and not shape.level_count:\n        return",
         PIPELINE,
     ),
     Mutant(
@@ -291,8 +287,8 @@ STATIC_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_dropped_symbols_loss_unseen_by_the_others",
         "grinder_core/engine",
-        "        self.epoch += 1\n        self.unrealized += s.revalue()",
-        "        self.unrealized += s.revalue()",
+        "        self.epoch += 1\n        self.is_revalued = True\n",
+        "        self.is_revalued = True\n",
         PIPELINE,
     ),
     # -- selection, text, state
