@@ -11,7 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.market import Snapshot
+from grinder_core.contracts.market import L2Snapshot, Snapshot
 from grinder_core.draws import draw
 from grinder_core.errors import ContractError
 from grinder_core.numbers import exact, fractional_digits
@@ -58,7 +58,7 @@ class Market:
             mids: Ticks; with an odd spread the true mid lies half a tick above.
             spreads: Ticks.
         """
-        price, qty = _Grid(self.tick_size), _Grid(self.step_size)
+        price, qty = Grid(self.tick_size), Grid(self.step_size)
         reach = 2 * self.depth_steps
         rows = zip(times, mids, spreads, strict=True)
         for step, (ts, mid, spread) in enumerate(rows):
@@ -81,7 +81,7 @@ class Market:
             )
 
 
-class _Grid:
+class Grid:
     """Multiples of an increment, exact whatever the caller's decimal context."""
 
     __slots__ = ("_exponent", "_units")
@@ -95,8 +95,8 @@ class _Grid:
         return Decimal(f"{count * self._units}{self._exponent}")
 
 
-def interleave(streams: Sequence[Iterable[Snapshot]]) -> Iterator[Event]:
+def interleave(streams: Sequence[Iterable[Snapshot | L2Snapshot]]) -> Iterator[Event]:
     """Merge markets by time, equal times in the order of the streams, and number the events."""
     merged = heapq.merge(*streams, key=attrgetter("ts"))
-    for seq, snapshot in enumerate(merged):
-        yield Event(snapshot.ts, snapshot, seq)
+    for seq, payload in enumerate(merged):
+        yield Event(payload.ts, payload, seq)

@@ -66,6 +66,27 @@ def mean_reverting(
     return path
 
 
+def zigzag(seed: int, level: int, count: int, *, low: int, high: int) -> Path:
+    """Return a price in turn above and below a level, by drawn ticks from ``low`` to ``high``.
+
+    Neighbouring prices are ``2*low`` to ``2*high`` apart, whatever is drawn.
+    """
+    away = [low + draw_below(seed, step, high - low + 1) for step in range(count)]
+    return [level - ticks if step % 2 else level + ticks for step, ticks in enumerate(away)]
+
+
+def chopping(level: int, bars: int, per_bar: int, *, swing: int, lean: int) -> Path:
+    """Return bars that close in turn ``swing`` ticks above and below a level that leans.
+
+    Over any even number of bars only the lean remains: ``lean`` thousandths of a tick a bar.
+    """
+    path = [level]
+    for bar in range(1, bars + 1):
+        close = level + bar * lean // MILLI + (-swing if bar % 2 else swing)
+        path += slide(path[-1], close, per_bar)
+    return path[1:]
+
+
 def clamped(path: Sequence[int], low: int, high: int) -> Path:
     """Return the path held within two prices, inclusive."""
     return [min(max(price, low), high) for price in path]

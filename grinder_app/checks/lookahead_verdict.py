@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
+
+from grinder_app.report.provenance import cut
+
+TEXT_MAX: Final = 200
 
 
 @frozen(kw_only=True)
@@ -32,8 +36,8 @@ class Lookahead:
     def __str__(self) -> str:
         return (
             f"event {self.event} (from 0), ts {self.ts}, {self.symbol}: {self.field} is "
-            f"{self.truncated} when the stream ends after {self.cut:,} events and {self.whole} "
-            "when it goes on"
+            f"{cut(str(self.truncated), TEXT_MAX)} when the data end after event {self.cut - 1} "
+            f"and {cut(str(self.whole), TEXT_MAX)} when they go on"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from grinder_core.contracts.checks import PRICE_LIMIT
 from grinder_core.contracts.decisions import ControllerDecision, CycleIntent
 from grinder_core.contracts.effects import Effect, PlaceOrder
 from grinder_core.contracts.enums import (
@@ -20,6 +21,7 @@ from grinder_core.contracts.enums import (
 )
 from grinder_core.contracts.orders import Detail, ExecutionEvent, Fill, OrderIntent, OrderRecord
 from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.executing import admission
 from grinder_core.engine.gating import killed
 from grinder_core.engine.state import HotState
 from grinder_core.engine.stats import bump
@@ -27,6 +29,7 @@ from grinder_core.engine.symbol import SymbolState
 from grinder_core.gates.risk_gate import check_risk
 from grinder_core.numbers import canonical, ceil_div, floor_div
 from grinder_core.orders.constraints import constrain
+from grinder_core.orders.diff import Admission
 from grinder_core.policies.cycles import cycle_intents
 
 _STOPS_ADDS = (ControllerMode.PAUSE, ControllerMode.DRAWDOWN)
@@ -62,13 +65,18 @@ def adds_allowed(hot: HotState, controller: ControllerDecision | None) -> bool:
 
 
 def place(
-    hot: HotState, config: EngineConfig, s: SymbolState, intents: Sequence[CycleIntent]
+    hot: HotState,
+    config: EngineConfig,
+    s: SymbolState,
+    intents: Sequence[CycleIntent],
+    controller: ControllerDecision | None,
 ) -> list[Effect]:
-    """Place what the cycle proposed, as far as it may be."""
+    """Place what the cycle proposed, as far as it may be: one batch for the rate limiter."""
     effects: list[Effect] = []
+    terms = admission(hot, config, s)
     for intent in intents:
-        order = _order(config, s, intent)
-        refused = _refusal(hot, config, s, order)
+        order = _order(config, s, intent, terms)
+        refused = _refusal(hot, config, s, order, controller)
         if refused:
             _tell(
                 s,
@@ -85,12 +93,16 @@ def place(
         client_order_id = hot.ids.next_id(0, hot.now)
         s.grid.place([_record(s, order, client_order_id)])
         hot.re_expose(s)
-        hot.rate.record(s.symbol, hot.now, 1)
         effects.append(PlaceOrder(client_order_id=client_order_id, intent=order))
+    if effects:
+        hot.rate.record(s.symbol, hot.now, len(effects))
     return effects
 
 
-def _order(config: EngineConfig, s: SymbolState, intent: CycleIntent) -> OrderIntent:
+def _order(
+    config: EngineConfig, s: SymbolState, intent: CycleIntent, terms: Admission
+) -> OrderIntent:
+    """The order of an intent; what may not be sent as it is says why in ``reason``."""
     tick = config.orders.tick_size_of(s.symbol)
     price = intent.price
     if tick is not None:  # away from the market, so that it is never more aggressive
@@ -98,24 +110,30 @@ def _order(config: EngineConfig, s: SymbolState, intent: CycleIntent) -> OrderIn
         price = tick * rounds(price, tick)
     position = s.ledger.qty
     reduces = position > 0 if intent.side is Side.SELL else position < 0
-    limits = (
-        config.orders.symbol_constraints.get(s.symbol)
-        if config.orders.constraints_enabled
-        else None
-    )
-    lot = constrain(intent.qty, price, limits, reduce_only=reduces)
+    lot = constrain(intent.qty, price, terms.limits, reduce_only=reduces)
+    refusal = lot.refusal
+    if not reduces:  # the book is asked first, and never about an exit (CORE-35)
+        refusal = (terms.buy_refused if intent.side is Side.BUY else terms.sell_refused) or refusal
+    if not 0 < price < PRICE_LIMIT:  # the tick took it where no venue has a price
+        price, refusal = intent.price, ExecReason.CYCLE_INTENT_DROPPED
     return OrderIntent(
         symbol=s.symbol,
         side=intent.side,
         price=price,
-        qty=intent.qty if lot.refusal else lot.qty,
+        qty=intent.qty if refusal else lot.qty,
         reduce_only=reduces,
         source=IntentSource.CYCLE,
-        reason=lot.refusal.value if lot.refusal else ExecReason.CYCLE.value,
+        reason=(refusal or ExecReason.CYCLE).value,
     )
 
 
-def _refusal(hot: HotState, config: EngineConfig, s: SymbolState, order: OrderIntent) -> str:
+def _refusal(
+    hot: HotState,
+    config: EngineConfig,
+    s: SymbolState,
+    order: OrderIntent,
+    controller: ControllerDecision | None,
+) -> str:
     """Why an order of the cycle may not be placed; empty when it may."""
     if order.reason != ExecReason.CYCLE.value:
         return order.reason
@@ -123,16 +141,22 @@ def _refusal(hot: HotState, config: EngineConfig, s: SymbolState, order: OrderIn
         return ExecReason.EXEC_DUPLICATE_PRICE.value
     if order.reduce_only:
         return ""
-    return next(_gates(hot, config, s, order), "")
+    return next(_gates(hot, config, s, order, controller), "")
 
 
 def _gates(
-    hot: HotState, config: EngineConfig, s: SymbolState, order: OrderIntent
+    hot: HotState,
+    config: EngineConfig,
+    s: SymbolState,
+    order: OrderIntent,
+    controller: ControllerDecision | None,
 ) -> Iterator[str]:
     if hot.kill.active:
         yield killed(hot).reason.value
     if not adds_allowed(hot, None):
         yield ExecReason.DD_GUARD.value if hot.override is None else hot.override.value
+    if controller is not None and not adds_allowed(hot, controller):
+        yield controller.reason.value
     for verdict in (
         s.toxicity.check(s.mid, s.spread_bps),
         hot.rate.check(s.symbol, hot.now),

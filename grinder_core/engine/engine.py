@@ -220,10 +220,11 @@ class Engine:
             self._observe(s, snap)
         else:
             was_made = hot.selection is not None
-            if is_selected(hot, settings, s):
-                return True
+            chosen = is_selected(hot, settings, s)
             if not was_made and hot.selection is not None:
                 self._rank(hot.selection)
+            if chosen:
+                return True
         refuse(hot)
         return False
 
@@ -248,8 +249,11 @@ class Engine:
             return (*earlier, *effects)
         out = self._output(s, verdict, gating, plan, actions, seen)
         if out.cycle_intents and self._places_cycles:
-            return (*earlier, out, *place(hot, self.config, s, out.cycle_intents))
+            return (*earlier, out, *self._cycle(s, out))
         return (*earlier, out) if earlier else (out,)
+
+    def _cycle(self, s: SymbolState, out: PaperOutput) -> list[Effect]:
+        return place(self._hot, self.config, s, out.cycle_intents, out.seen.controller)
 
     def _on_turn_end(self) -> tuple[Output, ...]:
         turn = self._hot.turn
@@ -268,8 +272,10 @@ class Engine:
         out = self._output(
             s, turn.prefilter_result, turn.gating_result, turn.plan, actions, turn.seen
         )
+        if turn.seq != hot.seq:  # the next snapshot closed it
+            out = evolve(out, seq=turn.seq)
         if out.cycle_intents and self._places_cycles:
-            return (out, *place(hot, self.config, s, out.cycle_intents))
+            return (out, *self._cycle(s, out))
         return (out,)
 
     def _output(

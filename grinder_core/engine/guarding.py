@@ -26,6 +26,8 @@ def sample(hot: HotState, config: EngineConfig) -> Sequence[Effect]:
     effects: Sequence[Effect] = ()
     if tripped and config.risk.kill_switch_enabled and not hot.kill.active:
         effects = trip(hot, KillReason.DRAWDOWN_LIMIT)
+    elif hot.kill.active:  # a liquidation latched it, and orders were under way
+        effects = _pull_risk(hot)
     guard = hot.guard
     if guard is not None and guard.update(equity, profits(hot, guard.symbol_dd_budgets), hot.now):
         hot.epoch += 1
@@ -45,8 +47,10 @@ def profits(hot: HotState, symbols: Sequence[str] | dict[str, Decimal]) -> dict[
 
 def trip(hot: HotState, reason: KillReason) -> tuple[Effect, ...]:
     """Latch the kill switch; cancel all that could add risk, on all symbols (CORE-29)."""
-    if not hot.kill.trigger(reason, hot.now):
-        return ()
+    return _pull_risk(hot) if hot.kill.trigger(reason, hot.now) else ()
+
+
+def _pull_risk(hot: HotState) -> tuple[Effect, ...]:
     effects: list[Effect] = []
     for _, s in sorted(hot.symbols.items()):
         orders = [order for order in s.grid.in_order() if not order.reduce_only]

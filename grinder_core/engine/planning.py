@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.decisions import Seen
-from grinder_core.contracts.enums import GridMode, Override, PlanReason
+from grinder_core.contracts.enums import GridMode, Override, PlanReason, ResetAction
 from grinder_core.contracts.features import FeatureSnapshot
 from grinder_core.contracts.market import Snapshot
 from grinder_core.contracts.plan import GridPlan, paused
@@ -61,11 +61,15 @@ class Planner:
             PolicyError: The user's policy failed.
         """
         if self.reads_price_only and override is None:
-            return self._static_plan(s)
+            return self._static_plan(s, s.grid.anchor_price)
+        steered = seen.controller
+        # where the controller moves the grid, sizes belong to the price it will hang on
+        moves = steered is not None and steered.reset_action is not ResetAction.NONE
+        anchor = None if moves else s.grid.anchor_price
         if self._adaptive is not None:
             assert seen.features is not None
             assert seen.regime is not None
-            plan = self._adaptive.plan_at(s.mid, seen.features, seen.regime, self._sizes(s))
+            plan = self._adaptive.plan_at(s.mid, seen.features, seen.regime, self._sizes(s, anchor))
             if self._config.policies.l2_gating_enabled:
                 plan = self._gating(s.symbol).apply(plan, seen.l2_features)
             ratio = self._ratios.get(s.symbol)
@@ -74,14 +78,15 @@ class Planner:
         elif override is not None:
             plan = paused(s.mid, (PlanReason.OPERATOR_PAUSE.value,), _HALTS[override])
         elif self._own is None:
-            plan = self._static_plan(s)
+            plan = self._static_plan(s, s.grid.anchor_price)
+            if moves and plan.reset_action is ResetAction.NONE:
+                plan = self._static_plan(s, None)
         else:
             plan = call_policy(self._own, self._context(self._own, s, snap, seen.features))
-        if self._effects is None or seen.controller is None:
+        if self._effects is None or steered is None:
             return plan
-        return self._effects.apply(
-            plan, seen.controller, position=s.ledger.qty, is_static=self._adaptive is None
-        )
+        is_static = self._adaptive is None and self._own is None
+        return self._effects.apply(plan, steered, position=s.ledger.qty, is_static=is_static)
 
     def _gating(self, symbol: str) -> DepthGating:
         gating = self._gates.get(symbol)
@@ -90,8 +95,7 @@ class Planner:
             gating = self._gates[symbol] = DepthGating(threshold)
         return gating
 
-    def _static_plan(self, s: SymbolState) -> GridPlan:
-        anchor = s.grid.anchor_price
+    def _static_plan(self, s: SymbolState, anchor: Decimal | None) -> GridPlan:
         cached = s.plan_cache
         if cached is not None and cached[0] is s.mid and cached[1] is anchor:
             return cached[2]
@@ -99,9 +103,8 @@ class Planner:
         s.plan_cache = (s.mid, anchor, plan)
         return plan
 
-    def _sizes(self, s: SymbolState) -> Sizes:
+    def _sizes(self, s: SymbolState, anchor: Decimal | None) -> Sizes:
         """Sizes at the price the grid hangs on: they stay put until its anchor moves."""
-        anchor = s.grid.anchor_price
         cached = s.sizes_cache
         if cached is not None and anchor is not None and cached[0] is anchor:
             return cached[1]

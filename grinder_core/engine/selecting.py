@@ -58,16 +58,10 @@ def _select(hot: HotState, settings: SelectionSettings) -> Selection:
 
 
 def _candidates(hot: HotState) -> Iterator[SelectionCandidate]:
-    for symbol, s in sorted(hot.symbols.items()):
+    for _, s in sorted(hot.symbols.items()):
         features = s.last_features
         if features is None:
             continue  # known from its statistics only: it has shown no price yet
-        yield SelectionCandidate(
-            symbol=symbol,
-            range_score=features.range_score,
-            spread_bps=features.spread_bps,
-            thin_l1=features.thin_l1,
-            net_return_bps=features.net_return_bps,
-            warmup_bars=features.warmup_bars,
-            toxicity_blocked=s.toxicity.check(s.mid, s.spread_bps) is not None,
-        )
+        # the quote that ends the prefix has moved its symbol already and is no part of it
+        toxic = s.toxicity.check(features.mid_price, features.spread_bps)
+        yield SelectionCandidate.of(features, toxicity_blocked=toxic is not None)

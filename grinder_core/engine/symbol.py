@@ -7,6 +7,7 @@ from decimal import Decimal
 from attrs import Factory, define, field
 
 from grinder_core.contracts.control import FundingPaid
+from grinder_core.contracts.enums import Rearm
 from grinder_core.contracts.features import FeatureSnapshot
 from grinder_core.contracts.market import MarketStats
 from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill
@@ -38,7 +39,7 @@ class SymbolState:
         held: ``abs(position)*mid``.
         exposure: ``held`` plus open orders, as last added to the session's total.
         depth: The kept book, where a decision reads it.
-        depth_seen_ms: ``now`` of its last event.
+        depth_seen_ms: ``now`` of the last event that the book took in.
         last_features: Of the last snapshot, where the feature engine is on (CORE-16).
         fills, events, funding: Since the symbol's last output.
         noop: The actions of a turn that changes nothing.
@@ -95,7 +96,8 @@ class SymbolState:
             ledger=SymbolLedger(symbol),
             grid=GridBook(
                 symbol,
-                rearm=config.orders.rearm,
+                # a cycle replenishes what it filled; a level put back as well would double it
+                rearm=Rearm.NEVER if policies.cycle_execution_enabled else config.orders.rearm,
                 tick_size=config.orders.tick_size_of(symbol) or DEFAULT_TICK,
             ),
             toxicity=ToxicityGate.of(config.gates),

@@ -57,13 +57,16 @@ def steer(hot: HotState, s: SymbolState, spacing_bps: int) -> ControllerDecision
 def track_depth(
     hot: HotState, s: SymbolState, payload: L2Snapshot | DepthDiff, update_id: int | None
 ) -> None:
-    """Fold a book or a change of one; a gap leaves the book unknown until the next snapshot."""
+    """Fold a book or a change of one; a gap leaves the book unknown until the next snapshot.
+
+    What the book does not take, because it holds it already, makes it no younger.
+    """
     assert s.depth is not None
-    s.depth_seen_ms = hot.now
     if isinstance(payload, L2Snapshot):
         s.depth.on_snapshot(payload, update_id)
-    else:
-        s.depth.on_diff(payload)
+        s.depth_seen_ms = hot.now
+    elif s.depth.on_diff(payload):
+        s.depth_seen_ms = hot.now
 
 
 def track_mark(hot: HotState, s: SymbolState, payload: MarkPrice) -> None:

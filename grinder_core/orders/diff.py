@@ -28,7 +28,7 @@ from grinder_core.contracts.plan import GridPlan
 from grinder_core.numbers import ZERO, canonical
 from grinder_core.orders import actions
 from grinder_core.orders.actions import Level
-from grinder_core.orders.constraints import constrain
+from grinder_core.orders.constraints import Lot, constrain
 from grinder_core.orders.grid_book import GridBook
 from grinder_core.orders.levels import side_prices
 
@@ -180,7 +180,7 @@ class _Diffing:
                 if room is not None and wanted:
                     wanted = qty <= room
                     room = room - qty if wanted else ZERO  # all further levels are dropped
-                if wanted and (reason := _refusal(price, seen) or lot.refusal):
+                if wanted and (reason := _refusal(price, seen) or self._lot_refusal(side, lot)):
                     self.has_refusals = True
                     if passive or price <= 0:
                         self._skip(side, number, reason, original_qty=size, rounded_qty=qty)
@@ -188,6 +188,14 @@ class _Diffing:
                 seen.add(price)
                 levels.append(Level(side, number, price, qty, wanted, passive))
         return levels
+
+    def _lot_refusal(self, side: Side, lot: Lot) -> ExecReason | None:
+        """Why the quantity cannot be an order; where the book refuses too, that comes first."""
+        if lot.refusal is None or self.plan.shape.reduce_only:
+            return lot.refusal
+        admission = self.admission
+        refused = admission.buy_refused if side is Side.BUY else admission.sell_refused
+        return refused or lot.refusal
 
     def _room(self, side: Side) -> Decimal | None:
         """How much a reduce-only side may hold; ``None``: any amount."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from grinder_adapters.synthetic.fixtures import write
+from grinder_adapters.synthetic.fixtures import digests, generate
 from grinder_app.checks import determinism as suite
 from grinder_app.checks.fixture_report import run_report
 from grinder_app.cli import run
@@ -23,9 +23,11 @@ COMMITTED = Path(__file__).resolve().parents[2] / "fixtures"
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small root of two fixtures whose digests are locked as they are now."""
     root = tmp_path_factory.mktemp("locked")
-    write(root, accept=["sample_day_toxic", "sample_day_drawdown"])
-    for name in ("sample_day", "sample_day_allowed", "sample_day_multisymbol"):
-        shutil.rmtree(root / name)
+    for name in ("sample_day_toxic", "sample_day_drawdown"):
+        files, folder = generate(name), root / name
+        folder.mkdir()
+        (folder / "events.jsonl").write_bytes(files.events)
+        (folder / "config.json").write_bytes(files.config(digests(name)))
     return root
 
 

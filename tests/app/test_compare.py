@@ -210,7 +210,7 @@ def test_runs_of_the_same_data_are_trials(
     for levels in (2, 3, 4):
         paper(f"l{levels}", "--set", f"policies.levels={levels}", data=long_data)
     paper("again", "--set", "policies.levels=2", data=long_data)
-    paper("other", "--set", "policies.levels=2")
+    paper("other", "--set", "policies.levels=5")
     code, found = compare(capsys, "l2", "l3", "l4", "again", "other")
     assert code == 1
     (trials,) = found["trials"]

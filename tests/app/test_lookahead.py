@@ -25,6 +25,8 @@ from grinder_app.checks.lookahead import (
 )
 from grinder_app.checks.lookahead_verdict import Verdict
 from grinder_app.cli import run
+from grinder_app.runner.inputs import InputKind, RunInputs
+from grinder_core.codec import canonical_json
 from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.plan import GridPlan
@@ -173,6 +175,18 @@ def test_sampled_cuts_catch_a_constant_peek(samples: int, seed: int) -> None:
     assert verdict.cuts == samples
     short = [cut for cut in cuts_of(80, samples, seed) if cut < 80]
     assert verdict.differing == len(short)
+
+
+def test_a_feed_that_holds_events_back_until_it_sees_the_next_is_named() -> None:
+    events = wandering(20)
+
+    def feed(cut: int | None) -> Iterable[Event]:
+        return events if cut is None else events[: cut - 1]
+
+    verdict = check_lookahead(Subject(name="s", config=CONFIG, events=feed))
+    assert verdict.first is not None
+    assert (verdict.differing, verdict.first.event, verdict.first.field) == (20, 0, "output")
+    assert (verdict.first.truncated, verdict.first.whole) == ("(absent)", "present")
 
 
 class Fails(Follows):
@@ -356,12 +370,23 @@ def test_every_session_of_a_backtest_is_checked(
     assert only["session"] == "more"
 
 
-def test_fixtures_and_the_demo_can_be_checked(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fixture = root / "fixtures" / "sample_day_toxic"
-    assert run(["paper", "--fixture", str(fixture), "--no-report"]) == 0
-    assert check(capsys, "--samples", "3")[0] == 0
+def test_a_fixture_can_be_checked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = folder / "case"
+    case.mkdir()
+    (folder / "events.jsonl").rename(case / "events.jsonl")
+    config = {"schema_version": "v1", "description": "", "engine": {"levels": 2}}
+    (case / "config.json").write_text(json.dumps(config))
+    assert run(["paper", "--fixture", str(case), "--no-report"]) == 0
+    code, found = check(capsys, "--samples", "3")
+    assert (code, found["sessions"][0]["events"]) == (0, 80)
+    assert run(["check", "lookahead", "--data", "events.jsonl"]) == 2
+    assert "the run read no files" in capsys.readouterr().err
+
+
+def test_the_demo_can_be_read_again() -> None:
+    kept = json.loads(canonical_json({"inputs": RunInputs(kind=InputKind.DEMO).to_dict()}))
+    inputs = RunInputs.from_manifest(kept, {})
+    assert list(islice(inputs.open("session"), 50)) == list(islice(demo_events(), 50))
 
 
 def test_moved_data_are_found_by_content(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
