@@ -163,6 +163,18 @@ def test_a_checkpoint_fits_only_its_own_session(
     assert says in capsys.readouterr().err
 
 
+def test_a_figure_that_the_data_do_not_allow_is_not_defined(
+    events: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = paper(capsys, "--data", events)["statistics"]
+    assert said["not_defined"] == "it needs 10 whole hours of equity"
+    assert (said["sharpe"], said["probabilistic_sharpe"], said["samples"]) == (None,) * 3
+    assert run(["paper", "--data", str(events), "--no-report"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{said['meaning']}\n" in shown
+    assert "not defined" in shown.split("Sharpe", 1)[1].splitlines()[0]
+
+
 def test_zero_fees_are_warned_of(events: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = paper(capsys, "--data", events, venue__maker_fee_bps_x100="0")
     assert [warning[:9] for warning in found["warnings"]] == ["Zero fees"]

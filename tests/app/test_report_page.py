@@ -80,6 +80,22 @@ def with_result(view: RunView, **fields: object) -> RunView:
     )
 
 
+def long(view: RunView) -> RunView:
+    """The same run with twelve hours of equity that goes up and down."""
+    session = view.sessions[0]
+    hours = range(13)
+    worth = [Decimal(10_000 + 7 * hour - 20 * (hour % 3)) for hour in hours]
+    equity = {
+        "ts": [START_MS + 3_600_000 * hour for hour in hours],
+        "equity": worth,
+        "high_water_mark": [max(worth[: hour + 1]) for hour in hours],
+        "realized": [value - 10_000 for value in worth],
+        "unrealized": [Decimal(0)] * 13,
+        "fees": [Decimal(0)] * 13,
+    }
+    return evolve(view, sessions=(evolve(session, equity=equity),))
+
+
 def with_sessions(view: RunView, count: int) -> RunView:
     first = view.sessions[0]
     return evolve(
@@ -114,6 +130,20 @@ def test_every_setting_is_there_and_a_changed_one_stands_out(view: RunView) -> N
     assert set(shown) == settings
     assert shown["spacing_bps"]
     assert not shown["topk_k"]
+
+
+def test_the_sharpe_ratio_is_never_shown_without_its_certainty(view: RunView) -> None:
+    assert "The Sharpe ratio is not defined: it needs 10 whole hours of equity." in text_of(
+        render(view)
+    )
+    text = text_of(render(long(view), trials=40))
+    assert "returns: with 95 % confidence the true one lies between" in text
+    for card in ("Sharpe above 0", "Deflated Sharpe", "best of 40 trials without skill"):
+        assert card in text
+    assert "trials without skill" not in text_of(render(long(view)))
+    several = text_of(render(with_sessions(long(view), 3), trials=40))
+    assert "Best of the sessions: day-001." in several
+    assert "Of 120 trials without any skill" in several
 
 
 def test_origins_of_settings_are_shown(view: RunView) -> None:
