@@ -29,7 +29,7 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.mutants import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("grinder_core", "grinder_adapters", "grinder_app", "tests")
+COPIED = ("grinder_core", "grinder_adapters", "grinder_app", "tests", "fixtures")
 PYTEST_FAILED = 1  # other codes mean that the tests did not run
 TIMEOUT_S = 180
 KILLED, SURVIVED, BROKEN = "killed", "SURVIVED", "BROKEN"
