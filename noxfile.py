@@ -52,10 +52,21 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS or FIRST)
 def tests(session: nox.Session) -> None:
-    """Run all tests on every Python found; those in a browser on the first."""
+    """Run all tests on every Python found.
+
+    On further ones without the browser and, where a test does not say how many, with a quarter of
+    the examples of each property.
+    """
     session.install("-q", "-e", ".[dev]")
-    marks = () if session.python == FIRST else ("-m", "not browser")
-    session.run("pytest", "-q", "-n", "2", *marks, *session.posargs)
+    further = session.python != FIRST
+    session.run(
+        "pytest",
+        "-q",
+        *("-n", "2"),
+        *(("-m", "not browser") if further else ()),
+        *session.posargs,
+        env={"GRINDER_TEST_PROFILE": "further" if further else "grinder"},
+    )
 
 
 @nox.session(python=FIRST)
@@ -103,5 +114,6 @@ def bench(session: nox.Session) -> None:
     """Measure speed as ratios within one run."""
     session.install("-q", "-e", ".[dev]")
     session.run("python", "-m", "benchmarks.grid_work", "--rounds", "3")
+    session.run("python", "-m", "benchmarks.adaptive_work", "--rounds", "3")
     session.run("python", "-m", "benchmarks.startup")
     session.run("python", "-m", "benchmarks.imports")

@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile(
     "grinder", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("grinder")
+# the same tests on a further Python: does it behave, rather than what is true of the code
+settings.register_profile("further", settings.get_profile("grinder"), max_examples=25)
+settings.load_profile(os.environ.get("GRINDER_TEST_PROFILE", "grinder"))
 
 
 @pytest.fixture(scope="session")
