@@ -26,6 +26,7 @@ from grinder_core.engine.gating import killed
 from grinder_core.engine.state import HotState
 from grinder_core.engine.stats import bump
 from grinder_core.engine.symbol import SymbolState
+from grinder_core.gates.prefilter import prefilter
 from grinder_core.gates.risk_gate import check_risk
 from grinder_core.numbers import canonical, ceil_div, floor_div
 from grinder_core.orders.constraints import constrain
@@ -157,6 +158,9 @@ def _gates(
         yield ExecReason.DD_GUARD.value if hot.override is None else hot.override.value
     if controller is not None and not adds_allowed(hot, controller):
         yield controller.reason.value
+    looked_at = prefilter(config.gates, s.symbol, s.spread_bps, s.stats)
+    if not looked_at.allowed:
+        yield looked_at.reason.value
     for verdict in (
         s.toxicity.check(s.mid, s.spread_bps),
         hot.rate.check(s.symbol, hot.now),

@@ -38,7 +38,7 @@ def judge(
     refused = check_risk(
         limits,
         held=s.held,
-        planned=plan.center_price * shape.planned_factor,
+        planned=plan.center_price * shape.planned_factor + s.grid.unplanned_notional,
         others=hot.exposure - s.exposure,
         daily_loss_tripped=hot.account.daily_loss_tripped,
     )

@@ -91,6 +91,7 @@ def flatten(hot: HotState, s: SymbolState) -> Sequence[Effect]:
             )
         ]
     )
+    hot.re_expose(s)
     close = Flatten(
         client_order_id=client_order_id, symbol=s.symbol, side=side, qty=abs(qty), price=price
     )
@@ -122,6 +123,7 @@ def obey(hot: HotState, control: Control) -> Sequence[Effect]:
         hot.kill.reset()
     elif command is Command.RESET_DRAWDOWN_GUARD:
         hot.account.reset_drawdown()
+        hot.is_revalued = True  # without equity the new peak trips at the next sample
         if hot.guard is not None:
             hot.guard.reset(hot.cash + hot.unrealized, profits(hot, list(hot.symbols)))
     elif command is Command.RESET_LOSS_STREAKS:

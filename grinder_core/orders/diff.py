@@ -125,6 +125,9 @@ class _Diffing:
         self._guard()
         gone = GRID_RESET if self.plan.reset_action is ResetAction.HARD else NOT_DESIRED
         self.cancels += [(order, gone) for order in live.values()]  # levels the plan has not
+        if self.plan.shape.reduce_only:  # nor may what hangs on no level add risk beside an exit
+            adds = (o for o in self.book.live.values() if not (o.level_id or o.reduce_only))
+            self.cancels += [(order, NOT_DESIRED) for order in adds]
         return self._result(anchor, resets, levels)
 
     def _judge(self, level: Level, order: OrderRecord | None) -> None:
@@ -134,7 +137,11 @@ class _Diffing:
             if desired:
                 self.places.append(level)
             return
-        conforms = order.price == level.price and order.qty == level.qty
+        conforms = (
+            order.price == level.price
+            and order.qty == level.qty
+            and order.reduce_only is self.plan.shape.reduce_only
+        )
         if reset is ResetAction.HARD:
             self.cancels.append((order, GRID_RESET))
             if desired:

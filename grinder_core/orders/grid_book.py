@@ -37,6 +37,7 @@ class GridBook:
         anchor_price: Centre of the live grid; moves only by explicit resets.
         spent: Levels fully filled since the last reset, per side, ascending.
         open_notional: Sum of ``price * remaining`` over live orders, quote currency.
+        unplanned_notional: Its share in orders that hang on no level and may add risk.
         quiet: A plan shape, and mid bounds (inclusive, ``None`` is open) within which a plan of
             that shape without a reset would change nothing; a cache, never part of the state.
     """
@@ -50,6 +51,7 @@ class GridBook:
     spent_buy: list[int] = Factory(list)
     spent_sell: list[int] = Factory(list)
     open_notional: Decimal = ZERO
+    unplanned_notional: Decimal = ZERO
     quiet: tuple[GridShape, Decimal | None, Decimal | None] | None = field(
         default=None, init=False, eq=False
     )
@@ -141,6 +143,9 @@ class GridBook:
 
     def _revalue(self) -> None:
         with exact():
-            self.open_notional = sum(
-                (o.price * (o.qty - o.filled_qty) for o in self.live.values()), ZERO
-            )
+            self.open_notional = self.unplanned_notional = ZERO
+            for order in self.live.values():
+                left = order.price * (order.qty - order.filled_qty)
+                self.open_notional += left
+                if not (order.level_id or order.reduce_only):
+                    self.unplanned_notional += left

@@ -120,7 +120,7 @@ class Desk:
         if state.is_final:
             book.remove(order.order_id)
         return OrderUpdate(
-            ts=ts,
+            ts=book.stamp(ts),
             symbol=book.symbol,
             client_order_id=order.client_order_id,
             order_id=order.order_id,
@@ -171,7 +171,7 @@ def update(
 ) -> OrderUpdate:
     """What the venue says about an order without executing it."""
     return OrderUpdate(
-        ts=ts,
+        ts=book.stamp(ts),
         symbol=book.symbol,
         client_order_id=order.client_order_id,
         order_id=order.order_id,

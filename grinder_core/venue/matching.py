@@ -57,6 +57,7 @@ class MatchingBook:
     Attributes:
         last: The last snapshot.
         mark_price: The last MARK_PRICE.
+        ts: Of the last answer, venue's clock.
         buy_trigger, sell_trigger: A BUY whose limit is at or above, a SELL whose limit is at or
             below, is reached; ``None`` where nothing is.
         buy_limit, sell_limit: Best resting prices, so that a quiet market costs two comparisons;
@@ -70,6 +71,7 @@ class MatchingBook:
     buy_trigger: Decimal | None = None
     sell_trigger: Decimal | None = None
     last_trade_id: int = 0
+    ts: int = 0
     orders: dict[str, RestingOrder] = Factory(dict)
     by_client_id: dict[str, str] = Factory(dict)
     ledger: SymbolLedger = Factory(lambda self: SymbolLedger(self.symbol), takes_self=True)
@@ -90,6 +92,15 @@ class MatchingBook:
         """``(bid+ask)/2`` of the last snapshot, exact."""
         last = self.last
         return None if last is None else (last.bid_price + last.ask_price) * HALF
+
+    def stamp(self, ts: int) -> int:
+        """Time of an answer about this symbol: venue's clock, and never before the one before.
+
+        What travelled, and what another symbol or an operator set off, is dated ahead of quotes
+        that come late.
+        """
+        self.ts = max(self.ts, ts)
+        return self.ts
 
     def reducible(self, side: Side) -> Decimal:
         """How much an order of this side may shrink the position by."""

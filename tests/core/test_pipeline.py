@@ -430,15 +430,14 @@ def test_reduce_only_orders_survive_the_trip_and_may_be_placed_after_it() -> Non
     assert wire.engine.hot.stats.exits_passed == 2
 
 
-def test_a_trip_takes_entries_that_an_exit_plan_had_found_good_enough() -> None:
-    """An order without the flag counts as adding risk, whatever plan it now serves."""
+def test_an_exit_plan_replaces_entries_whose_price_and_quantity_it_wants() -> None:
+    """An order without the flag counts as adding risk, whatever plan it would serve."""
     wire = Wire(roomy(), Scripted(a_plan(), exits()))
     wire.feed(mid_quote(0, "100"))
-    wire.feed(mid_quote(1, "99.9"))  # the SELL of 1 conforms to the exit plan and stays
+    wire.feed(mid_quote(1, "99.9"))  # the SELL of 1 goes, and comes again as an exit
     orders = wire.venue.books[SYMBOL].orders
-    assert [(o.side, o.reduce_only) for o in orders.values()] == [(Side.SELL, False)]
+    assert [(o.side, o.reduce_only) for o in orders.values()] == [(Side.SELL, True)]
     wire.feed(kill(2))
-    assert not orders
     wire.feed(mid_quote(3, "99.9"))
     assert [(o.side, o.reduce_only) for o in orders.values()] == [(Side.SELL, True)]
 
