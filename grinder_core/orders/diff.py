@@ -108,6 +108,7 @@ class _Diffing:
     replaces: list[tuple[OrderRecord, Level]] = field(factory=list)
     places: list[Level] = field(factory=list)
     events: list[ExecutionEvent] = field(factory=list)
+    lots: dict[Decimal, Lot] = field(factory=dict)
     has_refusals: bool = False  # such a level speaks up as soon as it turns passive
 
     def run(self) -> Diff:
@@ -180,7 +181,7 @@ class _Diffing:
             prices = side_prices(anchor, shape, side, self.book.tick_size)
             for number, price in enumerate(prices, 1):
                 size = shape.size_schedule[number - 1]
-                lot = constrain(size, price, self.admission.limits, reduce_only=shape.reduce_only)
+                lot = self._lot(size, price)
                 qty = lot.qty
                 passive = price < self.mid if side is Side.BUY else price > self.mid
                 wanted = size > 0 and number not in spent
@@ -195,6 +196,16 @@ class _Diffing:
                 seen.add(price)
                 levels.append(Level(side, number, price, qty, wanted, passive))
         return levels
+
+    def _lot(self, size: Decimal, price: Decimal) -> Lot:
+        """The lot of a size; levels of one size share it where the price has no say."""
+        limits = self.admission.limits
+        lot = self.lots.get(size)
+        if lot is None:
+            lot = constrain(size, price, limits, reduce_only=self.plan.shape.reduce_only)
+            if limits is None or not limits.min_notional:
+                self.lots[size] = lot
+        return lot
 
     def _lot_refusal(self, side: Side, lot: Lot) -> ExecReason | None:
         """Why the quantity cannot be an order; where the book refuses too, that comes first."""

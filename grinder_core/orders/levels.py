@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from grinder_core.contracts.enums import Side
 from grinder_core.contracts.plan import GridShape
-from grinder_core.numbers import BPS, ceil_div, floor_div
+from grinder_core.numbers import BPS
 
 DEFAULT_TICK = Decimal("0.00000001")
 _SCALE = Decimal(BPS * BPS)
@@ -27,11 +27,25 @@ def level_price(
     """
     skewed = anchor * (BPS + shape.skew_bps)
     if side is Side.BUY:
-        return tick * floor_div(skewed * (BPS - level * shape.spacing_bps), _SCALE * tick)
-    return tick * ceil_div(skewed * (BPS + level * shape.spacing_bps), _SCALE * tick)
+        return _below(skewed * (BPS - level * shape.spacing_bps), _SCALE * tick, tick)
+    return _above(skewed * (BPS + level * shape.spacing_bps), _SCALE * tick, tick)
 
 
 def side_prices(anchor: Decimal, shape: GridShape, side: Side, tick: Decimal) -> list[Decimal]:
-    """Prices of levels 1, 2, .. of one side."""
-    count = shape.levels_down if side is Side.BUY else shape.levels_up
-    return [level_price(anchor, shape, side, level, tick) for level in range(1, count + 1)]
+    """Prices of levels 1, 2, .. of one side. Called inside ``exact()``."""
+    skewed = anchor * (BPS + shape.skew_bps)
+    centre, step, unit = skewed * BPS, skewed * shape.spacing_bps, _SCALE * tick
+    if side is Side.BUY:
+        return [_below(centre - i * step, unit, tick) for i in range(1, shape.levels_down + 1)]
+    return [_above(centre + i * step, unit, tick) for i in range(1, shape.levels_up + 1)]
+
+
+def _below(price: Decimal, unit: Decimal, tick: Decimal) -> Decimal:
+    """Round down; prices are positive, so cutting off is rounding down."""
+    return price // unit * tick
+
+
+def _above(price: Decimal, unit: Decimal, tick: Decimal) -> Decimal:
+    """Round up."""
+    ticks = price // unit
+    return (ticks + 1) * tick if ticks * unit != price else ticks * tick

@@ -132,15 +132,15 @@ STATIC_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "buy_level_rounded_towards_the_centre",
         "grinder_core/orders/levels.py",
-        "return tick * floor_div(skewed",
-        "return tick * ceil_div(skewed",
+        "return price // unit * tick",
+        "return _above(price, unit, tick)",
         DIFF,
     ),
     Mutant(
         "sell_level_rounded_towards_the_centre",
         "grinder_core/orders/levels.py",
-        "return tick * ceil_div(skewed",
-        "return tick * floor_div(skewed",
+        "return (ticks + 1) * tick if ticks * unit != price else ticks * tick",
+        "return ticks * tick",
         DIFF,
     ),
     Mutant(
