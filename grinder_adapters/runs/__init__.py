@@ -8,13 +8,13 @@
             outputs.jsonl             one canonical line an output, where they were kept
             files.json                size and SHA-256 of the files above; written last
 
-Files appear whole or not at all. Until a session is finished its outputs are called
-``outputs.jsonl.part``; until a run is finished its status is ``running``, and after a crash it
-stays so.
+Files appear whole or not at all. Outputs and trades are written while a session runs; until it is
+finished they are called ``outputs.jsonl.part`` and ``trades.csv.part``. Until a run is finished its
+status is ``running``, and after a crash it stays so.
 """
 
 from grinder_adapters.runs.store import RunStore, RunSummary
-from grinder_adapters.runs.view import RunView, SessionView, load_run
+from grinder_adapters.runs.view import RunView, SessionView, TableSource, load_run
 from grinder_adapters.runs.writer import RunStatus, RunWriter, SessionWriter
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "RunWriter",
     "SessionView",
     "SessionWriter",
+    "TableSource",
     "load_run",
 ]

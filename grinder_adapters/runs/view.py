@@ -1,10 +1,10 @@
-"""Reading a run back, whole and checked."""
+"""Reading a run back, checked; its tables only when somebody asks for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from attrs import frozen
 
@@ -16,11 +16,21 @@ from grinder_adapters.runs.files import (
     SESSIONS_FOLDER,
     read_json,
 )
-from grinder_adapters.runs.tables import BLOCKS, EQUITY, LEVELS, PRICES, TABLES, TRADES, read_table
+from grinder_adapters.runs.tables import (
+    BLOCKS,
+    EQUITY,
+    LEVELS,
+    PRICES,
+    TABLES,
+    TRADES,
+    Row,
+    Table,
+    read_rows,
+)
 from grinder_adapters.runs.writer import MANIFEST_SCHEMA, RunStatus, read_manifest
 from grinder_core.errors import ArtifactError, ContractError
 from grinder_core.numbers import parse_decimal
-from grinder_core.session.collect import Columns
+from grinder_core.session.samples import Columns
 
 _MONEY: Final = (
     "total_realized_pnl",
@@ -43,29 +53,87 @@ _REQUIRED: Final = {
 }
 
 
+class TableSource(Protocol):
+    """Where the rows of a session's tables come from."""
+
+    def rows(self, table: Table, names: Sequence[str] = ()) -> Iterator[Row]:
+        """Yield rows of a table from its beginning; ``names`` as for ``read_rows``.
+
+        Raises:
+            ArtifactError: The file is missing or damaged.
+        """
+        ...
+
+
+@frozen
+class StoredTables:
+    """The tables of a session's folder, read anew each time."""
+
+    folder: Path
+
+    def rows(self, table: Table, names: Sequence[str] = ()) -> Iterator[Row]:
+        """As ``TableSource.rows``."""
+        return read_rows(self.folder / table.file, table, names)
+
+
 @frozen(kw_only=True)
 class SessionView:
     """One finished session.
 
+    Its tables are read each time they are asked for and not kept here. All but the trades are
+    bounded; for a long session walk over ``tables.rows(TRADES)`` instead of asking for ``trades``.
+
     Attributes:
         result: PaperResult v1 and ``collected``; money and ``final_positions`` as Decimal, the
             rest as JSON values.
-        trades: ``fill_id, ts, symbol, side, price, qty, fee, liquidity, level_id, order_id``.
-        equity: ``ts, equity, high_water_mark, realized, unrealized, fees``.
-        prices: By symbol: ``ts, mid``.
-        levels: ``symbol, side, level_id, price, from, to``.
-        blocks: By reason: start of the interval -> refusals in it.
+        tables: Where rows come from, one at a time.
         outputs: The file of canonical output lines, where they were kept.
     """
 
     name: str
     result: Mapping[str, Any]
-    trades: Columns
-    equity: Columns
-    prices: Mapping[str, Columns]
-    levels: Columns
-    blocks: Mapping[str, Mapping[int, int]]
+    tables: TableSource
     outputs: Path | None
+
+    @property
+    def trades(self) -> Columns:
+        """``fill_id, ts, symbol, side, price, qty, fee, liquidity, level_id, order_id``."""
+        return self._columns(TRADES)
+
+    @property
+    def equity(self) -> Columns:
+        """``ts, equity, high_water_mark, realized, unrealized, fees``."""
+        return self._columns(EQUITY)
+
+    @property
+    def prices(self) -> dict[str, Columns]:
+        """By symbol: ``ts, mid``."""
+        prices: dict[str, Columns] = {}
+        for symbol, ts, mid in self.tables.rows(PRICES):
+            columns = prices.setdefault(symbol, {"ts": [], "mid": []})
+            columns["ts"].append(ts)
+            columns["mid"].append(mid)
+        return prices
+
+    @property
+    def levels(self) -> Columns:
+        """``symbol, side, level_id, price, from, to``."""
+        return self._columns(LEVELS)
+
+    @property
+    def blocks(self) -> dict[str, dict[int, int]]:
+        """By reason: start of the interval -> refusals in it."""
+        blocks: dict[str, dict[int, int]] = {}
+        for reason, from_ts, count in self.tables.rows(BLOCKS):
+            blocks.setdefault(reason, {})[from_ts] = count
+        return blocks
+
+    def _columns(self, table: Table) -> Columns:
+        columns = table.empty()
+        for row in self.tables.rows(table):
+            for column, value in zip(columns.values(), row, strict=True):
+                column.append(value)
+        return columns
 
 
 @frozen(kw_only=True)
@@ -87,7 +155,8 @@ class RunView:
 def load_run(path: Path) -> RunView:
     """Read a run folder and check every file against its recorded size and SHA-256.
 
-    Of ``outputs.jsonl``, which may be large, only the size is checked.
+    Of ``outputs.jsonl``, which may be large, only the size is checked. Tables are read later, when
+    asked for.
 
     Raises:
         ArtifactError: A file is missing, damaged or not as it was written.
@@ -143,25 +212,11 @@ def check_manifest(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _load_session(folder: Path) -> SessionView:
     _check_seal(folder)
-    prices: dict[str, Columns] = {}
-    rows = read_table(folder / PRICES.file, PRICES)
-    for symbol, ts, mid in zip(rows["symbol"], rows["ts"], rows["mid"], strict=True):
-        columns = prices.setdefault(symbol, {"ts": [], "mid": []})
-        columns["ts"].append(ts)
-        columns["mid"].append(mid)
-    blocks: dict[str, dict[int, int]] = {}
-    rows = read_table(folder / BLOCKS.file, BLOCKS)
-    for reason, from_ts, count in zip(rows["reason"], rows["from_ts"], rows["count"], strict=True):
-        blocks.setdefault(reason, {})[from_ts] = count
     outputs = folder / OUTPUTS_FILE
     return SessionView(
         name=folder.name,
         result=_read_result(folder / RESULT_FILE),
-        trades=read_table(folder / TRADES.file, TRADES),
-        equity=read_table(folder / EQUITY.file, EQUITY),
-        prices=prices,
-        levels=read_table(folder / LEVELS.file, LEVELS),
-        blocks=blocks,
+        tables=StoredTables(folder),
         outputs=outputs if outputs.exists() else None,
     )
 

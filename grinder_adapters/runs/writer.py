@@ -22,10 +22,19 @@ from grinder_adapters.runs.files import (
     read_json,
     write_json,
 )
-from grinder_adapters.runs.tables import TABLES, rows_of, write_table
+from grinder_adapters.runs.tables import (
+    TABLES,
+    TRADES,
+    TableWriter,
+    rows_of,
+    trade_row,
+    write_table,
+)
 from grinder_adapters.runs.times import iso_utc
+from grinder_core.contracts.orders import Fill
 from grinder_core.contracts.outputs import SCHEMA_VERSION
 from grinder_core.errors import InputError, InvariantError
+from grinder_core.session.collect import Collector
 from grinder_core.session.result import PaperResult
 
 MANIFEST_SCHEMA: Final = "grinder_run_v1"
@@ -48,11 +57,13 @@ class SessionWriter:
 
     folder: Path
     _part: Path = field(init=False)
+    _trades: TableWriter = field(init=False)
     _outputs: IO[bytes] | None = field(default=None, init=False)
     _count: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._part = self.folder / f"{OUTPUTS_FILE}.part"
+        self._trades = TableWriter(self.folder / TRADES.file, TRADES)
 
     @classmethod
     def at(cls, run: Path, name: str) -> SessionWriter:
@@ -88,13 +99,26 @@ class SessionWriter:
             raise _unwritable(self._part, error) from error
         self._count += 1
 
-    def finish(self, result: PaperResult) -> None:
-        """Write the result and its tables, give the outputs their name, and seal the session.
+    def trade(self, fill: Fill) -> None:
+        """Write a fill as it comes, so that nobody need keep it.
 
         Raises:
             InputError: The disk is full or the folder cannot be written.
         """
+        self._trades.add(trade_row(fill))
+
+    def finish(self, result: PaperResult) -> None:
+        """Write the result and its tables, give what was written so far its name, and seal all.
+
+        Fills that the result keeps are written here, unless they were given to ``trade``.
+
+        Raises:
+            InputError: The disk is full or the folder cannot be written.
+            InvariantError: ``trade`` was given some of the fills and not all.
+        """
         reports: dict[str, WriteReport] = {}
+        self._check_trades(result.collected)
+        self._trades.finish()
         self.close()
         if self._part.exists():
             outputs = self.folder / OUTPUTS_FILE
@@ -107,7 +131,10 @@ class SessionWriter:
         reports[RESULT_FILE] = report_on(self.folder / RESULT_FILE, 1)
         for table in TABLES:
             path = self.folder / table.file
-            rows = write_table(path, table, rows_of(table, result.collected))
+            if table is TRADES and self._trades.count:
+                rows = self._trades.count
+            else:
+                rows = write_table(path, table, rows_of(table, result.collected))
             reports[table.file] = report_on(path, rows)
         seal = {
             name: {"bytes": report.bytes, "rows": report.events, "sha256": report.sha256}
@@ -115,15 +142,28 @@ class SessionWriter:
         }
         write_json(self.folder / SEAL_FILE, seal)
 
+    def _check_trades(self, collected: Collector | None) -> None:
+        """Refuse to seal a table that would lack fills."""
+        seen = 0 if collected is None else collected.fill_count
+        kept = 0 if collected is None else len(collected.trades)
+        if self._trades.count != seen and (self._trades.count or kept != seen):
+            raise InvariantError(
+                f"must be all {seen} fills of the session",
+                field="trades",
+                value=self._trades.count,
+                where=str(self.folder),
+            )
+
     def close(self) -> None:
-        """Close the outputs without sealing; what was written stays as ``outputs.jsonl.part``."""
-        if self._outputs is not None:
-            try:
+        """Close what is open without sealing; what was written stays, and is called ``.part``."""
+        try:
+            if self._outputs is not None:
                 self._outputs.close()
-            except OSError as error:
-                raise _unwritable(self._part, error) from error
-            finally:
-                self._outputs = None
+        except OSError as error:
+            raise _unwritable(self._part, error) from error
+        finally:
+            self._outputs = None
+            self._trades.close()
 
 
 def _result_dict(result: PaperResult) -> dict[str, Any]:
@@ -132,10 +172,14 @@ def _result_dict(result: PaperResult) -> dict[str, Any]:
     if collected is not None:
         written["collected"] = {
             "interval_ms": collected.interval_ms,
+            "equity_interval_ms": collected.equity_interval_ms,
+            "price_interval_ms": collected.price_interval_ms,
+            "block_interval_ms": collected.block_interval_ms,
             "first_ts": collected.first_ts,
             "last_ts": collected.last_ts,
             "ms_seen": collected.ms_seen,
             "ms_in_market": collected.ms_in_market,
+            "fills": collected.fill_count,
             "levels_left_out": collected.levels_left_out,
         }
     return written
@@ -194,7 +238,7 @@ class RunWriter:
 
         Usual fields: ``command`` (list of arguments), ``config`` (effective settings by section),
         ``config_hash``, ``profile``, ``data`` (list of ``{name, sha256, events}``),
-        ``fill_model`` (text), ``digests`` (by session), ``warnings`` (list of text).
+        ``assumptions`` (list of text), ``digests`` (by session), ``warnings`` (list of text).
 
         Raises:
             InvariantError: A field that only the writer may set.

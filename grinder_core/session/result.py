@@ -13,15 +13,17 @@ from grinder_core.contracts.account import Position
 from grinder_core.contracts.control import Selection
 from grinder_core.contracts.enums import Override, SelectionSource
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.outputs import SCHEMA_VERSION, PaperOutput
+from grinder_core.contracts.orders import Fill
+from grinder_core.contracts.outputs import SCHEMA_VERSION, PaperOutput, PnlSnapshot
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.state import HotState
 from grinder_core.engine.stats import EngineStats
-from grinder_core.errors import GrinderError
+from grinder_core.errors import ConfigError, GrinderError
 from grinder_core.numbers import ZERO, exact
 from grinder_core.ports import OutputSink, Policy
 from grinder_core.selection.topk import select_two_pass
-from grinder_core.session.collect import Collector, Columns
+from grinder_core.session.collect import Collector
+from grinder_core.session.samples import Columns
 from grinder_core.session.selection_pass import two_pass_v1
 from grinder_core.session.session import Driver, Session
 
@@ -103,12 +105,16 @@ class PaperResult:
 
     @property
     def trades(self) -> Columns:
-        """Fills as plain columns; give them to the data frame library of your choice."""
+        """Fills as plain columns; give them to the data frame library of your choice.
+
+        Raises:
+            ConfigError: The session was told not to keep them.
+        """
         return {} if self.collected is None else self.collected.trade_columns()
 
     @property
     def equity_curve(self) -> Columns:
-        """Equity samples as plain columns."""
+        """Equity samples as plain columns, one in each ``collected.equity_interval_ms``."""
         return {} if self.collected is None else self.collected.equity
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,8 +152,8 @@ class PaperResult:
             result["dd_guard_v1"] = dict(self.guard)
         if self.selection is not None:
             result |= _selection_dict(self.selection)
-        if self.collected is not None and self.collected.controller:
-            result["controller_decisions"] = self.collected.controller_dict()
+        if self.collected is not None and self.collected.steering.modes:
+            result["controller_decisions"] = self.collected.steering.to_dict()
         if self.collected is not None and self.collected.regimes:
             result["regimes"] = self.collected.regime_rows()
         return result
@@ -177,8 +183,10 @@ def run(
     name: str = "",
     keep_outputs: bool = False,
     collect: bool = True,
+    keep_trades: bool = True,
     digest: bool = True,
     on_line: OutputSink | None = None,
+    on_trade: Callable[[Fill], None] | None = None,
     on_event: Callable[[], None] | None = None,
 ) -> PaperResult:
     """Run a stream of events through a fresh session and return its result.
@@ -188,16 +196,25 @@ def run(
         policy: A user's own policy instead of the static grid.
         name: Shown as ``fixture_path``.
         keep_outputs: Keep every output in memory.
-        collect: Gather trades, equity and prices for reading and reports.
+        collect: Gather trades, equity and prices for reading and reports. Samples have a fixed
+            room, whatever the number of days.
+        keep_trades: Keep every fill in memory, which grows with the session. Switch it off for a
+            long one and take them by ``on_trade``; ``trades`` of the result then raises.
         digest: Render every output and compute digests; off is about a third faster.
         on_line: Called with each output and its canonical line.
+        on_trade: Called with each fill as it comes.
         on_event: Called after each event, for progress.
+
+    Raises:
+        ConfigError: ``on_trade`` is given, and nothing is to be collected.
 
     Returns:
         The result; an exception in a step is in ``errors`` and ``failure``, never lost.
     """
+    if on_trade is not None and not collect:
+        raise ConfigError("needs collect=True", field="on_trade")
     kept: list[PaperOutput] = []
-    collector = Collector() if collect else None
+    collector = Collector(keep_trades=keep_trades, on_trade=on_trade) if collect else None
     session = Session(
         config,
         policy,
@@ -253,6 +270,20 @@ def run_session(
     if collector is not None:
         collector.finish()
     return result_of(session, name, kept, collector, errors, failure)
+
+
+def carry_over(session: Session, collector: Collector) -> None:
+    """Tell a collector what a session that was continued brings along."""
+    for s in session.engine.hot.symbols.values():
+        pnl = PnlSnapshot(
+            symbol=s.symbol,
+            qty=s.ledger.qty,
+            avg_entry_price=s.ledger.avg_entry_price,
+            realized_pnl=s.ledger.realized_pnl,
+            unrealized_pnl=s.unrealized,
+            mark_price=s.mark,
+        )
+        collector.carry(pnl, s.ledger.fees_paid)
 
 
 class _Counting:

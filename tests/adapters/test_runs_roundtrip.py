@@ -11,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grinder_adapters.runs import RunStatus, RunStore, SessionWriter, load_run
-from grinder_adapters.runs.tables import TABLES, TRADES, read_table, write_table
+from grinder_adapters.runs.tables import TABLES, TRADES, read_rows, write_table
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.market import Snapshot
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ArtifactError, InputError, InvariantError
 from grinder_core.session.result import PaperResult, run
 
+CONFIG = EngineConfig.flat(
+    notional_per_level=Decimal(100), maker_fee_bps_x100=200, taker_fee_bps_x100=500
+)
 START_MS = 1_723_075_200_123  # 2024-08-08T00:00:00.123Z
 
 
@@ -50,11 +53,8 @@ def quotes(count: int) -> list[Event]:
 
 
 def result_of(count: int = 60, lines: list[bytes] | None = None) -> PaperResult:
-    config = EngineConfig.flat(
-        notional_per_level=Decimal(100), maker_fee_bps_x100=200, taker_fee_bps_x100=500
-    )
     keep = None if lines is None else lambda _output, line: lines.append(line)
-    return run(quotes(count), config, name="two symbols", on_line=keep)
+    return run(quotes(count), CONFIG, name="two symbols", on_line=keep)
 
 
 def store(root: Path) -> RunStore:
@@ -69,7 +69,7 @@ def write_run(root: Path) -> tuple[Path, PaperResult, list[bytes]]:
         for line in lines:
             session.outputs_line(line)
         session.finish(result)
-        writer.manifest(command=["grinder", "paper"], fill_model="crossing")
+        writer.manifest(command=["grinder", "paper"], assumptions=["Fills: at the mid."])
     return writer.path, result, lines
 
 
@@ -178,6 +178,54 @@ def test_two_sessions_of_one_name_are_refused(tmp_path: Path) -> None:
         writer.session("a")
 
 
+def streamed(root: Path, skip: int = 0) -> tuple[SessionWriter, PaperResult]:
+    """A session whose fills were written as they came, but for the last ones."""
+    writer = store(root).create("paper", START_MS).session("s")
+    kept = result_of().collected
+    assert kept is not None
+    for fill in kept.trades[: len(kept.trades) - skip]:
+        writer.trade(fill)
+    return writer, run(quotes(60), CONFIG, keep_trades=False)
+
+
+def test_trades_written_as_they_come_are_those_written_at_the_end(tmp_path: Path) -> None:
+    path, result, _ = write_run(tmp_path / "kept")
+    writer, lean = streamed(tmp_path / "streamed")
+    part = writer.folder / "trades.csv.part"
+    assert part.exists()
+    assert not (writer.folder / TRADES.file).exists()
+    writer.finish(lean)
+    assert not part.exists()
+    kept = (path / "sessions" / "both" / TRADES.file).read_bytes()
+    assert (writer.folder / TRADES.file).read_bytes() == kept
+    (session,) = load_run(writer.folder.parents[1]).sessions
+    assert session.trades == result.trades
+    assert session.result["collected"]["fills"] == len(result.trades["ts"])
+
+
+def test_a_crash_leaves_the_trades_so_far_unsealed(tmp_path: Path) -> None:
+    writer, _ = streamed(tmp_path)
+    writer.close()
+    assert (writer.folder / "trades.csv.part").read_text().count("\n") > 1
+    assert not (writer.folder / TRADES.file).exists()
+    assert load_run(writer.folder.parents[1]).unfinished == ("s",)
+
+
+@pytest.mark.parametrize("skip", [1, 10**6])
+def test_a_session_is_not_sealed_without_all_its_trades(tmp_path: Path, skip: int) -> None:
+    writer, lean = streamed(tmp_path, skip)
+    with pytest.raises(InvariantError, match="fills of the session"):
+        writer.finish(lean)
+    assert not (writer.folder / "files.json").exists()
+
+
+def test_a_session_that_traded_nothing_has_an_empty_table(tmp_path: Path) -> None:
+    writer = store(tmp_path).create("paper", START_MS).session("s")
+    writer.finish(run(quotes(1), keep_trades=False))
+    (session,) = load_run(writer.folder.parents[1]).sessions
+    assert session.trades["ts"] == []
+
+
 SESSION_FILES = ["result.json", "outputs.jsonl", *(table.file for table in TABLES)]
 
 
@@ -248,8 +296,10 @@ def test_any_rows_survive_a_table(
 ) -> None:
     path = tmp_path_factory.mktemp("table") / TRADES.file
     assert write_table(path, TRADES, rows) == len(rows)
-    columns = read_table(path, TRADES)
-    assert list(zip(*columns.values(), strict=True)) == rows
+    assert [tuple(row) for row in read_rows(path, TRADES)] == rows
+    some = ("symbol", "ts")
+    places = [list(TRADES.columns).index(name) for name in some]
+    assert list(read_rows(path, TRADES, some)) == [[row[i] for i in places] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -267,4 +317,4 @@ def test_a_foreign_table_is_refused_by_line(tmp_path: Path, content: str, where:
     path = tmp_path / "blocks.csv"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(ArtifactError, match=where):
-        read_table(path, next(table for table in TABLES if table.file == path.name))
+        list(read_rows(path, next(table for table in TABLES if table.file == path.name)))
