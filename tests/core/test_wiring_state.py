@@ -85,7 +85,7 @@ full = st.builds(
     partial_fills_enabled=st.booleans(),
     initial_capital=st.sampled_from((D(10_000), D(15))),
     selection_source=st.sampled_from((Source.STATIC, Source.STATIC, Source.TOPK_V1)),
-    topk_prefix_events=st.integers(1, 4),
+    topk_prefix_events=st.sampled_from((2, 9)),
     warmup_min=st.just(0),
     thin_l1_min=st.just(D(0)),
 )
