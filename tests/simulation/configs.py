@@ -26,10 +26,15 @@ FAR: Final = D(10**9)
 
 def a_config(draw: Random) -> EngineConfig:
     """Return a legal configuration; limits are drawn near, so that they are met."""
-    return EngineConfig.flat(
-        **_grid(draw), **_gates(draw), **_risk(draw), **_orders(draw), **_venue(draw),
-        **_adaptive(draw), **_controllers(draw),
-    )  # fmt: skip
+    values = {
+        name: value
+        for part in (_grid, _gates, _risk, _orders, _venue, _adaptive, _controllers)
+        for name, value in part(draw).items()
+    }
+    if values["fill_mode"] is FillMode.INSTANT and values.get("cycle_execution_enabled"):
+        # every fill is two orders and both fill: only the limits end that
+        values["max_notional_per_symbol"] = min(values["max_notional_per_symbol"], D(3_000))
+    return EngineConfig.flat(**values)
 
 
 def _maybe(draw: Random, share: float) -> bool:
@@ -57,6 +62,17 @@ def _grid(draw: Random) -> dict[str, Any]:
 
 
 def _gates(draw: Random) -> dict[str, Any]:
+    if _maybe(draw, 0.4):  # open wide, so that what comes after the gates is met
+        return {
+            "max_orders_per_minute": 10**6,
+            "cooldown_ms": 0,
+            "max_spread_bps": 5_000,
+            "prefilter_spread_max_bps": 5_000,
+            "max_price_impact_bps": 9_000,
+            "max_notional_per_symbol": FAR,
+            "max_notional_total": FAR,
+            "daily_loss_limit": FAR,
+        }
     values: dict[str, Any] = {
         "max_orders_per_minute": draw.choice((6, 40, 300, 10**6, 10**6)),
         "cooldown_ms": draw.choice((0, 0, 100, 1_000)),
@@ -79,8 +95,8 @@ def _risk(draw: Random) -> dict[str, Any]:
         "initial_capital": draw.choice((D(400), D(1_000), D(10_000), D(100_000))),
         "kill_switch_enabled": _maybe(draw, 0.4),
         "max_drawdown_pct": draw.choice((D("0.05"), D("0.5"), D(5), D(100), D(100))),
-        "consec_loss_enabled": _maybe(draw, 0.3),
-        "consec_loss_threshold": draw.randint(1, 4),
+        "consec_loss_enabled": _maybe(draw, 0.25),
+        "consec_loss_threshold": draw.randint(1, 9),
     }
     if _maybe(draw, 0.45):
         values |= {
@@ -117,10 +133,10 @@ def _orders(draw: Random) -> dict[str, Any]:
 def _venue(draw: Random) -> dict[str, Any]:
     values: dict[str, Any] = {
         "fill_mode": draw.choice(tuple(FillMode)),
-        "fill_after_ticks": draw.choice((0, 0, 1, 2)),
-        "delay_bps_per_tick": draw.choice((0, 0, 7)),
+        "fill_after_ticks": draw.choice((0, 0, 0, 1, 2)),
+        "delay_bps_per_tick": draw.choice((0, 0, 0, 7)),
         "partial_fills_enabled": _maybe(draw, 0.4),
-        "participation_bps": draw.choice((10_000, 10_000, 3_333, 1)),
+        "participation_bps": draw.choice((10_000, 10_000, 10_000, 3_333, 1)),
         "l2_fill_max_age_ms": draw.choice((0, 1_500, 60_000)),
         "market_slippage_bps": draw.choice((0, 7)),
         "maker_fee_bps_x100": draw.choice((0, 200, 333)),
@@ -134,6 +150,7 @@ def _venue(draw: Random) -> dict[str, Any]:
     }
     if _maybe(draw, 0.35):
         values |= {
+            "initial_capital": draw.choice((D(60), D(400), D(10_000))),
             "liquidation_enabled": True,
             "leverage_brackets": {symbol: _brackets(draw) for symbol in SYMBOLS},
             "liquidation_fee_bps_x100": draw.choice((0, 12_500)),
@@ -142,7 +159,7 @@ def _venue(draw: Random) -> dict[str, Any]:
 
 
 def _brackets(draw: Random) -> tuple[LeverageBracket, ...]:
-    ratio = draw.choice((D("0.01"), D("0.3"), D("0.9")))
+    ratio = draw.choice((D("0.01"), D("0.3"), D("0.9"), D("0.9")))
     cap = draw.choice((D(500), D(5_000)))
     high = min(ratio * 2, D("0.99"))
     return (

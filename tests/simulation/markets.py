@@ -145,9 +145,9 @@ class Market:
             return
         step = draw.choice((-1, 0, 0, 1)) * max(1, book.bid // 10_000)
         if mood == "walk":
-            step = draw.randint(-20, 20) * book.bid // 20_000
+            step = draw.randint(-30, 30) * book.bid // 12_000
         elif mood in ("up", "down"):
-            step = draw.randint(-3, 14) * max(1, book.bid // 15_000) * (1 if mood == "up" else -1)
+            step = draw.randint(-6, 14) * book.bid // 15_000 * (1 if mood == "up" else -1)
         elif mood == "jumpy" and draw.random() < 0.3:
             step = draw.randint(-400, 400) * book.bid // 10_000
         book.bid = min(max(book.bid + step, STARTS[book.symbol] // 5), STARTS[book.symbol] * 5)

@@ -11,6 +11,7 @@ from grinder_core.contracts.enums import (
     ControllerMode,
     GuardState,
     IntentSource,
+    Override,
     PrefilterReason,
 )
 from grinder_core.contracts.market import Snapshot
@@ -40,6 +41,7 @@ class Rules:
         self.last: PaperOutput | None = None
         self.planned: dict[str, tuple[Fraction, Fraction, Fraction]] = {}
         self.filled_in_turn = False
+        self.halted: Override | None = None  # when the present turn was planned
         self.fill_ids: set[str] = set()
         self.items = 0
         self.is_busy = False
@@ -67,6 +69,7 @@ class Rules:
         if isinstance(payload, Snapshot):
             self.quotes.append(payload)
             self.filled_in_turn = False
+            self.halted = entry.override
             if not self._is_left_out(entry, payload.symbol):
                 shadow.stops.sample(event.ts_ms, shadow.equity, shadow.profits())
         elif isinstance(payload, OrderUpdate):
@@ -238,7 +241,7 @@ class Rules:
         if out.plan is None or out.gating_result is None or not out.gating_result.allowed:
             assert not placed
             return
-        self._modes(entry, out, placed)
+        self._modes(out, placed)
 
     def _within_limits(
         self, plan: GridPlan, held: Fraction, cycles: Fraction, others: Fraction
@@ -250,7 +253,7 @@ class Rules:
         assert own <= Fraction(gates.max_notional_per_symbol), "plan and cycles beyond the limit"
         assert own + others <= Fraction(gates.max_notional_total), "plan and cycles beyond total"
 
-    def _modes(self, entry: Entry, out: PaperOutput, placed: list[OrderIntent]) -> None:
+    def _modes(self, out: PaperOutput, placed: list[OrderIntent]) -> None:
         """Controller's and operator's modes, after a turn that could act on them."""
         live = self.shadow.live(out.symbol)
         adds = [o for o in live if not o.reduce_only]
@@ -264,7 +267,7 @@ class Rules:
             assert not adds, f"rests in PAUSE mode: {adds}"
         if out.plan.shape.reduce_only:
             assert not adds, f"rests beside an exit plan: {adds}"
-        if entry.override is not None:
+        if self.halted is not None:
             assert not adds, f"rests while the operator halts: {adds}"
 
     def close(self, world: World) -> None:

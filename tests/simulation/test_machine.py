@@ -87,7 +87,7 @@ class Trading(RuleBasedStateMachine):
             same(self.world, straight.run(i for i in self.items if isinstance(i, Event)))
 
 
-Trading.TestCase.settings = settings(max_examples=120, stateful_step_count=12)
+Trading.TestCase.settings = settings(max_examples=80, stateful_step_count=12)
 TestTrading = Trading.TestCase
 
 
