@@ -142,6 +142,9 @@ def _refusal(
         return ExecReason.EXEC_DUPLICATE_PRICE.value
     if order.reduce_only:
         return ""
+    if not (order.price < s.mid if order.side is Side.BUY else order.price > s.mid):
+        # the market went through it: it would buy again at every quote until it caught up
+        return ExecReason.NOT_DESIRED.value
     return next(_gates(hot, config, s, order, controller), "")
 
 

@@ -223,6 +223,17 @@ def test_a_tick_that_leaves_no_price_drops_the_intent() -> None:
     assert refusals(fed(wire, mid_quote(2, "0.5"))) == ["CYCLE_INTENT_DROPPED"]
 
 
+@pytest.mark.parametrize(("gap", "side"), [("98", "BUY"), ("102", "SELL")])
+def test_a_replenishment_does_not_run_after_the_market(gap: str, side: str) -> None:
+    """As a level of the grid it must be passive, or it fills at once and asks for the next."""
+    wire = Wire(cycling())
+    output = fed(wire, mid_quote(0, "100"), *(mid_quote(ts, gap) for ts in range(1, 6)))
+    assert [f.side.value for o in wire.outputs for f in o.fills] == [side]
+    assert abs(output.pnl_snapshot.qty) == 1
+    assert refusals(wire.outputs[2]) == ["NOT_DESIRED"]
+    assert [flag for *_, flag in resting(wire)] == [False, True]
+
+
 @settings(max_examples=30)
 @given(quotes(symbols=SYMBOLS[:2], max_size=30, move=60), st.integers(0, 1), st.booleans())
 def test_exits_shrink_the_position_and_entries_are_refused_after_a_stop(

@@ -164,6 +164,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "if not 0 <= price < PRICE_LIMIT:",
         CYCLES,
     ),
+    Mutant(
+        "a_replenishment_runs_after_the_market",
+        _CYCLING,
+        "order.price < s.mid if order.side is Side.BUY else order.price > s.mid",
+        "order.price",
+        CYCLES,
+    ),
     # -- state
     Mutant(
         "a_dump_forgets_how_old_a_book_is",
