@@ -78,6 +78,7 @@ class OrderRecord:
     eligible_tick: int = 0
     placed_ts: int = 0
     reduce_only: bool = False
+    source: IntentSource = IntentSource.GRID
 
     def __attrs_post_init__(self) -> None:
         check_symbol(self.symbol)

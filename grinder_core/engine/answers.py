@@ -6,6 +6,7 @@ from grinder_core.contracts.control import FundingPaid
 from grinder_core.contracts.enums import (
     ExecReason,
     ExecutionEventType,
+    IntentSource,
     KillReason,
     OrderState,
     Override,
@@ -39,7 +40,8 @@ def fold_update(hot: HotState, update: OrderUpdate) -> None:
         return
     order = s.grid.fold(update)
     if update.last_qty:
-        _book_fill(hot, s, update, order.level_id)
+        forced = order.source is IntentSource.FLATTEN
+        _book_fill(hot, s, update, order.level_id, is_forced=forced)
     _note(hot, s, before, order, update)
     hot.re_expose(s)
 
@@ -60,12 +62,14 @@ def fold_funding(hot: HotState, payment: FundingPaid) -> None:
 def _book_liquidation(hot: HotState, s: SymbolState, update: OrderUpdate) -> None:
     """The venue closed our position: book it, and stop until an operator has looked."""
     hot.stats.liquidations += 1
-    _book_fill(hot, s, update, level_id=0)
+    _book_fill(hot, s, update, level_id=0, is_forced=True)
     hot.re_expose(s)
     hot.kill.trigger(KillReason.ERROR, hot.now)
 
 
-def _book_fill(hot: HotState, s: SymbolState, update: OrderUpdate, level_id: int) -> None:
+def _book_fill(
+    hot: HotState, s: SymbolState, update: OrderUpdate, level_id: int, *, is_forced: bool
+) -> None:
     ledger = s.ledger
     s.last_trade_id = update.trade_id
     hot.fill_seq += 1
@@ -83,14 +87,14 @@ def _book_fill(hot: HotState, s: SymbolState, update: OrderUpdate, level_id: int
         level_id=level_id,
     )
     s.fills.append(fill)
+    if is_forced:
+        s.forced_fills.append(fill.fill_id)
     if hot.streaks is not None and hot.streaks.on_fill(fill) and hot.override is None:
         hot.override = Override.PAUSE
     realized = ledger.realized_pnl
     ledger.apply(update.side, update.last_price, update.last_qty, update.fee)
     hot.cash += ledger.realized_pnl - realized - update.fee
     hot.revalue(s)
-    if hot.turn is not None:
-        hot.turn.filled = True
 
 
 def _note(

@@ -47,12 +47,15 @@ def propose(
     adds = adds_allowed(hot, controller)
     intents: list[CycleIntent] = []
     for fill in fills:
+        if fill.fill_id in s.forced_fills:
+            continue  # somebody closed the position: proposing to open it again would undo that
         result = cycle_intents(fill, config.policies, adds_allowed=adds)
         intents += result.intents
         for dropped in result.dropped:
             bump(hot.stats.skipped, dropped.reason)
             if config.policies.cycle_execution_enabled:  # else the digest would see a proposal
                 _tell(s, dropped.details)
+    s.forced_fills.clear()
     return tuple(intents)
 
 
@@ -138,10 +141,10 @@ def _refusal(
     """Why an order of the cycle may not be placed; empty when it may."""
     if order.reason != ExecReason.CYCLE.value:
         return order.reason
-    if any(o.side is order.side and o.price == order.price for o in s.grid.live.values()):
-        return ExecReason.EXEC_DUPLICATE_PRICE.value
     if order.reduce_only:
         return ""
+    if any(o.side is order.side and o.price == order.price for o in s.grid.live.values()):
+        return ExecReason.EXEC_DUPLICATE_PRICE.value
     if not (order.price < s.mid if order.side is Side.BUY else order.price > s.mid):
         # the market went through it: it would buy again at every quote until it caught up
         return ExecReason.NOT_DESIRED.value
@@ -191,6 +194,7 @@ def _record(s: SymbolState, order: OrderIntent, client_order_id: str) -> OrderRe
         placed_tick=s.tick,
         placed_ts=s.ts,
         reduce_only=order.reduce_only,
+        source=order.source,
     )
 
 

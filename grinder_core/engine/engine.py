@@ -34,7 +34,7 @@ from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.cycling import place, propose
 from grinder_core.engine.executing import admission, execute
 from grinder_core.engine.gating import guard_refuses, judge
-from grinder_core.engine.guarding import hold, obey, sample
+from grinder_core.engine.guarding import drop_unselected, hold, obey, sample
 from grinder_core.engine.planning import Planner
 from grinder_core.engine.selecting import feed_prefix, is_prefix, is_selected, refuse
 from grinder_core.engine.state import EngineState, HotState, OpenTurn, freeze, thaw
@@ -143,6 +143,7 @@ class Engine:
         elif isinstance(payload, Selection):
             hot.selection = payload
             self._rank(payload)
+            return drop_unselected(hot, payload)
         elif isinstance(payload, MarketStats):
             self._symbol(payload.symbol).stats = payload
         return NOTHING
@@ -245,7 +246,7 @@ class Engine:
             actions = (*hot.carried, *actions)
             hot.carried = []
         if effects:
-            hot.turn = OpenTurn(s.symbol, s.ts, hot.seq, verdict, gating, plan, list(actions), seen)
+            hot.turn = OpenTurn(s.symbol, hot.seq, verdict, gating, plan, list(actions), seen)
             return (*earlier, *effects)
         out = self._output(s, verdict, gating, plan, actions, seen)
         if out.cycle_intents and self._places_cycles:
@@ -256,11 +257,9 @@ class Engine:
         return place(self._hot, self.config, s, out.cycle_intents, out.seen.controller)
 
     def _on_turn_end(self) -> tuple[Output, ...]:
-        turn = self._hot.turn
-        if turn is None:
-            return NOTHING
-        cancels = sample(self._hot, self.config) if turn.filled else ()
-        return (*cancels, *self._close_turn())
+        hot = self._hot
+        cancels = sample(hot, self.config) if hot.is_revalued else ()
+        return (*cancels, *(NOTHING if hot.turn is None else self._close_turn()))
 
     def _close_turn(self) -> tuple[Output, ...]:
         hot, turn = self._hot, self._hot.turn

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from grinder_core.contracts.control import Command, Control
+from grinder_core.contracts.control import Command, Control, Selection
 from grinder_core.contracts.effects import Effect, Flatten
-from grinder_core.contracts.enums import ExecReason, KillReason, Override, Side
+from grinder_core.contracts.enums import ExecReason, IntentSource, KillReason, Override, Side
 from grinder_core.contracts.orders import OrderRecord
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.executing import cancel
@@ -88,6 +88,7 @@ def flatten(hot: HotState, s: SymbolState) -> Sequence[Effect]:
                 placed_tick=s.tick,
                 placed_ts=s.ts,
                 reduce_only=True,
+                source=IntentSource.FLATTEN,
             )
         ]
     )
@@ -96,6 +97,16 @@ def flatten(hot: HotState, s: SymbolState) -> Sequence[Effect]:
         client_order_id=client_order_id, symbol=s.symbol, side=side, qty=abs(qty), price=price
     )
     return (*effects, close)
+
+
+def drop_unselected(hot: HotState, selection: Selection) -> tuple[Effect, ...]:
+    """Cancel what could add risk on symbols that a new selection leaves out; exits stay."""
+    effects: list[Effect] = []
+    for symbol, s in sorted(hot.symbols.items()):
+        if symbol not in selection.symbols:
+            orders = [order for order in s.grid.in_order() if not order.reduce_only]
+            effects += _pull(hot, s, orders, ExecReason.NOT_DESIRED)
+    return tuple(effects)
 
 
 def _pull(

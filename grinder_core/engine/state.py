@@ -34,14 +34,12 @@ class OpenTurn:
     """A snapshot's decision whose effects the venue has not answered yet."""
 
     symbol: str
-    ts: int
     seq: int
     prefilter_result: PrefilterResult
     gating_result: GatingResult | None
     plan: GridPlan | None
     actions: list[ExecutionAction]
     seen: Seen
-    filled: bool = False
 
 
 @define

@@ -14,6 +14,7 @@ from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill
 from grinder_core.contracts.outputs import PnlSnapshot
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.engine.config import EngineConfig
+from grinder_core.errors import ConfigError
 from grinder_core.gates.toxicity import ToxicityGate
 from grinder_core.indicators.features import FeatureFold
 from grinder_core.indicators.maintained_book import MaintainedBook
@@ -41,6 +42,7 @@ class SymbolState:
         depth: The kept book, where a decision reads it.
         depth_seen_ms: ``now`` of the last event that the book took in.
         last_features: Of the last snapshot, where the feature engine is on (CORE-16).
+        forced_fills: Ids of those fills that an operator or the venue forced.
         fills, events, funding: Since the symbol's last output.
         noop: The actions of a turn that changes nothing.
         calm_epoch, calm_plan: Session epoch and plan of the last turn that changed nothing.
@@ -74,6 +76,7 @@ class SymbolState:
     fills: list[Fill] = Factory(list)
     events: list[ExecutionEvent] = Factory(list)
     funding: list[FundingPaid] = Factory(list)
+    forced_fills: list[str] = Factory(list)
     plan_cache: tuple[Decimal, Decimal | None, GridPlan] | None = field(
         default=None, init=False, eq=False
     )
@@ -88,8 +91,18 @@ class SymbolState:
 
     @classmethod
     def of(cls, symbol: str, config: EngineConfig) -> SymbolState:
-        """Return a symbol that was never seen."""
+        """Return a symbol that was never seen.
+
+        Raises:
+            ConfigError: A decision reads its book and nobody said how much to measure it by.
+        """
         policies, indicators = config.policies, config.indicators
+        if config.uses_depth and symbol not in indicators.qty_ref:
+            raise ConfigError(
+                "has no reference quantity, and a depth feature is on",
+                field=f"qty_ref.{symbol}",
+                remedy=f"set qty_ref.{symbol}, in base asset",
+            )
         version = policies.controller_version if policies.controller_enabled else None
         return cls(
             symbol=symbol,

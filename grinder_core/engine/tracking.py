@@ -8,7 +8,6 @@ from grinder_core.contracts.features import FeatureSnapshot, L2FeatureSnapshot
 from grinder_core.contracts.market import DepthDiff, L2Snapshot, MarkPrice, Snapshot
 from grinder_core.engine.state import HotState
 from grinder_core.engine.symbol import SymbolState
-from grinder_core.errors import ConfigError
 from grinder_core.indicators.settings import IndicatorSettings
 from grinder_core.policies.controller_v1 import drawdown_bps
 
@@ -26,14 +25,7 @@ def read_depth(s: SymbolState, settings: IndicatorSettings) -> L2FeatureSnapshot
     """Depth features of the kept book; ``None`` where it is unknown or nobody reads it."""
     if s.depth is None:
         return None
-    qty_ref = settings.qty_ref.get(s.symbol)
-    if qty_ref is None:
-        raise ConfigError(
-            "has no reference quantity, and a depth feature is on",
-            field=f"qty_ref.{s.symbol}",
-            remedy=f"set qty_ref.{s.symbol}, in base asset",
-        )
-    return s.depth.features(settings.top_n, qty_ref)
+    return s.depth.features(settings.top_n, settings.qty_ref[s.symbol])
 
 
 def steer(hot: HotState, s: SymbolState, spacing_bps: int) -> ControllerDecision | None:

@@ -126,9 +126,10 @@ class _Diffing:
         self._guard()
         gone = GRID_RESET if self.plan.reset_action is ResetAction.HARD else NOT_DESIRED
         self.cancels += [(order, gone) for order in live.values()]  # levels the plan has not
-        if self.plan.shape.reduce_only:  # nor may what hangs on no level add risk beside an exit
+        if self.plan.shape.reduce_only or reset is ResetAction.HARD:
+            # what hangs on no level goes as well, unless it is an exit
             adds = (o for o in self.book.live.values() if not (o.level_id or o.reduce_only))
-            self.cancels += [(order, NOT_DESIRED) for order in adds]
+            self.cancels += [(order, gone) for order in adds]
         return self._result(anchor, resets, levels)
 
     def _judge(self, level: Level, order: OrderRecord | None) -> None:
@@ -278,8 +279,8 @@ def _refusal(price: Decimal, seen: set[Decimal]) -> ExecReason | None:
 
 
 def _pause(book: GridBook, plan: GridPlan, ts: int) -> Diff:
-    # an exit that hangs on no level is no part of the grid, and stopping the grid needs it most
-    leaving = (o for o in book.live.values() if o.level_id or not o.reduce_only)
+    # no severity stops an exit, and stopping the grid needs it most
+    leaving = (o for o in book.live.values() if not o.reduce_only)
     orders = sorted(leaving, key=lambda o: (o.side.value, o.level_id, o.order_id))
     events = () if plan.reset_action is ResetAction.NONE else (_reset_event(plan, book.symbol, ts),)
     return Diff(

@@ -92,8 +92,13 @@ class SizingSettings:
                 value=True,
                 remedy="set auto_sizing_enabled = true",
             )
-        if self.sizing_equity is None or not self.symbol_tiers:
-            missing = "sizing_equity" if self.sizing_equity is None else "symbol_tiers"
+        needed = {
+            "sizing_equity": self.sizing_equity,
+            "adverse_move": self.adverse_move,
+            "symbol_tiers": self.symbol_tiers,
+        }
+        missing = next((name for name, value in needed.items() if not value), "")
+        if missing:
             raise ConfigError(
                 f"needs {missing}",
                 field="dd_allocator_enabled",

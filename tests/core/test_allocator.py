@@ -45,6 +45,7 @@ def test_worked_example_core_26_by_settings() -> None:
         auto_sizing_enabled=True,
         dd_allocator_enabled=True,
         sizing_equity=D(100_000),
+        adverse_move=D("0.25"),
         symbol_tiers={"BTCUSDT": HIGH, "BNBUSDT": LOW, "ETHUSDT": MED},
     )
     assert allocations_of(settings) == allocate(**PORTFOLIO, candidates=THREE).allocations

@@ -185,16 +185,16 @@ def test_what_a_take_profit_would_add_is_refused_while_the_controller_stops_adds
     assert kinds(output) == ["NOOP"]
 
 
-def test_no_price_is_taken_twice() -> None:
-    """Half a BUY fills, then the rest: one exit rests at their price."""
+def test_every_part_of_a_fill_has_its_exit_and_no_price_takes_risk_twice() -> None:
+    """Half a BUY fills, then the rest: two exits, one replenishment rest at their prices."""
     wire = Wire(cycling(partial_fills_enabled=True, size_per_level=D(2)))
     fed(wire, mid_quote(0, "100"))
     fed(wire, quote(1, "99.9", "99.9", ask_qty=D(1)))
     assert resting(wire)[2:] == [("SELL", D("99.9999"), 1, True), ("BUY", D("99.8001"), 1, False)]
     fed(wire, quote(2, "99.9", "99.9", ask_qty=D(1)))
-    assert len(resting(wire)) == 3
+    assert resting(wire)[3:] == [("SELL", D("99.9999"), 1, True)]
     output = fed(wire, mid_quote(3, "99.9"))
-    assert refusals(output) == ["EXEC_DUPLICATE_PRICE"] * 2
+    assert refusals(output) == ["EXEC_DUPLICATE_PRICE"]
 
 
 def test_levels_are_not_armed_again_beside_a_cycle() -> None:

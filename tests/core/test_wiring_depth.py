@@ -214,13 +214,14 @@ def test_replenishments_ask_the_book_and_take_profits_do_not(asks: str) -> None:
     [gated(qty_ref={"BBBUSDT": D(1)}), guarded(qty_ref={"BBBUSDT": D(1)})],
     ids=["gating", "guard"],
 )
-def test_a_symbol_without_a_reference_quantity_stops_at_its_first_quote(
-    config: EngineConfig,
+@pytest.mark.parametrize("event", [mid_quote(1, "100"), a_depth(1)], ids=["quote", "book"])
+def test_a_symbol_without_a_reference_quantity_stops_at_its_first_event(
+    config: EngineConfig, event: Event
 ) -> None:
     wire = Wire(config)
-    fed(wire, mid_quote(0, "100", "BBBUSDT"), a_depth(0))
+    fed(wire, mid_quote(0, "100", "BBBUSDT"))
     with pytest.raises(ConfigError, match=rf"qty_ref\.{SYMBOL}"):
-        wire.feed(mid_quote(1, "100"))
+        wire.feed(event)
 
 
 @pytest.mark.parametrize("config", [roomy(), adaptive()], ids=["static", "adaptive"])
