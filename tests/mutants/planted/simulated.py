@@ -1,0 +1,83 @@
+"""Ways back to what the stateful simulation found, and mistakes that it alone may notice."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+FINDINGS: Final = ("tests/core/test_simulation_findings.py",)
+MACHINE: Final = ("tests/simulation/test_machine.py",)
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "an_entry_conforms_to_an_exit_plan",
+        "grinder_core/orders/diff.py",
+        "            and order.reduce_only is self.plan.shape.reduce_only\n",
+        "",
+        FINDINGS,
+    ),
+    Mutant(
+        "a_replenishment_rests_beside_an_exit_plan",
+        "grinder_core/orders/diff.py",
+        "            self.cancels += [(order, NOT_DESIRED) for order in adds]\n",
+        "            self.cancels += [(order, NOT_DESIRED) for order in adds if order.level_id]\n",
+        FINDINGS,
+    ),
+    Mutant(
+        "a_cycle_skips_the_prefilter",
+        "grinder_core/engine/cycling.py",
+        "    if not looked_at.allowed:\n",
+        "    if False and not looked_at.allowed:\n",
+        FINDINGS,
+    ),
+    Mutant(
+        "a_plan_forgets_what_cycles_have_open",
+        "grinder_core/engine/gating.py",
+        " + s.grid.unplanned_notional",
+        "",
+        FINDINGS,
+    ),
+    Mutant(
+        "answers_go_back_in_time",
+        "grinder_core/venue/matching.py",
+        "        self.ts = max(self.ts, ts)\n",
+        "        self.ts = ts\n",
+        FINDINGS,
+    ),
+    Mutant(
+        "a_reset_without_equity_waits_for_a_move",
+        "grinder_core/engine/guarding.py",
+        "        hot.is_revalued = True  # without equity the new peak trips at the next sample\n",
+        "",
+        FINDINGS,
+    ),
+    Mutant(
+        "a_closing_order_is_no_exposure_yet",
+        "grinder_core/engine/guarding.py",
+        "    hot.re_expose(s)\n    close = Flatten(",
+        "    close = Flatten(",
+        FINDINGS,
+    ),
+    Mutant(
+        "a_checkpoint_forgets_the_order_of_placement",
+        "grinder_core/session/checkpoint.py",
+        "        book.orders = dict(sorted(book.orders.items()))  # placement order\n",
+        "        book.orders = dict(reversed(sorted(book.orders.items())))\n",
+        MACHINE,
+    ),
+    Mutant(
+        "funding_is_booked_without_its_sign",
+        "grinder_core/engine/answers.py",
+        "    hot.cash -= payment.amount\n",
+        "    hot.cash -= abs(payment.amount)\n",
+        MACHINE,
+    ),
+    Mutant(
+        "a_breach_holds_one_symbol_only",
+        "grinder_core/engine/guarding.py",
+        "        for _, s in sorted(hot.symbols.items()):\n            effects = (*effects,",
+        "        for _, s in sorted(hot.symbols.items())[:1]:\n            effects = (*effects,",
+        MACHINE,
+    ),
+)
