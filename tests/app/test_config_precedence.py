@@ -279,7 +279,6 @@ def test_switches_that_have_nothing_to_work_with_are_told(tmp_path: Path) -> Non
     )
     (sizes,) = told(**sizer, adverse_move="0.2")
     assert "does nothing without sizing.sizing_equity and sizing.dd_budget" in sizes
-    shares = {"dd_allocator_enabled": "true", "symbol_tiers.BTCUSDT": "LOW"}
-    (sizes,) = told(**sizer, **shares, sizing_equity="1000")
+    (sizes,) = told(**sizer, sizing_equity="1000", dd_budget="0.1")
     assert "does nothing without sizing.adverse_move:" in sizes
     assert told(**sizer, adverse_move="0.2", sizing_equity="9", dd_budget="0.1") == ()

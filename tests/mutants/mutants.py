@@ -259,8 +259,9 @@ STATIC_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "exits_cancelled_by_the_kill_switch",
         "grinder_core/engine/guarding.py",
-        "orders = [order for order in s.grid.in_order() if not order.reduce_only]",
-        "orders = list(s.grid.in_order())",
+        "        orders = [order for order in s.grid.in_order() if not order.reduce_only]\n"
+        "        effects += _pull(hot, s, orders, ExecReason.KILL_SWITCH)",
+        "        effects += _pull(hot, s, s.grid.in_order(), ExecReason.KILL_SWITCH)",
         PIPELINE,
     ),
     Mutant(

@@ -20,8 +20,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_replenishment_rests_beside_an_exit_plan",
         "grinder_core/orders/diff.py",
-        "            self.cancels += [(order, NOT_DESIRED) for order in adds]\n",
-        "            self.cancels += [(order, NOT_DESIRED) for order in adds if order.level_id]\n",
+        "            self.cancels += [(order, gone) for order in adds]\n",
+        "            self.cancels += [(order, gone) for order in adds if order.level_id]\n",
         FINDINGS,
     ),
     Mutant(

@@ -56,7 +56,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_turns_end_takes_no_sample",
         _ENGINE,
-        "cancels = sample(self._hot, self.config) if turn.filled else ()",
+        "cancels = sample(hot, self.config) if hot.is_revalued else ()",
         "cancels = ()",
         GUARDS,
     ),
@@ -155,7 +155,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_pause_takes_exits_out",
         _DIFF,
-        "for o in book.live.values() if o.level_id or not o.reduce_only)",
+        "for o in book.live.values() if not o.reduce_only)",
         "for o in book.live.values())",
         OVERRIDE,
     ),
@@ -197,9 +197,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a_missing_reference_quantity_is_another_symbols",
-        _TRACKING,
-        "settings.qty_ref.get(s.symbol)",
-        "settings.qty_ref.get(s.symbol, next(iter(settings.qty_ref.values())))",
+        "grinder_core/engine/symbol.py",
+        "if config.uses_depth and symbol not in indicators.qty_ref:",
+        "if config.uses_depth and not indicators.qty_ref:",
         DEPTH,
     ),
     Mutant(
