@@ -1,4 +1,4 @@
-"""Recordings of any kind as one stream of events: captures, public dump files, klines."""
+"""Recordings of any kind as one stream of events: captures, public dumps, klines, funding."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from attrs import frozen
 
 from grinder_adapters.feeds.capture import CaptureSource, looks_like_capture
 from grinder_adapters.feeds.dumps import DumpSource, looks_like_dump
+from grinder_adapters.feeds.funding import FundingFiles, looks_like_funding
 from grinder_adapters.feeds.klines import KlineSource, looks_like_klines
 from grinder_adapters.feeds.lines import check_readable
 from grinder_adapters.feeds.market_fold import Quotes
@@ -27,6 +28,7 @@ class Format(StrEnum):
     CAPTURE = "capture"
     DUMP = "dump"
     KLINES = "klines"
+    FUNDING = "funding"
 
 
 @frozen(kw_only=True)
@@ -36,7 +38,7 @@ class RecordingOptions:
     Attributes:
         format: What the files are; ``AUTO`` looks at each one.
         symbols: Take only these; empty takes all.
-        symbol: The symbol of dump and kline files whose names do not tell it.
+        symbol: The symbol of dump, kline and funding files that do not tell it.
         quotes: Captures: where quotes come from; ``None`` is ``BOTH``.
         depth: Captures: whether to read depth.
         spread_bps: Klines: width of the quotes; ``None`` is that source's default.
@@ -87,10 +89,12 @@ def format_of(path: Path) -> Format:
         return Format.KLINES
     if looks_like_dump(path):
         return Format.DUMP
+    if looks_like_funding(path):
+        return Format.FUNDING
     if looks_like_capture(path):
         return Format.CAPTURE
     raise FixtureError(
-        "is no capture, dump file or klines",
+        "is no capture, dump file, klines or funding",
         where=str(path),
         remedy="name its kind with --format; convert files of events with data export",
     )
@@ -103,6 +107,8 @@ def _open(
         return _open_captures(paths, problems, options, frozenset())
     if kind is Format.DUMP:
         return DumpSource(paths, problems, options.symbol)
+    if kind is Format.FUNDING:
+        return FundingFiles(paths, problems, options.symbol)
     if options.spread_bps is None:
         return KlineSource(paths, problems, options.symbol)
     return KlineSource(paths, problems, options.symbol, options.spread_bps)
@@ -125,11 +131,11 @@ def _open_captures(
 
 def _refuse_idle_options(groups: dict[Format, list[Path]], options: RecordingOptions) -> None:
     captures, klines = Format.CAPTURE in groups, Format.KLINES in groups
-    named = klines or Format.DUMP in groups
+    named = klines or not groups.keys().isdisjoint({Format.DUMP, Format.FUNDING})
     for option, given, used, what in (
         ("--quotes", options.quotes is not None, captures, "captures"),
         ("--no-depth", not options.depth, captures, "captures"),
-        ("--symbol", options.symbol is not None, named, "dump files and klines"),
+        ("--symbol", options.symbol is not None, named, "dump files, klines and funding"),
         ("--spread-bps", options.spread_bps is not None, klines, "klines"),
     ):
         if given and not used:

@@ -135,7 +135,7 @@ def test_recordings_of_several_kinds_make_one_stream(
     ("arguments", "said"),
     [
         (["--spread-bps", "3"], "--spread-bps: is for klines"),
-        (["--symbol", "BTCUSDT"], "--symbol: is for dump files and klines"),
+        (["--symbol", "BTCUSDT"], "--symbol: is for dump files, klines and funding"),
         (["--quotes", "book", "--no-depth"], "needs depth"),
     ],
 )
@@ -157,7 +157,7 @@ def test_an_option_that_would_do_nothing_is_refused(
     [
         ("missing", None, "does not exist"),
         ("empty", b"", "is empty"),
-        ("notes.txt", b"hello\n", "is no capture, dump file or klines"),
+        ("notes.txt", b"hello\n", "is no capture, dump file, klines or funding"),
         ("cut.gz", gzip.compress("".join(map(quote, range(50))).encode())[:-12], "truncated"),
     ],
 )
