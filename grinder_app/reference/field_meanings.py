@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from grinder_app.reference.docstrings import entries, first_paragraph
 from grinder_core.contracts.account import Position
+from grinder_core.contracts.decisions import ControllerDecision, CycleIntent, RegimeDecision
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.features import FeatureSnapshot
+from grinder_core.contracts.features import FeatureSnapshot, L2FeatureSnapshot
 from grinder_core.contracts.market import DepthBands, DepthDiff, L2Snapshot, MarketStats, MarkPrice
 from grinder_core.contracts.market import Funding as FundingEvent
 from grinder_core.contracts.market import Trade as TradeEvent
@@ -22,7 +23,7 @@ from grinder_core.contracts.plan import GridPlan, GridShape
 from grinder_core.contracts.verdicts import GatingResult, PrefilterResult
 from grinder_core.engine.stats import EngineStats
 from grinder_core.session.checkpoint import Checkpoint
-from grinder_core.session.result import PaperResult, RunError
+from grinder_core.session.result import PaperResult, RunError, SymbolCosts
 
 COMMON: Final[dict[str, str]] = {
     "ts": "The venue's event time, Unix milliseconds UTC.",
@@ -117,6 +118,35 @@ FIELDS: Final[dict[type[Any], dict[str, str]]] = {
         "warmup_bars": "Closed bars so far.",
         "is_warmed_up": "Enough bars closed for volatility.",
     },
+    L2FeatureSnapshot: {
+        "top_n": "Levels a side that are looked at.",
+        "impact_sell_topN_bps": "The same of selling against the best bid.",
+        "impact_buy_topN_insufficient_depth": "1 where the asks hold less than `qty_ref`.",
+        "impact_sell_topN_insufficient_depth": "1 where the bids hold less than `qty_ref`.",
+        "wall_ask_score_x1000": "The same of the asks.",
+        "wall_ask_distance_bps": "The same of the asks.",
+    },
+    RegimeDecision: {
+        "regime": "The first row of CORE-18 that holds.",
+        "reason": "Which row it was.",
+    },
+    ControllerDecision: {
+        "version": "0 or 1.",
+        "mode": "What the controller does to the plan.",
+        "reason": "Why.",
+    },
+    CycleIntent: {
+        "intent_id": "`cycle_`, type, fill, side and price.",
+        "type": "Take-profit or replenishment.",
+        "source_fill_id": "The fill it answers.",
+        "risk_intent": "What its type does to the position.",
+    },
+    SymbolCosts: {
+        "fills": "Executions.",
+        "turnover": "Sum of price times quantity, quote currency.",
+        "fees_paid": "Quote currency, paid is positive.",
+        "funding_paid": "Quote currency, paid is positive, received negative.",
+    },
     RunError: {
         "event_index": "Which event of the stream, from 0.",
         "step": "Kind of the event that was being worked on; `READ` while reading the stream.",
@@ -141,6 +171,9 @@ FIELDS: Final[dict[type[Any], dict[str, str]]] = {
         "total_fills": "Executions.",
         "duplicate_fills": "Executions that were reported again and ignored.",
         "foreign_updates": "Updates of orders that are not ours.",
+        "funding_payments": "Settlements that our positions paid or received.",
+        "liquidations": "Positions that the venue closed.",
+        "blocked_by_dd_guard_v1": "Snapshots whose plan the drawdown guard refused.",
         "noops": "Diffs with nothing to do.",
         "skipped": "Levels skipped, by reason.",
     },
@@ -159,6 +192,10 @@ FIELDS: Final[dict[type[Any], dict[str, str]]] = {
         "fees_paid": "Quote currency, paid is positive.",
         "turnover": "Sum of price times quantity of all fills, quote currency.",
         "equity": "Capital plus profit less fees, quote currency.",
+        "regimes": (
+            "By symbol and market state: `outputs`, `ms`, `fills` and `net_pnl` before funding; "
+            "only where the feature engine is on."
+        ),
         "max_drawdown": "Largest fall of equity from its peak, quote currency.",
         "kill_switch": "`triggered`, `reason`, `ts` and `trips` by reason.",
         "errors": "What ended the run early; empty after a whole run.",
@@ -218,6 +255,13 @@ EVENT_DETAILS: Final[dict[str, dict[str, str]]] = {
         "side": "BUY or SELL.",
         "original_qty": "Only for EXEC_QTY_BELOW_MIN_QTY: planned, base asset.",
         "rounded_qty": "Only for EXEC_QTY_BELOW_MIN_QTY: after rounding, base asset.",
+    },
+    "ORDER_SKIPPED (by a cycle)": {
+        "reason": "Why it is not placed: of ExecReason, GateReason or PlanReason.",
+        "intent_id": "Which proposal.",
+        "side": "BUY or SELL.",
+        "price": "Limit, quote currency per base.",
+        "qty": "Base asset.",
     },
     "ORDER_SKIPPED (by the venue)": {
         **_ORDER,

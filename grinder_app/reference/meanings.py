@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from grinder_app.cli import Exit
+from grinder_app.reference.adaptive_meanings import ADAPTIVE_REASONS
 from grinder_core.contracts.control import Command
 from grinder_core.contracts.enums import (
     ActionType,
@@ -19,7 +20,6 @@ from grinder_core.contracts.enums import (
     KillReason,
     Liquidity,
     OrderState,
-    PlanReason,
     PrefilterReason,
     Rearm,
     Regime,
@@ -92,13 +92,9 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
             "on (CORE-27, CORE-29)."
         ),
         "MANUAL": "An operator's `KILL` command (CORE-29).",
-        "ERROR": "A `KILL` command given because something failed (CORE-29).",
-    },
-    PlanReason: {
-        "STATIC_GRID": "The symmetric baseline grid around the mid (CORE-21).",
-        "RESET_RECENTER_HARD": (
-            "The mid was `recenter_bps` or more from the anchor, so the grid is hung anew there "
-            "(CORE-21, CORE-32)."
+        "ERROR": (
+            "A `KILL` command given because something failed, or the venue liquidated a position "
+            "(CORE-29)."
         ),
     },
     ExecReason: {
@@ -124,6 +120,20 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
             "The venue rejected the order or let it expire; its own words are in `venue_reason` "
             "(CORE-36)."
         ),
+        "EXEC_NOTIONAL_BELOW_MIN": "Price times quantity is below the venue's minimum (CORE-33).",
+        "EXEC_L2_STALE": "The kept book is older than `l2_execution_max_age_ms` (CORE-35).",
+        "EXEC_L2_INSUFFICIENT_DEPTH_BUY": "The asks hold less than `qty_ref` (CORE-35).",
+        "EXEC_L2_INSUFFICIENT_DEPTH_SELL": "The bids hold less than `qty_ref` (CORE-35).",
+        "EXEC_L2_IMPACT_BUY_HIGH": (
+            "Buying `qty_ref` slips by `l2_execution_impact_threshold_bps` or more (CORE-35)."
+        ),
+        "EXEC_L2_IMPACT_SELL_HIGH": (
+            "Selling `qty_ref` slips by `l2_execution_impact_threshold_bps` or more (CORE-35)."
+        ),
+        "DD_GUARD": "The drawdown guard holds: orders that could add risk go (CORE-28).",
+        "FLATTEN": "An operator closes the position: the symbol's orders go first (CORE-28).",
+        "CYCLE": "An order of a take-profit cycle (CORE-39).",
+        "CYCLE_INTENT_DROPPED": "A cycle's proposal that rounding spoiled (CORE-39).",
     },
     ExecutionEventType: {
         "ORDER_PLACED": "The venue accepted an order (CORE-32).",
@@ -152,13 +162,13 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
     },
     Regime: {
         "RANGE": "None of the others; what the static grid always says (CORE-18).",
-        "TREND_UP": "Price went up and hardly back (CORE-18); set by a policy of yours.",
-        "TREND_DOWN": "Price went down and hardly back (CORE-18); set by a policy of yours.",
-        "VOL_SHOCK": "Volatility is extreme (CORE-18); set by a policy of yours.",
-        "THIN_BOOK": "Little rests at the best prices (CORE-18); set by a policy of yours.",
-        "TOXIC": "Trading now would be picked off (CORE-18); set by a policy of yours.",
-        "PAUSED": "Somebody asked for a pause (CORE-18); set by a policy of yours.",
-        "EMERGENCY": "The kill switch or the like is on (CORE-18); set by a policy of yours.",
+        "TREND_UP": "Price went up and hardly back (CORE-18).",
+        "TREND_DOWN": "Price went down and hardly back (CORE-18).",
+        "VOL_SHOCK": "Volatility is extreme (CORE-18).",
+        "THIN_BOOK": "Little rests at the best prices (CORE-18).",
+        "TOXIC": "Trading now would be picked off (CORE-18).",
+        "PAUSED": "Somebody asked for a pause (CORE-18).",
+        "EMERGENCY": "The kill switch or the like is on (CORE-18).",
     },
     OrderState: {
         "PENDING": "Sent; the venue has not answered (CORE-02).",
@@ -175,8 +185,8 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
     },
     IntentSource: {
         "GRID": "A level of a grid plan (CORE-32).",
-        "CYCLE": "Reserved: the counter-order of a filled one (CORE-39).",
-        "FLATTEN": "Reserved: an order that closes a position (CORE-02).",
+        "CYCLE": "A take-profit or a replenishment (CORE-39).",
+        "FLATTEN": "An order that closes a position (CORE-28).",
     },
     Side: {
         "BUY": "Adds to a long position or closes a short one (CORE-02).",
@@ -196,6 +206,15 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
             "A BUY fills when the best ask is at or below its limit, a SELL when the best bid is "
             "at or above (CORE-36)."
         ),
+        "touch": (
+            "A BUY fills when the best bid is at or below its limit, a SELL when the best ask is "
+            "at or above (CORE-36)."
+        ),
+        "l2": "Against the book's opposite levels, as far as they go (CORE-37).",
+        "queue": (
+            "After what stood before it at its price has traded, or once the market went through "
+            "(CORE-37)."
+        ),
     },
     Rearm: {
         "opposite": "When a level on the other side fills completely, innermost first (CORE-32).",
@@ -204,22 +223,28 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
     SelectionSource: {
         "static": "Every symbol of the stream trades (CORE-41).",
         "topk_v0": "The `topk_k` most volatile symbols trade (CORE-09).",
+        "topk_v1": "The `topk_v1_k` that chop most in a liquid book trade (CORE-10).",
     },
     Command: {
         "KILL": "Trip the kill switch (CORE-29).",
         "RESET_KILL_SWITCH": "Unlatch the kill switch (CORE-29).",
         "RESET_DRAWDOWN_GUARD": (
-            "Start a new peak at the present equity and unlatch the drawdown guard (CORE-27)."
+            "Start a new peak at the present equity and unlatch both drawdown guards (CORE-27, "
+            "CORE-28)."
         ),
+        "RESET_LOSS_STREAKS": "Forget all runs of losses (CORE-30).",
+        "PAUSE": "Take all levels out and place none; exits stay (CORE-18).",
+        "EMERGENCY": "The same, asked for because of danger (CORE-18).",
+        "RESUME": "End a pause or emergency; a tripped loss guard pauses again (CORE-30).",
+        "FLATTEN": "Cancel a symbol's orders and close its position at the market (CORE-28).",
     },
+    **ADAPTIVE_REASONS,
 }
 
 # Published ahead of what will emit them; a test fails once code outside the list uses one.
 RESERVED: Final[tuple[StrEnum, ...]] = (
     GateReason.DRAWDOWN_LIMIT_EXCEEDED,
     OrderState.UNKNOWN,
-    IntentSource.CYCLE,
-    IntentSource.FLATTEN,
 )
 
 EXITS: Final[dict[Exit, str]] = {

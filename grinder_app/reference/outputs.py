@@ -27,14 +27,16 @@ from grinder_app.reference.run_files import (
 from grinder_app.reference.sample import sample_output, sample_run
 from grinder_core.codec import canonical_json
 from grinder_core.contracts.account import Position
-from grinder_core.contracts.features import FeatureSnapshot
+from grinder_core.contracts.control import FundingPaid
+from grinder_core.contracts.decisions import ControllerDecision, CycleIntent, RegimeDecision
+from grinder_core.contracts.features import FeatureSnapshot, L2FeatureSnapshot
 from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill
 from grinder_core.contracts.outputs import PaperOutput, PnlSnapshot
 from grinder_core.contracts.plan import GridPlan, GridShape
 from grinder_core.contracts.verdicts import GatingResult, PrefilterResult
 from grinder_core.engine.stats import EngineStats
 from grinder_core.session.checkpoint import Checkpoint
-from grinder_core.session.result import PaperResult, RunError
+from grinder_core.session.result import PaperResult, RunError, SymbolCosts
 
 _COLUMNS: Final = ("key", "type", "meaning")
 # published without a class of its own, or under another type than the attribute's
@@ -44,6 +46,8 @@ _RESULT_TYPES: Final = {
     "stats": f"[EngineStats](#{anchor('EngineStats')})",
     "kill_switch": "object",
     "topk_selected_symbols": "list of text",
+    "costs": f"object of [SymbolCosts](#{anchor('SymbolCosts')})",
+    "regimes": "list of object",
     "topk_k": "integer",
     "topk_scores": "object of integer",
     "topk_lookahead": "true or false",
@@ -67,8 +71,13 @@ def outputs_markdown() -> str:
         _contract(Fill),
         _contract(PnlSnapshot, extra=("total_pnl",)),
         _contract(FeatureSnapshot),
+        _contract(L2FeatureSnapshot),
+        _contract(RegimeDecision),
+        _contract(ControllerDecision),
+        _contract(CycleIntent),
+        _contract(FundingPaid),
         _result(),
-        *(_contract(kind) for kind in (Position, RunError, EngineStats)),
+        *(_contract(kind) for kind in (Position, SymbolCosts, RunError, EngineStats)),
         *_run_folder(),
         _checkpoint(),
     )

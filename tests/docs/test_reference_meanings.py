@@ -208,18 +208,36 @@ class Resets:
 
 def test_details_of_events_are_those_of_the_reference() -> None:
     result = run(calm(5), policy=Resets(), keep_outputs=True)
-    tiny = EngineConfig.flat(levels=1, size_per_level="0.000000001")
+    whole = {"AAAUSDT": {"step_size": "1", "min_qty": "1"}}
+    tiny = EngineConfig.flat(
+        levels=1, size_per_level="0.5", constraints_enabled=True, symbol_constraints=whole
+    )
     skips = run(calm(1), tiny, keep_outputs=True)
-    told = [e for r in (result, skips) for out in r.outputs or () for e in out.events]
+    cycles = run(calm(9), _cycling(), keep_outputs=True)
+    told = [e for r in (result, skips, cycles) for out in r.outputs or () for e in out.events]
     told += _refused_by_the_venue()
     found: dict[str, set[str]] = {}
     for event in told:
         name = event.type.value
         if event.type is ExecutionEventType.ORDER_SKIPPED:
             by_venue = event.details["reason"] == "EXEC_REFUSED_BY_VENUE"
-            name += " (by the venue)" if by_venue else " (by the diff)"
+            by_cycle = "intent_id" in event.details
+            name += (
+                " (by the venue)" if by_venue else " (by a cycle)" if by_cycle else " (by the diff)"
+            )
         found.setdefault(name, set()).update(event.details)
     assert found == {name: set(keys) for name, keys in EVENT_DETAILS.items()}
+
+
+def _cycling() -> EngineConfig:
+    """Every order fills at once, so that a replenishment finds its own price taken."""
+    return EngineConfig.flat(
+        levels=1,
+        size_per_level="1",
+        fill_mode="instant",
+        cycle_enabled=True,
+        cycle_execution_enabled=True,
+    )
 
 
 def _refused_by_the_venue() -> list[Any]:
