@@ -10,7 +10,7 @@ YYYY-MM-DD/run_<start_ms>_<seq>/
     report.html             the report, where one was asked for
     sessions/<name>/
         result.json         PaperResult
-        trades.csv          fills
+        trades.csv          fills; until the session ends trades.csv.part
         equity.csv          samples of equity
         prices.csv          samples of mids
         levels.csv          when each grid level rested
@@ -57,12 +57,19 @@ STATUSES: Final = {
 }
 
 COLLECTED_KEYS: Final = {
-    "interval_ms": "One sample of equity and prices in each interval of event time.",
+    "interval_ms": "The interval of samples that was asked for, event time.",
+    "equity_interval_ms": "That of equity.csv: the same, doubled each time there were more than "
+    "20,000 rows.",
+    "price_interval_ms": "That of prices.csv: the same, doubled each time a symbol had more than "
+    "5,000 rows.",
+    "block_interval_ms": "That of blocks.csv: the same, doubled each time there were more than "
+    "20,000 rows.",
     "first_ts": "Time of the first output; -1 without one.",
     "last_ts": "Time of the last output; -1 without one.",
     "ms_seen": "Event time between them.",
     "ms_in_market": "Part of it with an open position.",
-    "levels_left_out": "Level segments beyond those kept in levels.csv.",
+    "fills": "Rows of trades.csv; fewer than `total_fills` where it continued a checkpoint.",
+    "levels_left_out": "Level segments beyond the 50,000 kept in levels.csv.",
 }
 
 TABLE_MEANINGS: Final = {

@@ -123,13 +123,17 @@ def price_chart(
     segments: Sequence[LevelSegment],
     trades: Table,
     canvas: Canvas,
+    *,
+    fills: int | None = None,
 ) -> Chart:
     """One symbol's mid price with the levels that rested and the fills.
 
     Args:
         segments: Grid levels of this symbol.
         trades: Fills of this symbol.
+        fills: How many there were, where ``trades`` are an even choice of them.
     """
+    fills = len(trades["ts"]) if fills is None else fills
     ts, mids = never_back(prices.get("ts", ())), floats(prices, "mid")
     drawn = longest_levels(segments, canvas.levels)
     traces = [
@@ -149,10 +153,9 @@ def price_chart(
         notes.append(
             f"Levels drawn: {len(drawn):,} of {len(segments):,}, those that rested longest."
         )
-    if len(kept) < len(trades["ts"]):
-        notes.append(f"Fills drawn: {len(kept):,} of {len(trades['ts']):,}, evenly spread.")
+    if len(kept) < fills:
+        notes.append(f"Fills drawn: {len(kept):,} of {fills:,}, evenly spread.")
     layout = {**base_layout(canvas, yaxis={}), "hovermode": "closest"}
-    fills = len(trades["ts"])
     span = f" between {min(mids):,.8g} and {max(mids):,.8g}" if mids else ""
     return Chart(
         name=name,

@@ -4,28 +4,23 @@ A closed trade is a fill, or the part of one, that shrinks a position. Its profi
 against the average entry price, as the ledger does (CORE-38), less its own fee and its share of
 the fees paid on entry; so the profits of all closed trades and the entry fees of what is still
 open add up to realised profit less fees. Positions are exact, money is float: display only.
+
+Fills are folded one by one into sums, so that a session may have more of them than memory holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
+from grinder_core.contracts.enums import Side
+from grinder_core.contracts.orders import Fill
 from grinder_core.numbers import ZERO, exact
 
 Table = Mapping[str, Sequence[Any]]
-
-
-@frozen
-class ClosedTrade:
-    """One fill that shrank a position; ``profit`` is net of fees, quote currency."""
-
-    symbol: str
-    ts: int
-    profit: float
 
 
 @define
@@ -77,19 +72,101 @@ class SymbolFills:
 
 
 @define
+class Exposure:
+    """How much was at risk over time: a step function, folded.
+
+    Attributes:
+        first_ts, last_ts: Of the first and the last step; ``None`` before one.
+        now: Since the last step, quote currency.
+        peak: The most so far.
+        held_ms: Time with anything at risk, up to the last step.
+        weighted: Sum of exposure times milliseconds, up to the last step.
+    """
+
+    first_ts: int | None = None
+    last_ts: int | None = None
+    now: float = 0.0
+    peak: float = 0.0
+    held_ms: int = 0
+    weighted: float = 0.0
+
+    def step(self, ts: int, value: float) -> None:
+        """Take the exposure from ``ts`` on, which never goes back."""
+        if self.last_ts is None:
+            self.first_ts = ts
+        else:
+            self._hold(ts - self.last_ts)
+        self.last_ts, self.now = ts, value
+        self.peak = max(self.peak, value)
+
+    def over(self, start: int, end: int) -> tuple[float | None, float | None]:
+        """Return time in market (share) and average exposure; ``None`` without a duration.
+
+        Args:
+            start, end: Milliseconds, around all steps.
+        """
+        if end <= start:
+            return None, None
+        last = end if self.last_ts is None else self.last_ts
+        held = self.held_ms + (end - last if self.now else 0)
+        weighted = self.weighted + (end - last) * self.now
+        return held / (end - start), weighted / (end - start)
+
+    def _hold(self, ms: int) -> None:
+        if self.now:
+            self.held_ms += ms
+        self.weighted += ms * self.now
+
+
+@define
 class FillWalk:
-    """All fills of a session, walked once.
+    """All fills of a session, folded in order of execution.
 
     Attributes:
         symbols: By symbol, in order of first fill.
-        closed: Closed trades in order.
-        gross: ``(ts, sum of the absolute costs of all positions)`` after each fill; ``ts`` never
-            goes back, and the sum is exactly 0.0 when and only when every position is flat.
+        fills: How many there were.
+        closed, won: Closed trades, and those with a profit after fees.
+        closed_profit: Of all closed trades, net of fees, quote currency.
+        exposure: Sum of the absolute costs of all positions; exactly 0.0 when and only when every
+            position is flat.
     """
 
     symbols: dict[str, SymbolFills] = Factory(dict)
-    closed: list[ClosedTrade] = Factory(list)
-    gross: list[tuple[int, float]] = Factory(list)
+    fills: int = 0
+    closed: int = 0
+    won: int = 0
+    closed_profit: float = 0.0
+    exposure: Exposure = Factory(Exposure)
+    _costs: dict[str, float] = Factory(dict)
+
+    def on_fill(self, fill: Fill) -> None:
+        """Fold one fill."""
+        buys = fill.side is Side.BUY
+        self.book(fill.ts, fill.symbol, buys, fill.price, fill.qty, fill.fee)
+
+    def book(
+        self, ts: int, symbol: str, buys: bool, price: Any, qty: Decimal, fee: Any
+    ) -> float | None:
+        """Fold one fill; return the net profit of what it closed, if it closed anything."""
+        book = self.symbols.setdefault(symbol, SymbolFills())
+        with exact():
+            profit = book.book(qty if buys else -qty, float(price), float(fee))
+        self.fills += 1
+        if profit is not None:
+            self.closed += 1
+            self.won += profit > 0
+            self.closed_profit += profit
+        if book.qty:
+            self._costs[symbol] = abs(book.cost)
+        else:
+            self._costs.pop(symbol, None)
+        # symbols keep their own venue time, so fills may lie a little out of order
+        now = ts if self.exposure.last_ts is None else max(ts, self.exposure.last_ts)
+        self.exposure.step(now, sum(self._costs.values()))
+        return profit
+
+
+FILL_COLUMNS = ("ts", "symbol", "side", "price", "qty", "fee")
 
 
 def walk_fills(trades: Table) -> FillWalk:
@@ -99,23 +176,12 @@ def walk_fills(trades: Table) -> FillWalk:
         trades: ``ts, symbol, side, price, qty, fee`` in order of execution; decimals as
             ``Decimal`` or text. An empty table is no fills.
     """
+    return walk_rows(zip(*(trades.get(name, ()) for name in FILL_COLUMNS), strict=True))
+
+
+def walk_rows(rows: Iterable[Sequence[Any]]) -> FillWalk:
+    """Fold rows of ``FILL_COLUMNS``, in order of execution; as ``walk_fills``."""
     walk = FillWalk()
-    names = ("ts", "symbol", "side", "price", "qty", "fee")
-    rows = zip(*(trades.get(name, ()) for name in names), strict=True)
-    costs: dict[str, float] = {}
-    now = 0
-    with exact():
-        for ts, symbol, side, price, qty, fee in rows:
-            book = walk.symbols.setdefault(symbol, SymbolFills())
-            signed = Decimal(str(qty)) if side == "BUY" else -Decimal(str(qty))
-            profit = book.book(signed, float(price), float(fee))
-            # symbols keep their own venue time, so fills may lie a little out of order
-            now = max(now, int(ts))
-            if profit is not None:
-                walk.closed.append(ClosedTrade(symbol, now, profit))
-            if book.qty:
-                costs[symbol] = abs(book.cost)
-            else:
-                costs.pop(symbol, None)
-            walk.gross.append((now, sum(costs.values())))
+    for ts, symbol, side, price, qty, fee in rows:
+        walk.book(int(ts), symbol, side == "BUY", price, Decimal(str(qty)), fee)
     return walk

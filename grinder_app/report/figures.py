@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from attrs import frozen
 
 from grinder_adapters.runs import SessionView
-from grinder_app.report.closed_trades import FillWalk, walk_fills
+from grinder_app.report.closed_trades import FillWalk
+from grinder_app.report.loading import blocked_by, equity_of, fills_walked, line_of
 from grinder_app.report.sharpe import Deflated, Sharpe
 from grinder_app.report.sharpe_words import (
     RETURNS,
@@ -19,7 +21,7 @@ from grinder_app.report.sharpe_words import (
     meaning,
     ratio_text,
 )
-from grinder_app.report.statistics import Statistics, deepest_fall, floats, summarise
+from grinder_app.report.statistics import Statistics, deepest_fall, net_profit, summarise
 from grinder_app.report.wording import (
     REASONS,
     duration,
@@ -27,6 +29,7 @@ from grinder_app.report.wording import (
     percent,
     plain,
     quote_currency,
+    some,
     utc,
 )
 
@@ -44,11 +47,24 @@ class Card:
 
 @frozen(kw_only=True)
 class SessionFigures:
-    """One session and everything computed from it; ``trials``: as ``SessionFigures.of``."""
+    """One session and what was computed from its tables, which are not kept.
+
+    Attributes:
+        walk: All its fills.
+        line: Times and net profit, thinned to ``LINE_POINTS``.
+        samples: Rows of equity, of which ``line`` shows some or all.
+        blocks: Snapshots that each reason stopped.
+        sampled_fall: Deepest fall among the samples of equity, quote currency.
+        trials: As ``SessionFigures.of``.
+    """
 
     view: SessionView
     statistics: Statistics
     walk: FillWalk
+    line: tuple[Sequence[int], Sequence[float]]
+    samples: int
+    blocks: Mapping[str, int]
+    sampled_fall: float
     trials: int | None = None
 
     @classmethod
@@ -58,10 +74,26 @@ class SessionFigures:
         Args:
             trials: How many settings were tried to find this one, where somebody said so.
         """
-        walk = walk_fills(view.trades)
-        fall = view.result["max_drawdown"]
-        statistics = summarise(view.equity, view.trades, walk=walk, max_drawdown=Decimal(fall))
-        return cls(view=view, statistics=statistics, walk=walk, trials=trials)
+        walk, equity = fills_walked(view), equity_of(view)
+        statistics = summarise(
+            equity,
+            {},
+            walk=walk,
+            max_drawdown=Decimal(view.result["max_drawdown"]),
+            interval_ms=sampled_every(view, "equity"),
+            begin_ms=begun_at(view),
+        )
+        sampled_fall, _ = deepest_fall(equity["equity"], equity["high_water_mark"])
+        return cls(
+            view=view,
+            statistics=statistics,
+            walk=walk,
+            line=line_of(equity["ts"], array("d", net_profit(equity))),
+            samples=len(equity["ts"]),
+            blocks=blocked_by(view),
+            sampled_fall=sampled_fall,
+            trials=trials,
+        )
 
     @property
     def deflated(self) -> Deflated | None:
@@ -75,7 +107,7 @@ class SessionFigures:
     @property
     def symbols(self) -> list[str]:
         """All symbols that were seen."""
-        return sorted(self.view.prices)
+        return sorted(self.view.result["costs"])
 
     @property
     def currency(self) -> str:
@@ -90,9 +122,7 @@ class SessionFigures:
     @property
     def fell_between_samples(self) -> bool:
         """Whether equity fell deeper than any sample, and so any chart, shows."""
-        equity = self.view.equity
-        sampled, _ = deepest_fall(floats(equity, "equity"), floats(equity, "high_water_mark"))
-        return self.statistics.max_drawdown > sampled * 1.001
+        return self.statistics.max_drawdown > self.sampled_fall * 1.001
 
     @property
     def period(self) -> str:
@@ -103,7 +133,7 @@ class SessionFigures:
     @property
     def blocked(self) -> int:
         """Snapshots on which the prefilter, the selection or a gate stopped a symbol."""
-        return sum(sum(counts.values()) for counts in self.view.blocks.values())
+        return sum(self.blocks.values())
 
     def sentence(self) -> str:
         """Say the result in one sentence."""
@@ -246,7 +276,6 @@ class SessionFigures:
 
     def block_rows(self) -> list[dict[str, str]]:
         """Return one row a reason, most frequent first."""
-        totals = {reason: sum(counts.values()) for reason, counts in self.view.blocks.items()}
         seen = int(self.view.result["events_processed"])
         return [
             {
@@ -255,8 +284,34 @@ class SessionFigures:
                 "count": f"{count:,}",
                 "share": percent(100.0 * count / seen) if seen else "-",
             }
-            for reason, count in sorted(totals.items(), key=lambda row: (-row[1], row[0]))
+            for reason, count in sorted(self.blocks.items(), key=lambda row: (-row[1], row[0]))
         ]
+
+
+def begun_at(view: SessionView) -> int | None:
+    """Return the time of the session's first output; ``None`` where it is not known."""
+    first = int(view.result.get("collected", {}).get("first_ts", -1))
+    return None if first < 0 else first
+
+
+def sampled_every(view: SessionView, what: str) -> int:
+    """Return the interval, milliseconds, of ``equity``, ``price`` or ``block`` samples; 0: unknown.
+
+    A long session has wider ones than were asked for, so that it keeps no more samples.
+    """
+    collected: Mapping[str, Any] = view.result.get("collected", {})
+    return int(collected.get(f"{what}_interval_ms", 0))
+
+
+def sampling_note(view: SessionView) -> str:
+    """Say which samples are further apart than was asked for; empty where none are."""
+    asked = int(view.result.get("collected", {}).get("interval_ms", 0))
+    names = {"equity": "equity", "price": "prices", "block": "blocked snapshots"}
+    wider = {name: sampled_every(view, what) for what, name in names.items()}
+    told = [f"{name} every {duration(ms)}" for name, ms in wider.items() if ms > asked]
+    if not told:
+        return ""
+    return f"Sampled less often than every {duration(asked)}, for it was long: {some(told, 3)}."
 
 
 def tone(value: float) -> str:

@@ -116,7 +116,8 @@ def _session_warnings(session: SessionView, *, several: bool) -> list[str]:
             "Symbols were selected in a pass over all events, so the selection looked ahead. "
             "Set topk_prefix_events to select without that."
         )
-    here, all_fills = len(session.trades.get("ts", ())), int(result["total_fills"])
+    all_fills = int(result["total_fills"])
+    here = int(result.get("collected", {}).get("fills", all_fills))
     if here != all_fills:
         found.append(
             f"{here:,} of {all_fills:,} fills are in this run; it continues an earlier one. "

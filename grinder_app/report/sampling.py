@@ -7,7 +7,8 @@ marks are thinned evenly; grid levels are first joined without loss, then the lo
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -113,7 +114,7 @@ def longest_levels(segments: Sequence[LevelSegment], limit: int) -> list[LevelSe
 
 def together(
     series: Sequence[tuple[Sequence[int], Sequence[float]]],
-) -> tuple[list[int], list[float]]:
+) -> tuple[Sequence[int], Sequence[float]]:
     """Return the sum of step functions that are 0 before their first sample.
 
     Args:
@@ -122,12 +123,9 @@ def together(
     Returns:
         One point for every time at which anything changed or was sampled.
     """
-    tagged = [
-        [(t, index, value) for t, value in zip(times, values, strict=True)]
-        for index, (times, values) in enumerate(series)
-    ]
     current = [0.0] * len(series)
-    total, times_out, values_out = 0.0, [], []  # type: float, list[int], list[float]
+    total, times_out, values_out = 0.0, array("q"), array("d")
+    tagged = (_tagged(index, *each) for index, each in enumerate(series))
     for ts, index, value in heapq.merge(*tagged, key=lambda row: (row[0], row[1])):
         total += value - current[index]
         current[index] = value
@@ -137,3 +135,10 @@ def together(
             times_out.append(ts)
             values_out.append(total)
     return times_out, values_out
+
+
+def _tagged(
+    index: int, times: Sequence[int], values: Sequence[float]
+) -> Iterator[tuple[int, int, float]]:
+    for ts, value in zip(times, values, strict=True):
+        yield ts, index, value

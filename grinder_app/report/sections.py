@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -15,12 +15,11 @@ from grinder_app.report.charts import (
     profit_chart,
     together_chart,
 )
-from grinder_app.report.closed_trades import Table
-from grinder_app.report.figures import SessionFigures, share, tone
+from grinder_app.report.figures import SessionFigures, sampling_note, share, tone
+from grinder_app.report.loading import LINE_POINTS, equity_of, fills_of, prices_of
 from grinder_app.report.sampling import joined_levels, min_max, together
 from grinder_app.report.sharpe import NotDefined, best_of
 from grinder_app.report.sharpe_words import best_meaning, ratio_text, sure_text
-from grinder_app.report.statistics import floats, net_profit, never_back
 from grinder_app.report.traces import Canvas
 from grinder_app.report.wording import money, percent, some
 
@@ -72,17 +71,15 @@ def sections_of(sessions: Sequence[SessionFigures]) -> list[Section]:
 
 def all_together(sessions: Sequence[SessionFigures]) -> Chart | None:
     """Chart the net profit of all sessions added up; ``None`` without samples."""
-    series = []
-    for figures in sessions:
-        equity = figures.view.equity
-        series.append((never_back(equity.get("ts", ())), net_profit(equity)))
-    ts, profit = together(series)
+    ts, profit = together([figures.line for figures in sessions])
     if not ts:
         return None
     summary = (
         f"Net profit of {len(sessions):,} sessions added up over time, ends at "
         f"{money(profit[-1], signed=True)}."
     )
+    if any(figures.samples > LINE_POINTS for figures in sessions):
+        summary += f" At most {LINE_POINTS:,} samples of each, its extremes among them."
     return together_chart("together", ts, profit, _canvas(sessions, {"points": 2000}), summary)
 
 
@@ -96,7 +93,7 @@ def overview_rows(sessions: Sequence[SessionFigures]) -> list[dict[str, str]]:
                 "name": figures.view.name,
                 "anchor": f"s{index}" if index <= SESSIONS_MAX else "",
                 "symbols": some(figures.symbols, 2),
-                "line": sparkline(figures.view.equity),
+                "line": sparkline(figures.line[1]),
                 "net": money(figures.net_pnl, signed=True),
                 "tone": tone(figures.net_pnl),
                 "return": percent(s.return_pct, 2, signed=True),
@@ -137,9 +134,8 @@ def total_row(sessions: Sequence[SessionFigures]) -> dict[str, str]:
     }
 
 
-def sparkline(equity: Table, width: int = 96, height: int = 24) -> str:
-    """Return the points of a small line of net profit, for an SVG polyline; empty without any."""
-    values = net_profit(equity)
+def sparkline(values: Sequence[float], width: int = 96, height: int = 24) -> str:
+    """Return the points of a small line, for an SVG polyline; empty without any."""
     if len(values) < 2:
         return ""
     kept = [values[i] for i in min_max(values, 24)]
@@ -165,32 +161,13 @@ def _section(
     canvas: Canvas,
     row_limit: int,
 ) -> Section:
-    view = figures.view
-    charts: list[Chart] = []
-    values = floats(view.equity, "equity")
-    if values:
-        path = f"Equity from {money(values[0])} to {money(values[-1])} {figures.currency}"
-        fall = f"deepest fall {money(figures.statistics.max_drawdown)}"
-        if figures.fell_between_samples:
-            fall += ", between two samples and so not in the chart"
-        charts.append(equity_chart(f"{anchor}-equity", view.equity, canvas, f"{path}; {fall}."))
-        charts.append(profit_chart(f"{anchor}-profit", view.equity, canvas, figures.sentence()))
-    segments = joined_levels(view.levels)
-    for index, symbol in enumerate(symbols, 1):
-        charts.append(
-            price_chart(
-                f"{anchor}-price-{index}",
-                symbol,
-                view.prices[symbol],
-                [segment for segment in segments if segment.symbol == symbol],
-                _of_symbol(view.trades, symbol),
-                canvas,
-            )
-        )
-    if any(view.blocks.values()):
+    charts = [*_money_charts(anchor, figures, canvas)]
+    charts += _price_charts(anchor, figures, symbols, canvas)
+    if figures.blocked:
         summary = f"{figures.blocked:,} snapshots were blocked, stacked by reason over time."
-        charts.append(blocks_chart(f"{anchor}-blocks", view.blocks, canvas, summary))
-    notes = []
+        charts.append(blocks_chart(f"{anchor}-blocks", figures.view.blocks, canvas, summary))
+    note = sampling_note(figures.view)
+    notes = [note] if note else []
     if len(symbols) < len(figures.symbols):
         notes.append(
             f"Price charts: {len(symbols)} of {len(figures.symbols)} symbols, those with most "
@@ -208,10 +185,38 @@ def _section(
     )
 
 
+def _money_charts(anchor: str, figures: SessionFigures, canvas: Canvas) -> Iterator[Chart]:
+    equity = equity_of(figures.view)
+    values = equity["equity"]
+    if not values:
+        return
+    path = f"Equity from {money(values[0])} to {money(values[-1])} {figures.currency}"
+    fall = f"deepest fall {money(figures.statistics.max_drawdown)}"
+    if figures.fell_between_samples:
+        fall += ", between two samples and so not in the chart"
+    yield equity_chart(f"{anchor}-equity", equity, canvas, f"{path}; {fall}.")
+    yield profit_chart(f"{anchor}-profit", equity, canvas, figures.sentence())
+
+
+def _price_charts(
+    anchor: str, figures: SessionFigures, symbols: Sequence[str], canvas: Canvas
+) -> Iterator[Chart]:
+    view, walked = figures.view, figures.walk.symbols
+    counts = {symbol: walked[symbol].fills if symbol in walked else 0 for symbol in symbols}
+    prices = prices_of(view, symbols)
+    fills = fills_of(view, counts, canvas.fills)
+    segments = joined_levels(view.levels)
+    for index, symbol in enumerate(symbols, 1):
+        yield price_chart(
+            f"{anchor}-price-{index}",
+            symbol,
+            prices.get(symbol, {}),
+            [segment for segment in segments if segment.symbol == symbol],
+            fills[symbol],
+            canvas,
+            fills=counts[symbol],
+        )
+
+
 def _charted(figures: SessionFigures, limit: int) -> list[str]:
-    return [symbol for symbol in figures.busiest(limit) if symbol in figures.view.prices]
-
-
-def _of_symbol(trades: Table, symbol: str) -> Table:
-    rows = [i for i, name in enumerate(trades.get("symbol", ())) if name == symbol]
-    return {name: [trades[name][i] for i in rows] for name in ("ts", "side", "price", "qty")}
+    return [symbol for symbol in figures.busiest(limit) if symbol in figures.view.result["costs"]]

@@ -27,6 +27,7 @@ DAY_MS: Final = 24 * HOUR_MS
 YEAR_MS: Final = 365 * DAY_MS
 PERIODS_MS: Final = {"day": DAY_MS, "hour": HOUR_MS}
 SAMPLES_MIN: Final = 10
+SAMPLES_A_PERIOD: Final = 4
 CONFIDENCE: Final = 0.95
 
 _NORMAL: Final = NormalDist()
@@ -129,14 +130,23 @@ class BestTrial:
     deflated: Deflated
 
 
-def sharpe_of(ts: Sequence[int], equity: Sequence[float], initial: float) -> Sharpe | NotDefined:
+def sharpe_of(
+    ts: Sequence[int], equity: Sequence[float], initial: float, interval_ms: int = 0
+) -> Sharpe | NotDefined:
     """Return the Sharpe ratio of equity samples: of daily returns, else of hourly ones.
 
     Args:
         ts: Times of the samples, milliseconds, never back.
         initial: Equity before the first sample.
+        interval_ms: How far apart the samples are; a period with fewer than ``SAMPLES_A_PERIOD``
+            of them gives no return, for its ends would be known too roughly.
     """
     for period, period_ms in PERIODS_MS.items():
+        if interval_ms * SAMPLES_A_PERIOD > period_ms:
+            return NotDefined(
+                reason=f"it needs {SAMPLES_MIN} whole {period}s of equity with "
+                f"{SAMPLES_A_PERIOD} samples or more in each"
+            )
         returns = period_returns(ts, equity, initial, period_ms)
         if returns is None:
             return NotDefined(reason="equity fell to 0 or below, so that a return means nothing")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Final
 
 from attrs import frozen
@@ -28,7 +28,8 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "Sharpe": (
         "Mean over standard deviation of equity returns, annualised with 365 days, risk-free rate "
         "0. Returns are daily when there are at least 10 whole days, else hourly, counted from "
-        "the first sample; fewer than 10 give no figure. The standard error is that of Lo (2002) "
+        "the beginning; fewer than 10 give no figure, nor do fewer than four samples a return. "
+        "The standard error is that of Lo (2002) "
         "with skew and kurtosis (Mertens 2002): sqrt((1 - g3*S + (g4-1)/4*S^2)/(n-1)) per period. "
         "It assumes independent returns. A short run has a wide interval: believe the interval, "
         "not the figure."
@@ -90,6 +91,8 @@ def summarise(
     *,
     walk: FillWalk | None = None,
     max_drawdown: Decimal | float | None = None,
+    interval_ms: int = 0,
+    begin_ms: int | None = None,
 ) -> Statistics:
     """Return the figures of one session.
 
@@ -99,21 +102,25 @@ def summarise(
         trades: As ``Collector.trade_columns``.
         walk: ``walk_fills(trades)`` when the caller has it already.
         max_drawdown: The engine's own figure, which also knows what lies between samples.
+        interval_ms: How far apart the samples are, which bounds what returns they can give.
+        begin_ms: When the session began, where known: the first sample is later, the more so the
+            wider the interval.
     """
     walk = walk_fills(trades) if walk is None else walk
     ts = never_back(equity.get("ts", ()))
     values = floats(equity, "equity")
-    ends = [*ts[:1], *ts[-1:], *(t for t, _ in walk.gross[:1]), *(t for t, _ in walk.gross[-1:])]
-    start, end = (min(ends), max(ends)) if ends else (0, 0)
     initial = values[0] - net_profit(equity)[0] if values else 0.0
+    held = walk.exposure
+    begun = [] if begin_ms is None or not ts else [begin_ms]
+    ends = [*begun, *ts[:1], *ts[-1:], *(t for t in (held.first_ts, held.last_ts) if t is not None)]
+    start, end = (min(ends), max(ends)) if ends else (0, 0)
     net = values[-1] - initial if values else 0.0
     peaks = floats(equity, "high_water_mark")
     fall, fall_share = deepest_fall(values, peaks)
     if max_drawdown is not None and peaks:
         fall = float(max_drawdown)
         fall_share = max(fall_share, fall / max(peaks))
-    profits = [trade.profit for trade in walk.closed]
-    in_market, exposure, peak = exposure_over(walk.gross, start, end)
+    in_market, exposure = held.over(start, end)
     return Statistics(
         start_ms=start,
         end_ms=end,
@@ -122,17 +129,30 @@ def summarise(
         return_pct=100.0 * net / initial if initial > 0 else 0.0,
         max_drawdown=fall,
         max_drawdown_pct=100.0 * fall_share,
-        sharpe=sharpe_of(ts, values, initial),
+        sharpe=sharpe_of_samples(equity, interval_ms, begin_ms),
         turnover=math.fsum(s.turnover for s in walk.symbols.values()),
         fees=math.fsum(s.fees for s in walk.symbols.values()),
-        fills=len(walk.gross),
-        closed_trades=len(profits),
-        win_share=sum(p > 0 for p in profits) / len(profits) if profits else None,
-        average_trade=math.fsum(profits) / len(profits) if profits else None,
+        fills=walk.fills,
+        closed_trades=walk.closed,
+        win_share=walk.won / walk.closed if walk.closed else None,
+        average_trade=walk.closed_profit / walk.closed if walk.closed else None,
         time_in_market=in_market,
         exposure=exposure,
-        exposure_max=peak,
+        exposure_max=held.peak,
     )
+
+
+def sharpe_of_samples(
+    equity: Table, interval_ms: int = 0, begin_ms: int | None = None
+) -> Sharpe | NotDefined:
+    """Return the Sharpe ratio alone; arguments as for ``summarise``."""
+    ts, values = never_back(equity.get("ts", ())), floats(equity, "equity")
+    if not values:
+        return sharpe_of(ts, values, 0.0, interval_ms)
+    initial = values[0] - net_profit(equity)[0]
+    if begin_ms is not None and begin_ms < ts[0]:
+        ts, values = [begin_ms, *ts], [initial, *values]
+    return sharpe_of(ts, values, initial, interval_ms)
 
 
 def never_back(times: Sequence[object]) -> list[int]:
@@ -163,21 +183,3 @@ def deepest_fall(equity: Sequence[float], peaks: Sequence[float]) -> tuple[float
     amount = max((fall for fall, _ in pairs), default=0.0)
     share = max((fall / peak for fall, peak in pairs if peak > 0), default=0.0)
     return max(amount, 0.0), max(share, 0.0)
-
-
-def exposure_over(
-    gross: Sequence[tuple[int, float]], start: int, end: int
-) -> tuple[float | None, float | None, float]:
-    """Return time in market (share), average exposure and peak exposure.
-
-    Args:
-        gross: ``(ts, exposure from then on)``, ``ts`` never falls, within ``start`` to ``end``.
-    """
-    peak = max((value for _, value in gross), default=0.0)
-    if end <= start:
-        return None, None, peak
-    steps = [*gross, (end, 0.0)]
-    held = [(after - ts, value) for (ts, value), (after, _) in pairwise(steps)]
-    in_market = sum(length for length, value in held if value)
-    weighted = math.fsum(length * value for length, value in held)
-    return in_market / (end - start), weighted / (end - start), peak

@@ -138,7 +138,7 @@ def run_task(task: BacktestTask, tell: Callable[[int], None]) -> BacktestDone:
         writer = SessionWriter.at(task.folder, task.plan.name)
         end = record_session(job, source, writer, task.outputs, tell=tell)
     return BacktestDone(
-        figures=SessionFigures.of(task.plan.name, end.result, task.trials),
+        figures=SessionFigures.of(task.plan.name, end, task.trials),
         events=end.events_read,
         warnings=tuple(warnings_of_session(end.result, end.timing)),
         timing=end.timing,

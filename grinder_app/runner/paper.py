@@ -87,7 +87,7 @@ class PaperDone:
             "events_read": self.end.events_read,
             "warnings": list(self.warnings),
             "policy_timing": None if timing is None else timing.to_dict(),
-            "statistics": block(SessionFigures.of(SESSION, self.end.result).sharpe),
+            "statistics": block(SessionFigures.of(SESSION, self.end).sharpe),
         }
 
 

@@ -100,7 +100,7 @@ def record_session(
     try:
         sink = outputs_sink(outputs, writer.outputs_line)
         sinks = [*([] if sink is None else [sink]), *also]
-        end = run_job(job, source, on_line=all_of(sinks), tell=tell)
+        end = run_job(job, source, on_line=all_of(sinks), on_trade=writer.trade, tell=tell)
         writer.finish(end.result)
     finally:
         writer.close()

@@ -11,14 +11,16 @@ from typing import Final
 from attrs import Factory, evolve, frozen
 
 from grinder_adapters.feeds.source import EventSource
+from grinder_app.report.closed_trades import FillWalk
 from grinder_app.runner.policy import PolicyTiming, TimedPolicy
 from grinder_core.contracts.event import Event
+from grinder_core.contracts.orders import Fill
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError
 from grinder_core.ports import OutputSink
 from grinder_core.session.checkpoint import Checkpoint, resume, take
 from grinder_core.session.collect import Collector
-from grinder_core.session.result import PaperResult, feed_selection, run_session
+from grinder_core.session.result import PaperResult, carry_over, feed_selection, run_session
 from grinder_core.session.session import Driver, Session
 
 TELL_EVERY: Final = 10_000
@@ -62,12 +64,15 @@ class SessionEnd:
     """What a session left behind.
 
     Attributes:
+        result: Without trades, which were handed on.
+        walk: Its trades, summed up; those of this part where it was continued.
         events_read: Events of the stream that are in, those before a checkpoint included.
         checkpoint: ``None`` unless asked for, and after a failure.
         timing: ``None`` without a user's own policy.
     """
 
     result: PaperResult
+    walk: FillWalk
     events_read: int
     checkpoint: Checkpoint | None
     timing: PolicyTiming | None
@@ -78,12 +83,14 @@ def run_job(
     source: EventSource,
     *,
     on_line: OutputSink | None = None,
+    on_trade: Callable[[Fill], None] | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> SessionEnd:
     """Run one session.
 
     Args:
         on_line: Called with each output and its canonical line.
+        on_trade: Called with each fill; the result keeps none.
         tell: Called with a number of further events, every 10,000 and at the end.
 
     Returns:
@@ -93,7 +100,10 @@ def run_job(
         ArtifactError: The checkpoint is damaged or of another configuration.
         ConfigError: The stream is not the one the checkpoint was taken from.
     """
-    collector = Collector(interval_ms=job.interval_ms)
+    walk = FillWalk()
+    collector = Collector(
+        interval_ms=job.interval_ms, keep_trades=False, on_trade=_each(walk.on_fill, on_trade)
+    )
     if job.start is None:
         session = Session(
             job.config, job.policy, driver=job.driver, on_output=collector, on_line=on_line
@@ -101,6 +111,7 @@ def run_job(
         feed_selection(session, source)
     else:
         session = resume(job.start, job.config, job.policy, on_output=collector, on_line=on_line)
+        carry_over(session, collector)
     skipped = 0 if job.start is None else job.start.events_read
     stream = _Stream(source, skipped, job.stop_after, session.engine.hot.now, tell)
     result = run_session(session, stream, name=job.name, collector=collector)
@@ -112,10 +123,24 @@ def run_job(
     finished = job.wants_checkpoint and result.failure is None
     return SessionEnd(
         result=result,
+        walk=walk,
         events_read=stream.read,
         checkpoint=take(session, stream.read) if finished else None,
         timing=None if job.policy is None else job.policy.timing,
     )
+
+
+def _each(
+    first: Callable[[Fill], None], second: Callable[[Fill], None] | None
+) -> Callable[[Fill], None]:
+    if second is None:
+        return first
+
+    def both(fill: Fill) -> None:
+        first(fill)
+        second(fill)
+
+    return both
 
 
 class _Stream:

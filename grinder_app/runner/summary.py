@@ -12,6 +12,7 @@ from grinder_app.report.sharpe import Deflated, NotDefined, Sharpe
 from grinder_app.report.sharpe_words import block, deflated_by, ratio_text, sure_text
 from grinder_app.report.statistics import summarise
 from grinder_app.report.wording import money, percent
+from grinder_app.runner.session_loop import SessionEnd
 from grinder_core.codec import digest16, to_dict
 from grinder_core.engine.stats import EngineStats
 from grinder_core.numbers import ZERO, exact
@@ -55,14 +56,20 @@ class SessionFigures:
     deflated: Deflated | None = None
 
     @classmethod
-    def of(cls, name: str, result: PaperResult, trials: int | None = None) -> SessionFigures:
+    def of(cls, name: str, end: SessionEnd, trials: int | None = None) -> SessionFigures:
         """Read the figures of a finished session.
 
         Args:
             trials: How many settings were tried to find this one, where somebody said so.
         """
-        collected = result.collected
-        display = summarise(result.equity_curve, result.trades)
+        result, collected = end.result, end.result.collected
+        display = summarise(
+            result.equity_curve,
+            {},
+            walk=end.walk,
+            interval_ms=0 if collected is None else collected.equity_interval_ms,
+            begin_ms=None if collected is None or collected.first_ts < 0 else collected.first_ts,
+        )
         return cls(
             name=name,
             symbols=() if collected is None else tuple(sorted(collected.symbols)),
@@ -212,25 +219,25 @@ def blocks_text(blocks: Mapping[str, int]) -> str:
 def symbol_rows(result: PaperResult) -> list[tuple[str, ...]]:
     """Return one line a symbol and a total, under ``SYMBOL_COLUMNS``.
 
-    A session that was continued from a checkpoint knows the fills of its own part only, so fees,
-    fills and turnover are of that part, the profits of the whole.
+    All is of the whole session, also where it was continued from a checkpoint. Funding that was
+    paid is positive, received negative.
     """
-    symbols = {} if result.collected is None else result.collected.symbols
-    fees, turnover, fills = _sums(result)
     rows = []
     with exact():
-        for symbol in sorted(symbols):
-            pnl, fee = symbols[symbol], fees.get(symbol, ZERO)
+        for symbol, costs in sorted(result.costs.items()):
+            held = result.final_positions.get(symbol)
+            realized = ZERO if held is None else held.realized_pnl
+            unrealized = ZERO if held is None else held.unrealized_pnl
             rows.append(
                 (
                     symbol,
-                    money(pnl.total_pnl - fee),
-                    money(pnl.realized_pnl),
-                    money(pnl.unrealized_pnl),
-                    money(fee),
-                    f"{fills.get(symbol, 0):,}",
-                    money(turnover.get(symbol, ZERO)),
-                    str(to_dict(pnl.qty)),
+                    money(realized + unrealized - costs.fees_paid - costs.funding_paid),
+                    money(realized),
+                    money(unrealized),
+                    money(costs.fees_paid),
+                    f"{costs.fills:,}",
+                    money(costs.turnover),
+                    "0" if held is None else str(to_dict(held.qty)),
                 )
             )
     total = (
@@ -244,18 +251,3 @@ def symbol_rows(result: PaperResult) -> list[tuple[str, ...]]:
         "",
     )
     return [*rows, total]
-
-
-def _sums(
-    result: PaperResult,
-) -> tuple[dict[str, Decimal], dict[str, Decimal], dict[str, int]]:
-    fees: dict[str, Decimal] = {}
-    turnover: dict[str, Decimal] = {}
-    fills: dict[str, int] = {}
-    with exact():
-        for fill in () if result.collected is None else result.collected.trades:
-            fees[fill.symbol] = fees.get(fill.symbol, ZERO) + fill.fee
-            traded = turnover.get(fill.symbol, ZERO) + fill.price * fill.qty
-            turnover[fill.symbol] = traded
-            fills[fill.symbol] = fills.get(fill.symbol, 0) + 1
-    return fees, turnover, fills

@@ -36,11 +36,8 @@ class Narrator:
 def print_session(title: str, done: PaperDone) -> None:
     """Print the table of a session, its warnings, its policy and where its files lie."""
     result = done.end.result
-    rows = symbol_rows(result)
-    if result.collected is not None and len(result.collected.trades) < result.stats.total_fills:
-        rows = rows[-1:]  # the fills before the checkpoint are not known by symbol
-    print_table(title, SYMBOL_COLUMNS, rows)
-    figures = SessionFigures.of("session", result)
+    print_table(title, SYMBOL_COLUMNS, symbol_rows(result))
+    figures = SessionFigures.of("session", done.end)
     facts = {
         "equity": money(result.equity),
         "max drawdown": money(result.max_drawdown),

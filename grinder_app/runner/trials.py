@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from attrs import frozen
 
 from grinder_adapters.runs import RunView, SessionView
+from grinder_app.report.figures import begun_at, sampled_every
 from grinder_app.report.sharpe import BestTrial, NotDefined, Sharpe, deflated_sharpe
 from grinder_app.report.sharpe_words import best_meaning, block, meaning
-from grinder_app.report.statistics import summarise
+from grinder_app.report.statistics import sharpe_of_samples
 from grinder_core.codec import canonical_json
 
 
@@ -84,8 +84,8 @@ def trials_of(runs: Mapping[str, RunView]) -> list[SessionTrials]:
 
 
 def _sharpe(session: SessionView) -> Sharpe | NotDefined:
-    fall: Decimal = session.result["max_drawdown"]
-    return summarise(session.equity, session.trades, max_drawdown=fall).sharpe
+    interval_ms = sampled_every(session, "equity")
+    return sharpe_of_samples(session.equity, interval_ms, begun_at(session))
 
 
 def _data(run: RunView) -> Sequence[str]:

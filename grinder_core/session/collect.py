@@ -62,7 +62,7 @@ class Collector:
     max_prices: int = 5_000
     max_blocks: int = 20_000
     max_levels: int = 50_000
-    max_changes: int = 10_000
+    max_changes: int = 2_000
     keep_trades: bool = True
     on_trade: Callable[[Fill], None] | None = None
     trades: list[Fill] = Factory(list)

@@ -6,16 +6,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 
-from grinder_adapters.runs import RunStore, RunView, SessionView, load_run
+from grinder_adapters.runs import RunStore, RunView, SessionView, TableSource, load_run
+from grinder_adapters.runs.tables import Table
 from grinder_adapters.synthetic.demo import demo_events
 from grinder_app.report.page import render, write_report
 from grinder_app.report.wording import (
@@ -36,6 +37,12 @@ from grinder_core.session.result import run
 SIZE_MAX = 6_000_000
 START_MS = 1_736_121_600_000
 
+LONG = {
+    "interval_ms": 60_000,
+    "equity_interval_ms": 240_000,
+    "price_interval_ms": 60_000,
+    "block_interval_ms": 86_400_000,
+}
 CONFIG = EngineConfig.flat(
     notional_per_level=Decimal(250),
     spacing_bps=12,
@@ -93,7 +100,28 @@ def long(view: RunView) -> RunView:
         "unrealized": [Decimal(0)] * 13,
         "fees": [Decimal(0)] * 13,
     }
-    return evolve(view, sessions=(evolve(session, equity=equity),))
+    return evolve(view, sessions=(with_tables(session, equity=equity),))
+
+
+@frozen
+class Tables:
+    """Tables of a session as columns in memory; ``kept`` instead of those of the folder."""
+
+    stored: TableSource
+    kept: Mapping[str, Mapping[str, list[Any]]]
+
+    def rows(self, table: Table, names: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
+        columns = self.kept.get(table.file)
+        if columns is None:
+            yield from self.stored.rows(table, names)
+        elif columns:
+            yield from zip(*(columns[name] for name in names or table.columns), strict=True)
+
+
+def with_tables(session: SessionView, **kept: Mapping[str, list[Any]]) -> SessionView:
+    """Replace tables by name; no columns are an empty table."""
+    files = {f"{name}.csv": columns for name, columns in kept.items()}
+    return evolve(session, tables=Tables(session.tables, files))
 
 
 def with_sessions(view: RunView, count: int) -> RunView:
@@ -202,7 +230,8 @@ def test_nothing_is_fetched(view: RunView) -> None:
 def test_hostile_text_stays_text(view: RunView) -> None:
     evil = "</script><script>alert(1)</script>"
     bad = with_manifest(view, warnings=[evil], command=[evil], name=evil, data=[{"name": evil}])
-    session = evolve(bad.sessions[0], name=evil, blocks={evil: {START_MS: 1}})
+    blocks = {"reason": [evil], "from_ts": [START_MS], "count": [1]}
+    session = with_tables(evolve(bad.sessions[0], name=evil), blocks=blocks)
     page = render(evolve(bad, sessions=(session, evolve(session, name="other"))))
     assert "<script>alert" not in page
     assert page.count("<script") == page.count("</script") == 3
@@ -262,6 +291,7 @@ def test_a_run_that_did_not_end_well_says_so(
         ),
         ({"topk_lookahead": True}, "the selection looked ahead"),
         ({"total_fills": 10**6}, "of 1,000,000 fills are in this run"),
+        ({"collected": LONG}, "equity every 4 min, blocked snapshots every 1 d"),
         ({"collected": {"levels_left_out": 1234}}, "1,234 later grid levels were not recorded"),
     ],
 )
@@ -344,6 +374,9 @@ def test_few_sessions_are_all_detailed(view: RunView) -> None:
     assert "The first" not in text_of(page)
 
 
+COSTS = {"fills": 1, "turnover": "0", "fees_paid": "0", "funding_paid": "0"}
+
+
 def crowded(view: RunView, sessions: int, symbols: int) -> RunView:
     """As much of everything as a long run of many symbols collects."""
     first = view.sessions[0]
@@ -351,11 +384,16 @@ def crowded(view: RunView, sessions: int, symbols: int) -> RunView:
     minutes = range(9_000 if sessions == 1 else 1_500)
     times = [START_MS + m * 60_000 for m in minutes]
     wave = [10_000 + (m * 7919 % 104_729) / 7 for m in minutes]
-    price = {"ts": times, "mid": [w / 3 for w in wave]}
     fills = [n for n in names for _ in range((40_000 if sessions == 1 else 8_000) // symbols)]
     count = len(fills)
-    busy = evolve(
-        first,
+    levels = {
+        "symbol": fills,
+        "side": ["BUY" if i % 2 else "SELL" for i in range(count)],
+        "level_id": [1] * count,
+        "price": [100 + i % 977 / 7 for i in range(count)],
+    }
+    busy = with_tables(
+        evolve(first, result={**first.result, "costs": dict.fromkeys(names, COSTS)}),
         equity={
             "ts": times,
             "equity": wave,
@@ -364,26 +402,28 @@ def crowded(view: RunView, sessions: int, symbols: int) -> RunView:
             "unrealized": [-w for w in wave],
             "fees": wave,
         },
-        prices=dict.fromkeys(names, price),
+        prices={
+            "symbol": [name for name in names for _ in times],
+            "ts": times * symbols,
+            "mid": [w / 3 for w in wave] * symbols,
+        },
         trades={
+            **levels,
             **{name: ["x"] * count for name in ("fill_id", "liquidity", "order_id")},
             "ts": [START_MS + i * 1_000 for i in range(count)],
-            "symbol": fills,
-            "side": ["BUY" if i % 2 else "SELL" for i in range(count)],
-            "price": [100 + i % 977 / 7 for i in range(count)],
             "qty": [1 + i % 13 / 7 for i in range(count)],
             "fee": [0.01] * count,
-            "level_id": [1] * count,
         },
         levels={
-            "symbol": fills,
-            "side": ["BUY" if i % 2 else "SELL" for i in range(count)],
-            "level_id": [1] * count,
-            "price": [100 + i % 977 / 7 for i in range(count)],
+            **levels,
             "from": [START_MS + i * 1_000 for i in range(count)],
             "to": [START_MS + i * 1_000 + 977 for i in range(count)],
         },
-        blocks={reason: {time: 1_000 + n for n, time in enumerate(times)} for reason in REASONS},
+        blocks={
+            "reason": [reason for reason in REASONS for _ in times],
+            "from_ts": times * len(REASONS),
+            "count": [1_000 + n for n in range(len(times))] * len(REASONS),
+        },
     )
     data = [{"name": f"{'long' * 20}-{n}.parquet", "sha256": "ab" * 32} for n in range(sessions)]
     full = with_sessions(evolve(view, sessions=(busy,)), sessions)
@@ -477,9 +517,8 @@ def test_quote_currency() -> None:
 
 def test_a_view_without_samples_has_a_page(view: RunView) -> None:
     empty: dict[str, list[Any]] = {}
-    session: SessionView = evolve(
-        view.sessions[0], trades=empty, equity=empty, prices={}, levels=empty, blocks={}
-    )
+    names = ("trades", "equity", "prices", "levels", "blocks")
+    session = with_tables(view.sessions[0], **dict.fromkeys(names, empty))
     quiet = evolve(session, result={**session.result, "total_fills": 0, "final_positions": {}})
     text = text_of(render(evolve(view, sessions=(quiet,))))
     assert "No order was filled; 0 snapshots were blocked." in text

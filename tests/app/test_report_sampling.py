@@ -130,7 +130,7 @@ def test_sums_over_time_agree_with_asking_each_series(
         ordered = sorted(row, key=lambda pair: pair[0])
         series.append(([t for t, _ in ordered], [float(v) for _, v in ordered]))
     times, sums = together(series)
-    assert times == sorted({t for ts, _ in series for t in ts})
+    assert list(times) == sorted({t for ts, _ in series for t in ts})
     for now, total in zip(times, sums, strict=True):
         latest = [
             [v for t, v in zip(ts, vs, strict=True) if t <= now][-1:] or [0.0] for ts, vs in series

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grinder_app.report.closed_trades import walk_fills
-from grinder_app.report.sharpe import NotDefined
-from grinder_app.report.statistics import deepest_fall, exposure_over, summarise
+from grinder_app.report.closed_trades import Exposure, FillWalk, walk_fills
+from grinder_app.report.sharpe import NotDefined, Sharpe
+from grinder_app.report.statistics import deepest_fall, sharpe_of_samples, summarise
 from grinder_core.contracts.enums import Side
 from grinder_core.ledger import SymbolLedger
 
@@ -41,6 +41,15 @@ def equity_of(*rows: tuple[int, float]) -> dict[str, list[Any]]:
     }
 
 
+def closed_profits(columns: dict[str, list[Any]]) -> list[float]:
+    """What each fill that shrank a position earned."""
+    walk, names = FillWalk(), ("ts", "symbol", "side", "price", "qty", "fee")
+    profits = []
+    for ts, symbol, side, price, qty, fee in zip(*(columns[n] for n in names), strict=True):
+        profits.append(walk.book(ts, symbol, side == "BUY", price, qty, fee))
+    return [profit for profit in profits if profit is not None]
+
+
 # --- closed trades -------------------------------------------------------------------------------
 
 LEDGER_EXAMPLE = trades_of(  # CORE-38's own example, with fees
@@ -61,7 +70,9 @@ def test_closed_trades_follow_the_ledger_example() -> None:
     first = 103 - 302 / 3 - 0.9 / 3 - 0.1
     # the second closes 2 of its 3: two thirds of its fee belong to it
     second = 2 * 102 - 302 * 2 / 3 - 0.9 * 2 / 3 - 0.3 * 2 / 3
-    assert [trade.profit for trade in walk.closed] == [close(first), close(second)]
+    assert closed_profits(LEDGER_EXAMPLE) == [close(first), close(second)]
+    assert (walk.closed, walk.won) == (2, sum(profit > 0 for profit in (first, second)))
+    assert walk.closed_profit == close(first + second)
     assert book.open_fees == close(0.1)
 
 
@@ -95,19 +106,22 @@ def test_the_walk_agrees_with_the_exact_ledger(rows: list[tuple[Any, ...]]) -> N
         assert book.cost == close(float(ledger.cost_basis), abs=1e-6)
     at_risk = sum(abs(float(ledger.cost_basis)) for ledger in ledgers.values())
     if rows:
-        assert walk.gross[-1][1] == close(at_risk, abs=1e-6)
+        assert walk.exposure.now == close(at_risk, abs=1e-6)
         is_flat = not any(ledger.qty for ledger in ledgers.values())
-        assert (walk.gross[-1][1] == 0.0) is is_flat
+        assert (walk.exposure.now == 0.0) is is_flat
 
 
 @given(fills)
 def test_closed_profits_and_open_fees_add_up_to_realised_less_fees(
     rows: list[tuple[Any, ...]],
 ) -> None:
-    walk = walk_fills(trades_of(*((i, *row) for i, row in enumerate(rows))))
+    columns = trades_of(*((i, *row) for i, row in enumerate(rows)))
+    walk, profits = walk_fills(columns), closed_profits(columns)
     books = walk.symbols.values()
     realized = sum(b.realized - b.fees for b in books)
-    closed = sum(trade.profit for trade in walk.closed)
+    closed = sum(profits)
+    assert (walk.closed, walk.won) == (len(profits), sum(profit > 0 for profit in profits))
+    assert walk.closed_profit == close(closed, abs=1e-6)
     assert closed - sum(b.open_fees for b in books) == close(realized, abs=1e-6)
 
 
@@ -152,10 +166,13 @@ def test_exposure_agrees_with_counting_every_millisecond(
         return held[-1] if held else 0.0
 
     every = [at(ms) for ms in range(end)]
-    in_market, average, peak = exposure_over(gross, 0, end)
+    exposure = Exposure()
+    for ts, value in gross:
+        exposure.step(ts, value)
+    in_market, average = exposure.over(0, end)
     assert in_market == close(sum(v > 0 for v in every) / end)
     assert average == close(sum(every) / end)
-    assert peak == max((v for _, v in gross), default=0.0)
+    assert exposure.peak == max((v for _, v in gross), default=0.0)
 
 
 # --- all together --------------------------------------------------------------------------------
@@ -205,3 +222,46 @@ def test_times_of_two_symbols_may_lie_out_of_order() -> None:
     )
     s = summarise(equity_of((0, 1000.0), (10_000, 1000.0)), trades)
     assert s.time_in_market == close(0.2)
+
+
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("hours", "interval_ms", "period"),
+    [
+        (30, HOUR // 4, "hour"),
+        (30, HOUR // 4 + 1, None),
+        (300, HOUR // 4 + 1, "day"),
+        (300, 6 * HOUR, "day"),
+        (300, 6 * HOUR + 1, None),
+    ],
+)
+def test_returns_need_four_samples_each(hours: int, interval_ms: int, period: str | None) -> None:
+    rows = [(n * HOUR // 4, 1000.0 + n * n % 7) for n in range(4 * hours + 1)]
+    found = sharpe_of_samples(equity_of(*rows), interval_ms)
+    assert (None if isinstance(found, NotDefined) else found.period) == period
+    if isinstance(found, NotDefined):
+        assert "4 samples or more in each" in found.reason
+
+
+def test_the_beginning_counts_although_the_first_sample_is_later() -> None:
+    equity = equity_of((600, 1000.0), (1_000, 1000.0))
+    trades = trades_of((800, "AAAUSDT", "BUY", "100", "1", "0"))
+    assert summarise(equity, trades).time_in_market == close(0.5)
+    told = summarise(equity, trades, begin_ms=0)
+    assert (told.start_ms, told.end_ms, told.time_in_market) == (0, 1_000, close(0.2))
+    assert summarise({}, {}, begin_ms=5).start_ms == 0
+
+
+@pytest.mark.parametrize("every", [1, 2, 4])
+def test_hourly_returns_hardly_depend_on_how_often_equity_was_sampled(every: int) -> None:
+    """Samples are the last of their interval; here equity stands still for each second half."""
+    quarters = range(4 * 24)
+    worth = [1000.0 + 3 * (q // 4 + 1) - 7 * (q // 4 % 3) for q in quarters]
+    rows = [((q + 1) * HOUR // 4 - 1, worth[q]) for q in quarters]
+    last_of = rows[every - 1 :: every]
+    found = sharpe_of_samples(equity_of(*last_of), HOUR // 4, begin_ms=0)
+    whole = sharpe_of_samples(equity_of(*rows), HOUR // 4, begin_ms=0)
+    assert isinstance(found, Sharpe)
+    assert found == whole
