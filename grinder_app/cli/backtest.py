@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from grinder_adapters.airgap import airgap
 from grinder_adapters.clock import SystemClock
+from grinder_adapters.feeds.funded import read_funding
 from grinder_app.cli import output
 from grinder_app.report.sharpe_words import check_trials
 from grinder_app.runner.backtest import (
@@ -21,6 +22,7 @@ from grinder_app.runner.backtest import (
     run_backtest,
 )
 from grinder_app.runner.data import describe_files, of_symbols
+from grinder_app.runner.funding import charge_funding
 from grinder_app.runner.inputs import InputKind, RunInputs
 from grinder_app.runner.options import (
     Flag,
@@ -32,8 +34,8 @@ from grinder_app.runner.options import (
 from grinder_app.runner.paper import report_of
 from grinder_app.runner.pool import cores
 from grinder_app.runner.recording import Circumstances
-from grinder_app.runner.summary import COLUMNS, blocks_table
-from grinder_app.runner.told import pace, policy_text
+from grinder_app.runner.summary import COLUMNS, COSTS_NOTE, blocks_table
+from grinder_app.runner.told import pace, policy_text, print_band
 from grinder_core.errors import ConfigError
 from grinder_core.numbers import canonical
 
@@ -51,6 +53,7 @@ def backtest(
     jobs: int | None = None,
     name: str = "",
     report: bool = True,
+    band: bool | None = None,
     json: Flag = False,
 ) -> int:
     """Run one configuration over many files and print what each session came to.
@@ -75,11 +78,14 @@ def backtest(
         A name for the run, to find it by.
     report
         Write the HTML report, if the extra for it is installed.
+    band
+        Run each session again under an optimistic and a pessimistic fill model, for a range
+        instead of one number; by default where a report is written.
     json
         Print one JSON line.
     """
     begun = perf_counter()
-    loaded = settings.load()
+    loaded = charge_funding(settings.load(), narrow.funding)
     spec = policy.spec()
     if jobs is not None and jobs < 1:
         raise ConfigError("must be >= 1", field="--jobs", value=jobs)
@@ -87,6 +93,8 @@ def backtest(
     options = narrow.read(loaded)
     paths = of_symbols(data, options.symbols)
     plans = plan_sessions(paths, sessions, together)
+    if options.funding:
+        read_funding(options.funding)  # what is wrong is said before anything is written
     if spec is not None:
         with airgap():
             spec.load()  # a policy that cannot be loaded is said before anything is written
@@ -97,7 +105,7 @@ def backtest(
         outputs=loaded.app.outputs,
         origins=loaded.origins,
         profile=loaded.profile,
-        files=describe_files(paths),
+        files=describe_files([*paths, *options.funding]),
         inputs=RunInputs(
             kind=InputKind.FILES,
             sessions={p.name: tuple(str(path.absolute()) for path in p.paths) for p in plans},
@@ -116,6 +124,7 @@ def backtest(
                 run,
                 interval_ms=loaded.app.equity_interval_ms,
                 trials=trials,
+                band=report if band is None else band,
                 jobs=jobs or cores(),
                 tell=advance,
                 on_done=ended,
@@ -150,7 +159,7 @@ class _Ended:
 def _print(done: BacktestRun) -> None:
     shown = [each.figures for each in done.sessions if each.events or each.figures.error]
     rows = [*(figures.row() for figures in shown), done.totals.row()]
-    output.print_table("Backtest", COLUMNS, rows)
+    output.print_table("Backtest", COLUMNS, rows, note=COSTS_NOTE)
     if done.totals.blocks:
         header, lines = blocks_table(shown, done.totals)
         output.print_table("Quotes that placed nothing, by gate and reason", header, lines)
@@ -165,6 +174,7 @@ def _print(done: BacktestRun) -> None:
         if each.timing is not None:
             facts[f"policy in {each.figures.name}"] = policy_text(each.timing)
     output.print_facts("Result", facts)
+    print_band(done.band)
     print(done.meaning())
     for warning in done.warnings:
         output.note(f"warning: {warning}")

@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from grinder_adapters.feeds.funded import FLAG
 from grinder_adapters.runs import RunStore
 from grinder_adapters.synthetic.demo import DemoEvents, demo_events
 from grinder_app.cli import output
 from grinder_app.config import load_settings
 from grinder_app.config.first_run import FIRST_RUN
+from grinder_app.runner.data import DataOptions, describe_files, with_funding
+from grinder_app.runner.funding import SETTING, charged
 from grinder_app.runner.inputs import InputKind, RunInputs
-from grinder_app.runner.options import Flag
+from grinder_app.runner.options import DataFiles, Flag
 from grinder_app.runner.paper import PaperRun, run_recorded
 from grinder_app.runner.recording import Circumstances
 from grinder_app.runner.session_loop import SessionJob
@@ -25,7 +28,13 @@ ORIGIN: Final = "demo"
 NARROW: Final = {"levels": 5, "notional_per_level": "100", "recenter_bps": 60}
 
 
-def demo(*, runs_dir: Path | None = None, report: bool = True, json: Flag = False) -> int:
+def demo(
+    *,
+    runs_dir: Path | None = None,
+    funding: DataFiles = (),
+    report: bool = True,
+    json: Flag = False,
+) -> int:
     """Run a paper session on packaged, generated data and say where its files are.
 
     The data are made up: the result says that the machinery works and nothing about money. The
@@ -35,6 +44,8 @@ def demo(*, runs_dir: Path | None = None, report: bool = True, json: Flag = Fals
     ----------
     runs_dir
         Folder of runs; by default the setting app.artifact_dir.
+    funding
+        Files of funding settlements, which are paid where they fit the demo's symbols and time.
     report
         Write the HTML report, if the extra for it is installed.
     json
@@ -42,21 +53,26 @@ def demo(*, runs_dir: Path | None = None, report: bool = True, json: Flag = Fals
     """
     app = load_settings(None, environment=os.environ).app
     events = demo_events()
-    config = demo_config(events)
+    config, origins = demo_config(events), dict.fromkeys(FIRST_RUN, ORIGIN)
+    files = tuple(path.absolute() for path in funding)
+    if files:
+        config, origins = charged(config), {**origins, SETTING: FLAG}
     wanted = PaperRun(
         job=SessionJob(config=config, name=events.name, interval_ms=app.equity_interval_ms),
-        source=events,
+        source=with_funding(events, files),
         about=Circumstances(
             kind="demo",
             command=sys.argv[1:],
             config=config,
             outputs=app.outputs,
-            origins=dict.fromkeys(FIRST_RUN, ORIGIN),
+            origins=origins,
             profile=None,
+            files=describe_files(files),
             data_name=events.name,
-            inputs=RunInputs(kind=InputKind.DEMO),
+            inputs=RunInputs(kind=InputKind.DEMO, options=DataOptions(funding=files)),
         ),
         report=report,
+        band=report,
     )
     store = RunStore(runs_dir or Path(app.artifact_dir))
     with output.progress("demo session, events") as advance:

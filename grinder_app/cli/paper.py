@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from grinder_adapters.airgap import airgap
 from grinder_app.cli import output
+from grinder_app.runner.funding import charge_funding
 from grinder_app.runner.options import (
     DataFiles,
     Flag,
@@ -34,6 +35,7 @@ def paper(
     policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
     name: str = "",
     report: bool = True,
+    band: bool | None = None,
     checkpoint: Path | None = None,
     stop_after: int | None = None,
     resume: Path | None = None,
@@ -56,6 +58,9 @@ def paper(
         A name for the run, to find it by.
     report
         Write the HTML report, if the extra for it is installed.
+    band
+        Run the session again under an optimistic and a pessimistic fill model, for a range instead
+        of one number; by default where a report is written.
     checkpoint
         Write a checkpoint of the session's end to this file.
     stop_after
@@ -69,7 +74,7 @@ def paper(
     verbose
         Tell every output in which something happened.
     """
-    loaded = settings.load(of_engine=fixture is None)
+    loaded = charge_funding(settings.load(of_engine=fixture is None), narrow.funding)
     spec = policy.spec()
     with airgap():
         prepared = prepare(data, fixture, loaded, settings, narrow)
@@ -101,6 +106,7 @@ def paper(
         ),
         name=name,
         report=report,
+        band=report if band is None else band,
         checkpoint=checkpoint,
         out=out,
     )

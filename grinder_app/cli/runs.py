@@ -73,7 +73,10 @@ def show(
         return
     output.print_facts(f"run {view.manifest['run_id']}", _facts(view))
     if view.sessions:
-        columns = ("session", "net PnL", "fees", "turnover", "fills", "placed", "blocked", "digest")
+        columns = (
+            *("session", "net PnL", "fees", "funding", "turnover"),
+            *("fills", "placed", "blocked", "digest"),
+        )
         output.print_table(
             "sessions", columns, [_session_row(s.name, s.result) for s in view.sessions]
         )
@@ -170,7 +173,9 @@ def _facts(view: RunView) -> dict[str, object]:
         facts["command"] = " ".join(map(str, manifest["command"]))
     for index, item in enumerate(manifest.get("data", ()), start=1):
         facts[f"data {index}"] = _data_text(item)
-    facts["fill model"] = manifest.get("fill_model", "-")
+    for line in manifest.get("assumptions", ()):
+        name, _, text = str(line).partition(": ")
+        facts[f"assumed: {name}"] = text
     if "error" in manifest:
         facts["error"] = manifest["error"]
     for index, warning in enumerate(manifest.get("warnings", ()), start=1):
@@ -185,6 +190,6 @@ def _data_text(item: object) -> str:
 
 
 def _session_row(name: str, result: Mapping[str, Any]) -> tuple[object, ...]:
-    amounts = (money(result[key]) for key in ("net_pnl", "fees_paid", "turnover"))
+    amounts = (money(result[key]) for key in ("net_pnl", "fees_paid", "funding_paid", "turnover"))
     counts = (result[key] for key in ("total_fills", "orders_placed", "orders_blocked"))
     return name, *amounts, *counts, result["digest"] or "none"

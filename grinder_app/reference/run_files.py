@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from grinder_core.session.collect import Collector
+
+_ROOM: Final = Collector()
+
 RUN_TREE: Final = """\
 YYYY-MM-DD/run_<start_ms>_<seq>/
     run.json                what ran, on what, and how it ended
@@ -42,9 +46,10 @@ MANIFEST_KEYS: Final = {
     "policy": "`target` and `arguments` of a user's own policy, else null.",
     "policy_timing": "How long a user's own policy took, by session; outside every digest.",
     "digests": "Digest of each session; null where there is none.",
-    "fill_model": "When an order fills, and what that leaves out, in words.",
+    "assumptions": "What was assumed of fills, costs, margin and latency, a line each.",
     "warnings": "What to know before believing the result.",
     "trials": "How many settings were tried to find this one, if told; only of a backtest.",
+    "band": "The same under other fill models, a row a model; empty where nobody asked.",
     "totals": "Sums over all sessions; only of a backtest.",
     "error": "`CODE: text`, only where the run failed.",
 }
@@ -59,30 +64,30 @@ STATUSES: Final = {
 COLLECTED_KEYS: Final = {
     "interval_ms": "The interval of samples that was asked for, event time.",
     "equity_interval_ms": "That of equity.csv: the same, doubled each time there were more than "
-    "20,000 rows.",
+    f"{_ROOM.max_equity:,} rows.",
     "price_interval_ms": "That of prices.csv: the same, doubled each time a symbol had more than "
-    "5,000 rows.",
+    f"{_ROOM.max_prices:,} rows.",
     "block_interval_ms": "That of blocks.csv: the same, doubled each time there were more than "
-    "20,000 rows.",
+    f"{_ROOM.max_blocks:,} rows.",
     "first_ts": "Time of the first output; -1 without one.",
     "last_ts": "Time of the last output; -1 without one.",
     "ms_seen": "Event time between them.",
     "ms_in_market": "Part of it with an open position.",
     "fills": "Rows of trades.csv; fewer than `total_fills` where it continued a checkpoint.",
-    "levels_left_out": "Level segments beyond the 50,000 kept in levels.csv.",
+    "levels_left_out": f"Level segments beyond the {_ROOM.max_levels:,} kept in levels.csv.",
 }
 
 TABLE_MEANINGS: Final = {
     "trades.csv": "One row a fill.",
-    "equity.csv": "The last sample of each interval; the session's, not a symbol's.",
-    "prices.csv": "The first mid of each interval, by symbol.",
+    "equity.csv": "The last sample of each `equity_interval_ms`; the session's, not a symbol's.",
+    "prices.csv": "The first mid of each `price_interval_ms`, by symbol.",
     "levels.csv": "One row an order that rested.",
-    "blocks.csv": "Snapshots that prefilter, selection or gates stopped.",
+    "blocks.csv": "Snapshots that prefilter, selection or gates stopped, in each `block_interval_ms`.",
 }
 
 COLUMN_MEANINGS: Final = {
     "equity.csv": {
-        "ts": "The venue's event time, Unix milliseconds UTC.",
+        "ts": "The session's time, Unix milliseconds UTC.",
         "equity": "Capital plus profit less fees, quote currency.",
         "high_water_mark": "Its peak so far, quote currency.",
         "realized": "Realised profit, before fees, quote currency.",

@@ -146,8 +146,12 @@ class SessionFigures:
             f"({percent(self.statistics.return_pct, 3, signed=True)}): "
             f"realised {money(result['total_realized_pnl'], signed=True)}, "
             f"unrealised {money(result['total_unrealized_pnl'], signed=True)}, "
-            f"fees {money(-float(result['fees_paid']), signed=True)}."
+            f"fees {money(-float(result['fees_paid']), signed=True)}{self._funding_clause()}."
         )
+
+    def _funding_clause(self) -> str:
+        paid = float(self.view.result["funding_paid"])
+        return f", funding {money(-paid, signed=True)}" if paid else ""
 
     def cards(self) -> list[Card]:
         """Return the key figures in the order people look for them."""
@@ -183,6 +187,12 @@ class SessionFigures:
                 value=money(result["fees_paid"]),
                 unit=unit,
                 detail=_fee_rate(result),
+            ),
+            Card(
+                name="Funding",
+                value=money(-float(result["funding_paid"]), signed=True),
+                unit=unit,
+                detail=_funding_detail(int(result["stats"]["funding_payments"])),
             ),
             Card(
                 name="Turnover",
@@ -253,11 +263,14 @@ class SessionFigures:
         """
         rows = []
         positions: Mapping[str, Any] = self.view.result["final_positions"]
+        costs: Mapping[str, Any] = self.view.result["costs"]
         for symbol in self.busiest(limit):
             fills, position = self.walk.symbols.get(symbol), positions.get(symbol)
             realized = float(position["realized_pnl"]) if position else 0.0
             unrealized = float(position["unrealized_pnl"]) if position else 0.0
             fees = fills.fees if fills else 0.0
+            funding = float(costs[symbol]["funding_paid"]) if symbol in costs else 0.0
+            net = realized + unrealized - fees - funding
             rows.append(
                 {
                     "symbol": symbol,
@@ -268,8 +281,9 @@ class SessionFigures:
                     "realized": money(realized, signed=True),
                     "unrealized": money(unrealized, signed=True),
                     "fees": money(-fees, signed=True),
-                    "net": money(realized + unrealized - fees, signed=True),
-                    "tone": tone(realized + unrealized - fees),
+                    "funding": money(-funding, signed=True),
+                    "net": money(net, signed=True),
+                    "tone": tone(net),
                 }
             )
         return rows
@@ -334,6 +348,12 @@ def _closed_detail(statistics: Statistics, unit: str) -> str:
 def _fee_rate(result: Mapping[str, Any]) -> str:
     turnover = float(result["turnover"])
     return f"{1e4 * float(result['fees_paid']) / turnover:.2f} bps of turnover" if turnover else "-"
+
+
+def _funding_detail(payments: int) -> str:
+    if not payments:
+        return "no settlement of a position"
+    return f"{payments:,} settlement{'' if payments == 1 else 's'}; - was paid, + received"
 
 
 def _times(turnover: float, equity: float) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from grinder_adapters.runs import RunView, SessionView
-from grinder_app.report.wording import fee_warning, fill_model, plain, some, utc
+from grinder_app.report.assumptions import Assumption, assumptions_of
+from grinder_app.report.wording import fee_warning, plain, some, utc
 from grinder_core.codec import canonical_json
 from grinder_core.engine.config import EngineConfig, settings_of
 
@@ -14,6 +15,12 @@ ROWS_MAX: Final = 150
 WARNINGS_MAX: Final = 40
 TEXT_MAX: Final = 400
 NAME_MAX: Final = 120
+BARS: Final = (
+    "The data are bars (klines), not quotes. Each bar was expanded into two to four quotes along "
+    "one fixed path: open, then low and high when it closed at or above its open (high and low "
+    "otherwise), then close, each with a made-up spread. Real prices took another path inside the "
+    "bar; a fill that depends on it did not necessarily happen."
+)
 
 
 def config_rows(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -59,19 +66,20 @@ def data_rows(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def assumptions(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the fill model and what the data was made of, in words."""
-    venue = manifest.get("config", {}).get("venue", {})
-    items = fill_model(str(manifest["kind"]), venue) if venue else []
+def assumptions(manifest: Mapping[str, Any]) -> list[Assumption]:
+    """Return what the data was made of and what the venue was taken to do, in words."""
+    venue = manifest.get("config", {}).get("venue")
+    found = []
     if any(file.get("kind") == "klines" for file in manifest.get("data", ())):
-        items.insert(
-            0,
-            "The data are bars (klines), not quotes. Each bar was expanded into two to four quotes "
-            "along one fixed path: open, then low and high when it closed at or above its open "
-            "(high and low otherwise), then close, each with a made-up spread. Real prices took "
-            "another path inside the bar; a fill that depends on it did not necessarily happen.",
+        found.append(Assumption("Quotes", BARS))
+    if venue:
+        found += assumptions_of(
+            str(manifest["kind"]),
+            venue,
+            origins=manifest.get("origins", {}),
+            funding=manifest.get("inputs", {}).get("funding", ()),
         )
-    return items
+    return found
 
 
 def warnings(view: RunView) -> list[str]:

@@ -103,6 +103,7 @@ def overview_rows(sessions: Sequence[SessionFigures]) -> list[dict[str, str]]:
                 "fills": f"{s.fills:,}",
                 "win": share(s.win_share),
                 "fees": money(result["fees_paid"]),
+                "funding": money(-float(result["funding_paid"]), signed=True),
                 "turnover": f"{float(result['turnover']):,.0f}",
                 "in_market": share(s.time_in_market),
             }
@@ -130,6 +131,9 @@ def total_row(sessions: Sequence[SessionFigures]) -> dict[str, str]:
         "tone": tone(net),
         "fills": f"{sum(figures.statistics.fills for figures in sessions):,}",
         "fees": money(sum(float(figures.view.result["fees_paid"]) for figures in sessions)),
+        "funding": money(
+            -sum(float(figures.view.result["funding_paid"]) for figures in sessions), signed=True
+        ),
         "turnover": f"{sum(float(f.view.result['turnover']) for f in sessions):,.0f}",
     }
 

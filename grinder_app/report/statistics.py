@@ -18,7 +18,7 @@ from grinder_app.report.closed_trades import FillWalk, Table, walk_fills
 from grinder_app.report.sharpe import NotDefined, Sharpe, sharpe_of
 
 DEFINITIONS: Final[Mapping[str, str]] = {
-    "Net PnL": "Realised plus unrealised profit less fees, quote currency.",
+    "Net PnL": "Realised plus unrealised profit less fees and funding, quote currency.",
     "Return": "Net PnL as a share of the equity at the start.",
     "Max drawdown": (
         "Deepest fall of equity below its high-water mark. The amount is the engine's own, over "

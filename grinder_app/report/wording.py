@@ -1,4 +1,4 @@
-"""What the report says in words: numbers, times, reasons, and what a fill model assumes."""
+"""What the report says in words: numbers, times, reasons, and a warning of zero fees."""
 
 from __future__ import annotations
 
@@ -28,51 +28,6 @@ REASONS: Final[Mapping[str, str]] = {
     "OPEN_INTEREST_TOO_LOW": "Open interest was below prefilter_oi_min_usd, or unknown.",
     "NOT_IN_TOPK": "The selection did not choose the symbol.",
 }
-
-FILL_RULES: Final[Mapping[str, str]] = {
-    "crossing": (
-        "A BUY order fills when the mid price of a quote is at or below its limit, a SELL order "
-        "when it is at or above."
-    ),
-    "quote": (
-        "A BUY order fills when the best ask of a quote is at or below its limit, a SELL order "
-        "when the best bid is at or above."
-    ),
-    "instant": (
-        "Every order fills at its own limit as soon as it is eligible, wherever the market is. "
-        "This is far too good to be true: use it to test mechanics, never to judge a strategy."
-    ),
-}
-
-
-def fill_model(kind: str, venue: Mapping[str, Any]) -> list[str]:
-    """Return the fill model and what it assumes, a sentence or two an item.
-
-    Args:
-        kind: Of the run; in a ``replay`` orders are accepted and never filled.
-        venue: The ``venue`` section of the configuration.
-    """
-    if kind == "replay":
-        return ["A replay accepts every order and fills none: it shows decisions, not results."]
-    delay = int(venue.get("fill_after_ticks", 0))
-    if delay:
-        count = "next" if delay == 1 else f"{_ordinal(delay)} next"
-        wait = f"An order may fill from the {count} quote of its symbol on, not before."
-    else:
-        wait = "An order may fill on the very quote that placed it, then as taker: no latency."
-    maker = basis_points(int(venue.get("maker_fee_bps_x100", 0)))
-    taker = basis_points(int(venue.get("taker_fee_bps_x100", 0)))
-    return [
-        FILL_RULES[str(venue["fill_mode"])],
-        "Fills are whole, at the limit price, never better and never worse.",
-        wait,
-        "There is no queue: reaching the price is enough, whoever else rests there. Displayed "
-        "quantities are ignored, and our orders do not move the market. Real fills are fewer, "
-        "and come more often when the price goes on against them.",
-        f"Fees: {maker} bps for orders that rested (maker), {taker} bps for those filled on "
-        "placement (taker), rounded up to 8 digits.",
-        "Funding payments, margin and liquidation are not part of the result.",
-    ]
 
 
 def fee_warning(kind: str, venue: Mapping[str, Any]) -> str | None:
@@ -117,6 +72,11 @@ def percent(value: float | None, digits: int = 2, *, signed: bool = False) -> st
     return "-" if value is None else f"{value:{'+' if signed else ''}.{digits}f} %"
 
 
+def percent_of_bps(value: int) -> str:
+    """Write basis points as a percentage."""
+    return f"{canonical(Decimal(value).scaleb(-2))} %"
+
+
 def plain(value: Any) -> str:
     """Write a number as it is: decimals without superfluous zeros, thousands with a comma."""
     text = canonical(Decimal(str(value)))
@@ -147,9 +107,3 @@ def some(items: Sequence[str], limit: int) -> str:
     """List the first few items and count the rest."""
     shown = ", ".join(items[:limit])
     return f"{shown} and {len(items) - limit} more" if len(items) > limit else shown
-
-
-def _ordinal(number: int) -> str:
-    if number % 100 in {11, 12, 13}:
-        return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

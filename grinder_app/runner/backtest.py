@@ -16,12 +16,14 @@ from grinder_adapters.feeds.event_file import EXTENSIONS
 from grinder_adapters.runs import RunWriter, SessionWriter
 from grinder_app.report.sharpe import BestTrial, NotDefined, best_of
 from grinder_app.report.sharpe_words import best_meaning, block, meaning
+from grinder_app.runner.band import BandRow, add_up, fill_band
 from grinder_app.runner.data import DataOptions, open_data
 from grinder_app.runner.outputs import OutputsKept
 from grinder_app.runner.policy import PolicySpec, PolicyTiming
 from grinder_app.runner.pool import run_all
 from grinder_app.runner.recording import (
     Circumstances,
+    by_session,
     describe_end,
     record_session,
     warnings_of_session,
@@ -67,6 +69,7 @@ class BacktestTask:
     policy: PolicySpec | None
     interval_ms: int
     trials: int | None
+    band: bool = False
 
 
 @frozen(kw_only=True)
@@ -75,14 +78,17 @@ class BacktestDone:
 
     Attributes:
         events: Events of all kinds that were read.
+        lacking: What its data lacked of what the settings ask for.
         failure: What ended it early, to be raised once the run is closed.
     """
 
     figures: SessionFigures
     events: int
     warnings: tuple[str, ...]
+    lacking: tuple[str, ...]
     timing: PolicyTiming | None
     failure: Exception | None
+    band: tuple[BandRow, ...] = ()
 
 
 def plan_sessions(
@@ -137,12 +143,17 @@ def run_task(task: BacktestTask, tell: Callable[[int], None]) -> BacktestDone:
         source = open_data(task.plan.paths, task.options)
         writer = SessionWriter.at(task.folder, task.plan.name)
         end = record_session(job, source, writer, task.outputs, tell=tell)
+        band: tuple[BandRow, ...] = ()
+        if task.band and end.result.failure is None:
+            band = fill_band(task.config, source, end.result, task.policy, tell=tell)
     return BacktestDone(
         figures=SessionFigures.of(task.plan.name, end, task.trials),
         events=end.events_read,
         warnings=tuple(warnings_of_session(end.result, end.timing)),
+        lacking=end.lacking,
         timing=end.timing,
         failure=end.result.failure,
+        band=band,
     )
 
 
@@ -152,6 +163,7 @@ class BacktestRun:
 
     Attributes:
         trials: How many settings were tried to find this one, where somebody said so.
+        band: Run each session again under other fill models.
         failure: Of the first session that failed, ``None`` when all are good.
     """
 
@@ -196,11 +208,17 @@ class BacktestRun:
                 for done in self.sessions
             ],
             "totals": self.totals.to_dict(),
+            "band": [row.to_dict() for row in self.band],
             "digest": self.totals.digest,
             "warnings": list(self.warnings),
             "trials": self.trials,
             "best": self._best_dict(),
         }
+
+    @property
+    def band(self) -> tuple[BandRow, ...]:
+        """All sessions under other fill models; empty where nobody asked."""
+        return add_up([done.band for done in self.sessions])
 
     def _best_dict(self) -> dict[str, Any] | None:
         best = self.best
@@ -218,6 +236,7 @@ def run_backtest(
     *,
     interval_ms: int,
     trials: int | None = None,
+    band: bool = False,
     jobs: int,
     tell: Callable[[int], None],
     on_done: Callable[[BacktestDone], None],
@@ -243,6 +262,7 @@ def run_backtest(
             policy=about.policy,
             interval_ms=interval_ms,
             trials=trials,
+            band=band,
         )
         # the longest first, so that the last to end ends soonest
         for plan in sorted(plans, key=lambda plan: (-plan.bytes, plan.name))
@@ -252,14 +272,17 @@ def run_backtest(
     sessions = tuple(by_name[plan.name] for plan in plans)
     _check_found(sessions, options)
     timings = {d.figures.name: d.timing for d in sessions if d.timing is not None}
-    describe_end(run, about, {d.figures.name: d.figures.digest for d in sessions}, timings)
+    lacking = {d.figures.name: d.lacking for d in sessions}
+    digests = {d.figures.name: d.figures.digest for d in sessions}
+    describe_end(run, about, digests, timings, lacking)
     run.manifest(totals=Totals.over([done.figures for done in sessions]).to_dict())
+    run.manifest(band=[row.to_dict() for row in add_up([done.band for done in sessions])])
     later = [warning for done in sessions for warning in done.warnings]
     return BacktestRun(
         run_id=run.run_id,
         folder=run.path,
         sessions=sessions,
-        warnings=tuple(dict.fromkeys([*about.warnings(), *later])),
+        warnings=tuple(dict.fromkeys([*about.warnings(), *by_session(lacking), *later])),
         trials=trials,
         failure=next((d.failure for d in sessions if d.failure is not None), None),
     )

@@ -15,6 +15,7 @@ from attrs import field, frozen
 from grinder_adapters.feeds.construct import event as envelope
 from grinder_adapters.feeds.csv_rows import stem
 from grinder_adapters.feeds.event_file import EXTENSIONS, open_events
+from grinder_adapters.feeds.funded import Funded, read_funding
 from grinder_adapters.feeds.klines import SPREAD_BPS, KlineSource
 from grinder_adapters.feeds.lines import check_readable
 from grinder_adapters.feeds.problems import Problems
@@ -40,6 +41,7 @@ class DataKind(StrEnum):
     KLINES = "klines"
     DUMP = "dump"
     CAPTURE = "capture"
+    FUNDING = "funding"
 
 
 @frozen(kw_only=True)
@@ -90,6 +92,7 @@ class DataOptions:
         spread_bps: Full width of the quotes made of klines.
         tick_sizes: Price increments for those quotes.
         must_occur: Refuse data without one of the symbols, or without any event left.
+        funding: Files of funding settlements to put into the stream, of its symbols and time.
     """
 
     symbols: tuple[str, ...] = ()
@@ -97,6 +100,7 @@ class DataOptions:
     spread_bps: Decimal = SPREAD_BPS
     tick_sizes: Mapping[str, Decimal] = field(factory=dict)
     must_occur: bool = True
+    funding: tuple[Path, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         for symbol in self.symbols:
@@ -127,14 +131,15 @@ def open_data(paths: Sequence[Path], options: DataOptions | None = None) -> Even
     Raises:
         FixtureError: A file is missing, empty, a directory or of no known form; while iterating:
             malformed content, with file, line, field, value and rule.
-        ConfigError: No file, a file given twice, or a setting outside its range; while iterating:
-            a symbol that was asked for does not occur.
+        ConfigError: No file, a file given twice or of funding, or a setting outside its range;
+            while iterating: a symbol that was asked for does not occur.
     """
     options = options or DataOptions()
     _check_paths(paths)
     by_kind: dict[DataKind, list[Path]] = {}
     for path in paths:
         by_kind.setdefault(kind_of(path), []).append(path)
+    refuse_funding(by_kind.get(DataKind.FUNDING, ()))
     # a capture need not parse what nobody asked for
     only = options.symbols if options.must_occur and by_kind.keys() == {DataKind.CAPTURE} else ()
     sources = [
@@ -142,24 +147,51 @@ def open_data(paths: Sequence[Path], options: DataOptions | None = None) -> Even
     ]
     whole = sources[0] if len(sources) == 1 else _Merged(tuple(sources))
     if options.symbols or options.days:
-        return _Narrowed(whole, frozenset(options.symbols), options.days, options.must_occur)
-    return whole
+        whole = _Narrowed(whole, frozenset(options.symbols), options.days, options.must_occur)
+    return with_funding(whole, options.funding)
+
+
+def with_funding(source: EventSource, funding: Sequence[Path]) -> EventSource:
+    """Put settlements into a stream, those of its symbols and within its time.
+
+    Raises:
+        FixtureError: A file is missing, malformed or of another kind.
+        ConfigError: A file is given twice; while iterating: the stream has settlements of its own.
+    """
+    return Funded(source, read_funding(funding)) if funding else source
+
+
+def refuse_funding(paths: Sequence[Path]) -> None:
+    """Refuse funding files as market data: they hold no price to trade on.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    if paths:
+        raise ConfigError(
+            "holds funding settlements and no prices",
+            field="--data",
+            value=str(paths[0]),
+            remedy="give it with --funding",
+        )
 
 
 def of_symbols(paths: Sequence[Path], symbols: Sequence[str]) -> list[Path]:
-    """Leave out kline files of other symbols, which their names tell without opening them.
+    """Leave out kline files of other symbols, which their names tell.
 
     Raises:
         FixtureError: As ``kind_of``.
-        ConfigError: No file is given, one twice, or none is left.
+        ConfigError: No file is given, one twice, one of funding, or none is left.
     """
     _check_paths(paths)
+    kinds = {path: kind_of(path) for path in paths}
+    refuse_funding([path for path, kind in kinds.items() if kind is DataKind.FUNDING])
     if not symbols:
         return list(paths)
     kept = [
         path
-        for path in paths
-        if kind_of(path) is not DataKind.KLINES or stem(path).partition("-")[0] in symbols
+        for path, kind in kinds.items()
+        if kind is not DataKind.KLINES or stem(path).partition("-")[0] in symbols
     ]
     if not kept:
         raise ConfigError("no file is of these symbols", field="--symbols", value=",".join(symbols))

@@ -13,7 +13,7 @@ from attrs import Factory, evolve, frozen
 from grinder_adapters.feeds.fixture import EVENT_NAMES, load_fixture
 from grinder_adapters.feeds.source import EventSource
 from grinder_adapters.synthetic.demo import demo_events
-from grinder_app.runner.data import DataOptions, Days, describe_files, open_data
+from grinder_app.runner.data import DataOptions, Days, describe_files, open_data, with_funding
 from grinder_app.runner.fixture_source import FixtureSource
 from grinder_core.errors import ArtifactError, ConfigError, InputError
 from grinder_core.numbers import parse_decimal
@@ -58,6 +58,7 @@ class RunInputs:
             "symbols": list(self.options.symbols),
             "days": None if days is None else [days.begin_ms, days.end_ms],
             "spread_bps": self.options.spread_bps,
+            "funding": [str(path) for path in self.options.funding],
             "stop_after": self.stop_after,
             "continues": self.continues,
         }
@@ -83,6 +84,7 @@ class RunInputs:
                 spread_bps=parse_decimal(kept["spread_bps"], "inputs.spread_bps"),
                 tick_sizes=tick_sizes,
                 must_occur=False,
+                funding=tuple(Path(path) for path in kept["funding"]),
             )
             return cls(
                 kind=InputKind(kept["kind"]),
@@ -97,10 +99,11 @@ class RunInputs:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every file that holds events of the run."""
+        """Every file that holds events of the run, those of funding included."""
         if self.kind is InputKind.FIXTURE:
             return tuple(str(Path(self.fixture) / name) for name in EVENT_NAMES)
-        return tuple(path for paths in self.sessions.values() for path in paths)
+        funding = map(str, self.options.funding)
+        return (*(path for paths in self.sessions.values() for path in paths), *funding)
 
     def open(self, session: str) -> EventSource:
         """Open the events of one session, as they were.
@@ -109,7 +112,7 @@ class RunInputs:
             FixtureError: A file is missing or malformed.
         """
         if self.kind is InputKind.DEMO:
-            return demo_events()
+            return with_funding(demo_events(), self.options.funding)
         if self.kind is InputKind.FIXTURE:
             return FixtureSource(load_fixture(Path(self.fixture)))
         return open_data([Path(path) for path in self.sessions[session]], self.options)
@@ -127,7 +130,7 @@ def check_unchanged(
         FixtureError: A file is missing.
         InputError: A file is not what it was.
     """
-    if inputs.kind is not InputKind.FILES:
+    if inputs.kind is InputKind.FIXTURE or not inputs.files:
         if given:
             raise ConfigError("is of no use: the run read no files", field="--data")
         return inputs
@@ -145,7 +148,8 @@ def check_unchanged(
                 remedy="name the file as it was with --data",
             )
     sessions = {name: tuple(places[p] for p in paths) for name, paths in inputs.sessions.items()}
-    return evolve(inputs, sessions=sessions)
+    funding = tuple(Path(places[str(path)]) for path in inputs.options.funding)
+    return evolve(inputs, sessions=sessions, options=evolve(inputs.options, funding=funding))
 
 
 def _checksums(paths: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:

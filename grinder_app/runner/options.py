@@ -111,7 +111,7 @@ class PolicyOptions:
 @Parameter(name="*")
 @frozen(kw_only=True)
 class NarrowOptions:
-    """Which part of the data, and how klines are read.
+    """Which part of the data, how klines are read, and what is put into the stream.
 
     Parameters
     ----------
@@ -121,11 +121,15 @@ class NarrowOptions:
         Take only these UTC days: 2025-05-04 or 2025-05-04..2025-05-10.
     spread_bps
         Klines: width of the quotes made of bars, default 2.
+    funding
+        Files of funding settlements, CSV, public dump or the venue's JSON: those of the session's
+        symbols within its time are paid. Sets venue.funding_source to data unless that is set.
     """
 
     symbols: str = ""
     days: str | None = None
     spread_bps: str | None = None
+    funding: DataFiles = ()
 
     def read(self, settings: Settings) -> DataOptions:
         """Return them parsed, with the tick sizes of the settings.
@@ -141,6 +145,7 @@ class NarrowOptions:
             days=None if self.days is None else Days.parse(self.days),
             spread_bps=spread,
             tick_sizes=settings.engine.orders.tick_sizes,
+            funding=tuple(path.absolute() for path in self.funding),
         )
 
     @property
@@ -150,6 +155,7 @@ class NarrowOptions:
             ("--symbols", self.symbols),
             ("--days", self.days),
             ("--spread-bps", self.spread_bps),
+            ("--funding", self.funding),
         ):
             if value:
                 return option

@@ -17,6 +17,7 @@ from grinder_adapters.feeds.source import EventSource
 from grinder_adapters.runs import RunStore, load_run
 from grinder_app.report.page import check_installed, write_report
 from grinder_app.report.sharpe_words import block
+from grinder_app.runner.band import BandRow, fill_band
 from grinder_app.runner.prepared import SESSION
 from grinder_app.runner.recording import (
     Circumstances,
@@ -45,6 +46,7 @@ class PaperRun:
     Attributes:
         name: Of the run, for people; empty for none.
         report: Write the report, if the extra for it is installed.
+        band: Run the session again under other fill models; a part of a session has no band.
         checkpoint: Write a checkpoint of the session's end there.
         out: Write every output there, a canonical line each.
     """
@@ -54,6 +56,7 @@ class PaperRun:
     about: Circumstances
     name: str = ""
     report: bool = True
+    band: bool = False
     checkpoint: Path | None = None
     out: Path | None = None
 
@@ -65,6 +68,7 @@ class PaperDone:
     Attributes:
         session_s: Wall time of the session alone.
         report: ``None`` where none was wanted or the extra is missing.
+        band: The same session under other fill models; empty where nobody asked.
         report_hint: Why there is no report although one was wanted; empty otherwise.
     """
 
@@ -75,6 +79,7 @@ class PaperDone:
     warnings: tuple[str, ...]
     report: Path | None
     report_hint: str
+    band: tuple[BandRow, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result with what belongs to the run, as JSON values."""
@@ -87,6 +92,7 @@ class PaperDone:
             "events_read": self.end.events_read,
             "warnings": list(self.warnings),
             "policy_timing": None if timing is None else timing.to_dict(),
+            "band": [row.to_dict() for row in self.band],
             "statistics": block(SessionFigures.of(SESSION, self.end).sharpe),
         }
 
@@ -121,9 +127,12 @@ def run_recorded(
             )
             session_s = perf_counter() - begun
             timings = {} if end.timing is None else {SESSION: end.timing}
-            describe_end(run, about, {SESSION: end.result.digest}, timings)
+            lacking = {SESSION: end.lacking}
+            describe_end(run, about, {SESSION: end.result.digest}, timings, lacking)
             if end.result.failure is not None:
                 raise end.result.failure
+        band = _band(wanted, end, tell)
+        run.manifest(band=[row.to_dict() for row in band])
         if wanted.checkpoint is not None and end.checkpoint is not None:
             _write_checkpoint(wanted.checkpoint, end.checkpoint)
     report, hint = report_of(run.path) if wanted.report else (None, "")
@@ -134,10 +143,20 @@ def run_recorded(
         folder=run.path,
         end=end,
         session_s=session_s,
-        warnings=(*about.warnings(), *later, *continued),
+        warnings=(*about.warnings(), *end.lacking, *later, *continued),
         report=report,
         report_hint=hint,
+        band=band,
     )
+
+
+def _band(
+    wanted: PaperRun, end: SessionEnd, tell: Callable[[int], None] | None
+) -> tuple[BandRow, ...]:
+    job = wanted.job
+    if not wanted.band or job.start is not None or job.stop_after is not None:
+        return ()
+    return fill_band(job.config, wanted.source, end.result, wanted.about.policy, tell=tell)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

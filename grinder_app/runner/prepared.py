@@ -75,7 +75,7 @@ def _prepare_data(data: Sequence[Path], settings: Settings, narrow: NarrowOption
         name=data[0].name + (f" and {more} more" if more else ""),
         source=source,
         config=settings.engine,
-        files=describe_files(data),
+        files=describe_files([*data, *options.funding]),
         inputs=RunInputs(
             kind=InputKind.FILES,
             sessions={SESSION: tuple(str(path.absolute()) for path in data)},

@@ -12,7 +12,8 @@ from attrs import frozen
 from grinder_adapters.feeds.atomic import atomic_file
 from grinder_adapters.feeds.source import EventSource
 from grinder_adapters.runs import RunWriter, SessionWriter
-from grinder_app.report.wording import fee_warning, fill_model
+from grinder_app.report.assumptions import Assumption, assumptions_of
+from grinder_app.report.wording import fee_warning
 from grinder_app.runner.data import DataFile, DataKind
 from grinder_app.runner.inputs import RunInputs
 from grinder_app.runner.outputs import OutputsKept, outputs_sink
@@ -57,13 +58,28 @@ class Circumstances:
             "config_hash": self.config.config_hash,
             "origins": dict(self.origins),
             "profile": self.profile or "",
-            "data": [to_dict(file) for file in self.files] or [{"name": self.data_name}],
+            "data": self._data(),
             "inputs": self.inputs.to_dict(),
             "outputs": self.outputs.value,
-            "fill_model": " ".join(fill_model(self.kind, to_dict(self.config.venue))),
+            "assumptions": [each.line for each in self.assumptions()],
             "policy": None if self.policy is None else self.policy.to_dict(),
             "warnings": self.warnings(),
         }
+
+    def assumptions(self) -> list[Assumption]:
+        """Return what the run assumes of the venue."""
+        return assumptions_of(
+            self.kind,
+            to_dict(self.config.venue),
+            origins=self.origins,
+            funding=[str(path) for path in self.inputs.options.funding],
+        )
+
+    def _data(self) -> list[dict[str, Any]]:
+        files = [to_dict(file) for file in self.files]
+        if any(file.kind is not DataKind.FUNDING for file in self.files):
+            return files
+        return [{"name": self.data_name}, *files]
 
     def warnings(self) -> list[str]:
         """Return what to know before believing the result."""
@@ -125,14 +141,29 @@ def describe_end(
     before: Circumstances,
     digests: Mapping[str, str | None],
     timings: Mapping[str, PolicyTiming],
+    lacking: Mapping[str, Sequence[str]],
 ) -> None:
-    """Complete the manifest with what the sessions showed, before the run is finished."""
+    """Complete the manifest with what the sessions showed, before the run is finished.
+
+    Args:
+        lacking: What the data of each session lacked.
+    """
     slow = [timing.warning for timing in timings.values() if timing.warning]
+    missed = by_session(lacking)
     run.manifest(
         digests=dict(digests),
-        warnings=list(dict.fromkeys([*before.warnings(), *slow])),
+        warnings=list(dict.fromkeys([*before.warnings(), *missed, *slow])),
         policy_timing={name: to_dict(timing) for name, timing in timings.items()},
     )
+
+
+def by_session(warnings: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the warnings of all sessions; of several, each names its session."""
+    return [
+        f"{name}: {text}" if len(warnings) > 1 else text
+        for name, texts in warnings.items()
+        for text in texts
+    ]
 
 
 def all_of(sinks: Sequence[OutputSink]) -> OutputSink | None:

@@ -12,6 +12,7 @@ from attrs import Factory, evolve, frozen
 
 from grinder_adapters.feeds.source import EventSource
 from grinder_app.report.closed_trades import FillWalk
+from grinder_app.runner.perpetual import PerpetualWatch
 from grinder_app.runner.policy import PolicyTiming, TimedPolicy
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.orders import Fill
@@ -69,6 +70,7 @@ class SessionEnd:
         events_read: Events of the stream that are in, those before a checkpoint included.
         checkpoint: ``None`` unless asked for, and after a failure.
         timing: ``None`` without a user's own policy.
+        lacking: What the data lacked of what the settings ask for, a sentence each.
     """
 
     result: PaperResult
@@ -76,6 +78,7 @@ class SessionEnd:
     events_read: int
     checkpoint: Checkpoint | None
     timing: PolicyTiming | None
+    lacking: tuple[str, ...] = ()
 
 
 def run_job(
@@ -104,6 +107,7 @@ def run_job(
     collector = Collector(
         interval_ms=job.interval_ms, keep_trades=False, on_trade=_each(walk.on_fill, on_trade)
     )
+    watched = PerpetualWatch(source, job.config.venue)
     if job.start is None:
         session = Session(
             job.config, job.policy, driver=job.driver, on_output=collector, on_line=on_line
@@ -113,7 +117,7 @@ def run_job(
         session = resume(job.start, job.config, job.policy, on_output=collector, on_line=on_line)
         carry_over(session, collector)
     skipped = 0 if job.start is None else job.start.events_read
-    stream = _Stream(source, skipped, job.stop_after, session.engine.hot.now, tell)
+    stream = _Stream(watched, skipped, job.stop_after, session.engine.hot.now, tell)
     result = run_session(session, stream, name=job.name, collector=collector)
     if skipped and result.errors:
         moved = tuple(evolve(e, event_index=e.event_index + skipped) for e in result.errors)
@@ -127,6 +131,7 @@ def run_job(
         events_read=stream.read,
         checkpoint=take(session, stream.read) if finished else None,
         timing=None if job.policy is None else job.policy.timing,
+        lacking=tuple(watched.warnings(result)),
     )
 
 

@@ -19,10 +19,14 @@ from grinder_core.numbers import ZERO, exact
 from grinder_core.session.result import PaperResult
 
 COLUMNS = (
-    *("session", "symbols", "quotes", "net PnL", "fees", "fills", "turnover", "max drawdown"),
-    *("Sharpe", "Sharpe > 0", "in market", "blocked"),
+    *("session", "symbols", "quotes", "net PnL", "fees", "funding", "fills", "turnover"),
+    *("max drawdown", "Sharpe", "Sharpe > 0", "in market", "blocked"),
 )
-SYMBOL_COLUMNS = ("symbol", "net PnL", "realised", "unrealised", "fees", "fills", "turnover", "qty")
+SYMBOL_COLUMNS = (
+    *("symbol", "net PnL", "realised", "unrealised", "fees", "funding", "fills", "turnover"),
+    "qty",
+)
+COSTS_NOTE = "fees and funding: what was paid; less than 0 was received"
 _SYMBOLS_SHOWN = 3
 
 
@@ -32,6 +36,7 @@ class SessionFigures:
 
     Attributes:
         quotes: SNAPSHOT events decided on.
+        funding: Paid is positive, received negative.
         sharpe: For display.
         deflated: By the stated number of trials; ``None`` where nobody stated one.
         time_in_market: Share of the session's time, 0 to 1, for display.
@@ -44,6 +49,7 @@ class SessionFigures:
     quotes: int
     net_pnl: Decimal
     fees: Decimal
+    funding: Decimal
     fills: int
     turnover: Decimal
     max_drawdown: Decimal
@@ -76,6 +82,7 @@ class SessionFigures:
             quotes=result.stats.events_processed,
             net_pnl=result.net_pnl,
             fees=result.fees_paid,
+            funding=result.funding_paid,
             fills=result.stats.total_fills,
             turnover=result.turnover,
             max_drawdown=result.max_drawdown,
@@ -97,6 +104,7 @@ class SessionFigures:
             "quotes": self.quotes,
             "net_pnl": to_dict(self.net_pnl),
             "fees": to_dict(self.fees),
+            "funding": to_dict(self.funding),
             "fills": self.fills,
             "turnover": to_dict(self.turnover),
             "max_drawdown": to_dict(self.max_drawdown),
@@ -121,6 +129,7 @@ class SessionFigures:
             f"{self.quotes:,}",
             money(self.net_pnl),
             money(self.fees),
+            money(self.funding),
             f"{self.fills:,}",
             money(self.turnover),
             money(self.max_drawdown),
@@ -144,6 +153,7 @@ class Totals:
     quotes: int
     net_pnl: Decimal
     fees: Decimal
+    funding: Decimal
     fills: int
     turnover: Decimal
     max_drawdown: Decimal
@@ -165,6 +175,7 @@ class Totals:
                 quotes=sum(s.quotes for s in sessions),
                 net_pnl=sum((s.net_pnl for s in sessions), ZERO),
                 fees=sum((s.fees for s in sessions), ZERO),
+                funding=sum((s.funding for s in sessions), ZERO),
                 fills=sum(s.fills for s in sessions),
                 turnover=sum((s.turnover for s in sessions), ZERO),
                 max_drawdown=max((s.max_drawdown for s in sessions), default=ZERO),
@@ -184,6 +195,7 @@ class Totals:
             f"{self.quotes:,}",
             money(self.net_pnl),
             money(self.fees),
+            money(self.funding),
             f"{self.fills:,}",
             money(self.turnover),
             f"{money(self.max_drawdown)} (worst)",
@@ -235,6 +247,7 @@ def symbol_rows(result: PaperResult) -> list[tuple[str, ...]]:
                     money(realized),
                     money(unrealized),
                     money(costs.fees_paid),
+                    money(costs.funding_paid),
                     f"{costs.fills:,}",
                     money(costs.turnover),
                     "0" if held is None else str(to_dict(held.qty)),
@@ -246,6 +259,7 @@ def symbol_rows(result: PaperResult) -> list[tuple[str, ...]]:
         money(result.total_realized_pnl),
         money(result.total_unrealized_pnl),
         money(result.fees_paid),
+        money(result.funding_paid),
         f"{result.stats.total_fills:,}",
         money(result.turnover),
         "",

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from grinder_app.cli.output import note, print_facts, print_table
 from grinder_app.report.sharpe import NotDefined, Sharpe
 from grinder_app.report.sharpe_words import confidence_text, interval_text, meaning, ratio_text
 from grinder_app.report.wording import money
+from grinder_app.runner.band import COLUMNS as BAND_COLUMNS
+from grinder_app.runner.band import BandRow
 from grinder_app.runner.outputs import Changes
 from grinder_app.runner.paper import PaperDone
 from grinder_app.runner.policy import PolicyTiming
-from grinder_app.runner.summary import SYMBOL_COLUMNS, SessionFigures, blocks_text, symbol_rows
+from grinder_app.runner.summary import (
+    COSTS_NOTE,
+    SYMBOL_COLUMNS,
+    SessionFigures,
+    blocks_text,
+    symbol_rows,
+)
 from grinder_core.contracts.outputs import PaperOutput
 
 
@@ -36,7 +45,7 @@ class Narrator:
 def print_session(title: str, done: PaperDone) -> None:
     """Print the table of a session, its warnings, its policy and where its files lie."""
     result = done.end.result
-    print_table(title, SYMBOL_COLUMNS, symbol_rows(result))
+    print_table(title, SYMBOL_COLUMNS, symbol_rows(result), note=COSTS_NOTE)
     figures = SessionFigures.of("session", done.end)
     facts = {
         "equity": money(result.equity),
@@ -52,12 +61,23 @@ def print_session(title: str, done: PaperDone) -> None:
     if done.end.timing is not None:
         facts["policy"] = policy_text(done.end.timing)
     print_facts("Result", facts)
+    print_band(done.band)
     print(meaning(figures.sharpe))
     for warning in done.warnings:
         note(f"warning: {warning}")
     note(pace(done.end.events_read, done.session_s))
     if done.report_hint:
         note(f"no report: {done.report_hint}")
+
+
+def print_band(band: Sequence[BandRow]) -> None:
+    """Print the same run under other fill models, where it was made."""
+    if band:
+        print_table(
+            "The same under other fill models, from optimistic to pessimistic",
+            BAND_COLUMNS,
+            [row.row() for row in band],
+        )
 
 
 def _sharpe_facts(sharpe: Sharpe | NotDefined) -> dict[str, str]:

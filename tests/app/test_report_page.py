@@ -18,13 +18,12 @@ from attrs import evolve, frozen
 from grinder_adapters.runs import RunStore, RunView, SessionView, TableSource, load_run
 from grinder_adapters.runs.tables import Table
 from grinder_adapters.synthetic.demo import demo_events
+from grinder_app.report.assumptions import assumptions_of
 from grinder_app.report.page import render, write_report
 from grinder_app.report.wording import (
-    FILL_RULES,
     REASONS,
     duration,
     fee_warning,
-    fill_model,
     money,
     plain,
     quote_currency,
@@ -318,21 +317,11 @@ def test_warnings_are_counted_rather_than_endless(view: RunView) -> None:
 # --- assumptions ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", list(FillMode))
-def test_every_fill_mode_is_put_in_words(view: RunView, mode: FillMode) -> None:
-    text = text_of(render(with_venue(view, fill_mode=mode.value)))
-    assert FILL_RULES[mode.value] in text
-    assert "There is no queue" in text
-    assert "Funding payments" in text
-
-
-@pytest.mark.parametrize(
-    ("delay", "said"),
-    [(0, "then as taker"), (1, "from the next quote"), (3, "from the 3rd next quote")],
-)
-def test_the_delay_is_put_in_words(delay: int, said: str) -> None:
-    venue = {"fill_mode": "quote", "fill_after_ticks": delay}
-    assert any(said in sentence for sentence in fill_model("paper", venue))
+def test_everything_that_was_assumed_is_on_the_page(view: RunView) -> None:
+    text = text_of(render(view))
+    assert "What was assumed" in text
+    for each in assumptions_of("paper", CONFIG.to_dict()["venue"]):
+        assert f"{each.name} {each.text}" in text
 
 
 def test_klines_are_called_what_they_are(view: RunView) -> None:
