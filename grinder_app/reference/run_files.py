@@ -82,7 +82,8 @@ TABLE_MEANINGS: Final = {
     "equity.csv": "The last sample of each `equity_interval_ms`; the session's, not a symbol's.",
     "prices.csv": "The first mid of each `price_interval_ms`, by symbol.",
     "levels.csv": "One row an order that rested.",
-    "blocks.csv": "Snapshots that prefilter, selection or gates stopped, in each `block_interval_ms`.",
+    "blocks.csv": "Snapshots that prefilter, selection or gates stopped in each "
+    "`block_interval_ms`.",
 }
 
 COLUMN_MEANINGS: Final = {

@@ -115,6 +115,23 @@ def test_two_halves_are_the_whole(
     assert any("continues a checkpoint" in warning for warning in second["warnings"])
 
 
+def test_the_table_of_a_continued_session_is_of_the_whole(
+    events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each symbol's fees, fills and turnover come from its ledger, not from this part's fills."""
+
+    def table(*arguments: object) -> list[str]:
+        command = ["paper", "--data", str(events), *map(str, arguments), *sets(), "--no-report"]
+        assert run(command) == 0
+        told = capsys.readouterr().out.splitlines()
+        return [line for line in told if any(name in line for name in ("BTC", "DOGE", "total"))]
+
+    state = tmp_path / "half.checkpoint"
+    whole = table()
+    half = table("--stop-after", 1_200, "--checkpoint", state)
+    assert table("--resume", state) == whole != half
+
+
 def test_a_checkpoint_at_the_end_goes_on_with_the_next_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
