@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from grinder_adapters.feeds.atomic import atomic_file
 from grinder_adapters.runs import RunView
+from grinder_app.report.band import band_rows
 from grinder_app.report.figures import SessionFigures
 from grinder_app.report.provenance import (
     ROWS_MAX,
@@ -117,6 +118,7 @@ def _head(view: RunView, sessions: list[SessionFigures]) -> dict[str, Any]:
         "begun": utc(min(begun)) if begun else "",
         "ended": utc(max(ended)) if ended else "",
         "policy": _policy(manifest.get("policy")),
+        "band": band_rows(manifest.get("band") or ()),
         "command": cut(command if isinstance(command, str) else " ".join(map(str, command))),
     }
 
