@@ -63,6 +63,7 @@ EQUITY: Final = Table(
         "realized": Decimal,
         "unrealized": Decimal,
         "fees": Decimal,
+        "funding": Decimal,
     },
 )
 PRICES: Final = Table("prices.csv", {"symbol": str, "ts": int, "mid": Decimal})

@@ -102,7 +102,7 @@ class SessionView:
 
     @property
     def equity(self) -> Columns:
-        """``ts, equity, high_water_mark, realized, unrealized, fees``."""
+        """``ts, equity, high_water_mark, realized, unrealized, fees, funding``."""
         return self._columns(EQUITY)
 
     @property

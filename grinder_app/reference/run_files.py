@@ -89,11 +89,12 @@ TABLE_MEANINGS: Final = {
 COLUMN_MEANINGS: Final = {
     "equity.csv": {
         "ts": "The session's time, Unix milliseconds UTC.",
-        "equity": "Capital plus profit less fees, quote currency.",
+        "equity": "Capital plus profit less fees and funding, quote currency.",
         "high_water_mark": "Its peak so far, quote currency.",
         "realized": "Realised profit, before fees, quote currency.",
         "unrealized": "Open profit, quote currency.",
         "fees": "Fees so far, quote currency.",
+        "funding": "Funding paid so far (negative: received), quote currency.",
     },
     "prices.csv": {
         "symbol": "The symbol.",

@@ -98,13 +98,14 @@ def equity_chart(name: str, equity: Table, canvas: Canvas, summary: str) -> Char
 
 
 def profit_chart(name: str, equity: Table, canvas: Canvas, summary: str) -> Chart:
-    """Profit split into realised, unrealised and fees."""
+    """Profit split into realised, unrealised, fees and, where there was any, funding."""
     ts = never_back(equity.get("ts", ()))
-    fees = [-fee for fee in floats(equity, "fees")]
+    fees, funding = ([-paid for paid in floats(equity, name)] for name in ("fees", "funding"))
     traces = [
         line_trace(ts, floats(equity, "realized"), canvas, "realised", GREEN),
         line_trace(ts, floats(equity, "unrealized"), canvas, "unrealised", PURPLE, width=1),
         line_trace(ts, fees, canvas, "fees", ORANGE),
+        *([line_trace(ts, funding, canvas, "funding", GREY)] if any(funding) else []),
         line_trace(ts, net_profit(equity), canvas, "net", BLUE, width=2.5),
     ]
     return Chart(

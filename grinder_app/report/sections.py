@@ -27,7 +27,7 @@ SESSIONS_MAX: Final = 12
 OVERVIEW_MAX: Final = 150
 PRICE_CHARTS_MAX: Final = 24
 SYMBOL_ROWS_MAX: Final = 200
-LINES_A_SESSION: Final = 7  # equity, peak, drawdown; realised, unrealised, fees, net
+LINES_A_SESSION: Final = 8  # equity, peak, drawdown; realised, unrealised, fees, funding, net
 
 # what the page may draw in all, so that it stays below 6 MB next to plotly's own 4.8
 POINTS: Final = 24_000

@@ -97,7 +97,7 @@ def summarise(
     """Return the figures of one session.
 
     Args:
-        equity: ``ts, equity, high_water_mark, realized, unrealized, fees``; numbers, decimals or
+        equity: ``ts`` and ``EQUITY_COLUMNS`` of the collector; numbers, decimals or
             decimal text. No rows is a session in which nothing happened.
         trades: As ``Collector.trade_columns``.
         walk: ``walk_fills(trades)`` when the caller has it already.
@@ -169,9 +169,9 @@ def floats(table: Table, name: str) -> list[float]:
 
 
 def net_profit(equity: Table) -> list[float]:
-    """Return realised plus unrealised profit less fees at each equity sample."""
-    columns = (floats(equity, name) for name in ("realized", "unrealized", "fees"))
-    return [r + u - f for r, u, f in zip(*columns, strict=True)]
+    """Return realised plus unrealised profit less fees and funding at each equity sample."""
+    columns = (floats(equity, name) for name in ("realized", "unrealized", "fees", "funding"))
+    return [r + u - f - p for r, u, f, p in zip(*columns, strict=True)]
 
 
 def deepest_fall(equity: Sequence[float], peaks: Sequence[float]) -> tuple[float, float]:

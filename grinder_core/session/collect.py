@@ -22,7 +22,7 @@ from grinder_core.session.levels import LevelLog
 from grinder_core.session.samples import Columns, Counts, Keep, Samples
 from grinder_core.session.steering import SteeringLog
 
-EQUITY_COLUMNS = ("equity", "high_water_mark", "realized", "unrealized", "fees")
+EQUITY_COLUMNS = ("equity", "high_water_mark", "realized", "unrealized", "fees", "funding")
 TRADE_COLUMNS = (
     *("fill_id", "ts", "symbol", "side", "price", "qty", "fee", "liquidity"),
     *("level_id", "order_id"),
@@ -80,6 +80,7 @@ class Collector:
     _levels: LevelLog = field(init=False)
     _regime: dict[str, tuple[str, int, Decimal]] = Factory(dict)
     _fees: dict[str, Decimal] = Factory(dict)
+    _funding: Decimal = ZERO
     _equity_due: int = -1
     _price_due: dict[str, int] = Factory(dict)
     _in_market: dict[str, None] = Factory(dict)
@@ -144,10 +145,16 @@ class Collector:
             + len(self.steering.changes)
         )
 
-    def carry(self, pnl: PnlSnapshot, fees_paid: Decimal) -> None:
-        """Take over what a symbol brought before this part of a continued session."""
+    def carry(self, pnl: PnlSnapshot, fees_paid: Decimal, funding_paid: Decimal) -> None:
+        """Take over what a symbol brought before this part of a continued session.
+
+        Args:
+            funding_paid: As far as outputs have told it.
+        """
         self.symbols[pnl.symbol] = pnl
         self._fees[pnl.symbol] = fees_paid
+        with exact():
+            self._funding += funding_paid
         if pnl.qty:
             self._in_market[pnl.symbol] = None
 
@@ -176,6 +183,9 @@ class Collector:
             self._blocks.add(out.prefilter_result.reason.value, now)
         if out.fills:
             self._fills(out)
+        if out.funding:
+            with exact():
+                self._funding += sum((payment.amount for payment in out.funding), ZERO)
         seen = out.seen
         if seen.regime is not None:
             self._regime_of(out, seen.regime.regime.value)
@@ -226,7 +236,8 @@ class Collector:
             realized = sum((p.realized_pnl for p in self.symbols.values()), ZERO)
             unrealized = sum((p.unrealized_pnl for p in self.symbols.values()), ZERO)
             fees = sum(self._fees.values(), ZERO)
-        self._equity.add(self.last_ts, out.equity, out.high_water_mark, realized, unrealized, fees)
+        money = (out.equity, out.high_water_mark, realized, unrealized, fees, self._funding)
+        self._equity.add(self.last_ts, *money)
 
     def _price(self, symbol: str, ts: int, mid: Decimal) -> None:
         samples = self._prices.get(symbol)

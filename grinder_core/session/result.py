@@ -283,7 +283,10 @@ def carry_over(session: Session, collector: Collector) -> None:
             unrealized_pnl=s.unrealized,
             mark_price=s.mark,
         )
-        collector.carry(pnl, s.ledger.fees_paid)
+        with exact():
+            untold = sum((payment.amount for payment in s.funding), ZERO)
+            told = s.ledger.funding_paid - untold
+        collector.carry(pnl, s.ledger.fees_paid, told)
 
 
 class _Counting:

@@ -183,6 +183,23 @@ def test_two_halves_pay_what_the_whole_pays(
     assert funding_of(rest) == funding_of(whole)
 
 
+@pytest.mark.parametrize("resumes", [False, True])
+def test_samples_of_equity_add_up(
+    data: Path, funding: Path, capsys: pytest.CaptureFixture[str], resumes: bool
+) -> None:
+    arguments: list[object] = [data, "--funding", funding]
+    if resumes:
+        paper(capsys, *arguments, "--stop-after", 2_500, "--checkpoint", "half")
+        arguments += ["--resume", "half"]
+    found = paper(capsys, *arguments)
+    curve = latest().sessions[0].equity
+    names = ("equity", "realized", "unrealized", "fees", "funding")
+    for equity, realized, unrealized, fees, paid in zip(*(curve[n] for n in names), strict=True):
+        assert equity == 10_000 + realized + unrealized - fees - paid
+    assert curve["funding"][-1] == Decimal(found["funding_paid"])
+    assert len(set(curve["funding"])) > 3
+
+
 def test_only_the_days_and_symbols_asked_for_pay(
     data: Path, funding: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def equity(count: int) -> dict[str, list[Any]]:
         "realized": [v - 10_000.0 for v in values],
         "unrealized": [0.5] * count,
         "fees": [0.5] * count,
+        "funding": [0.25] * count,
     }
 
 
@@ -98,10 +99,15 @@ def test_a_line_of_equity_keeps_its_extremes_and_says_what_it_left_out() -> None
 def test_profit_lines_add_up() -> None:
     chart = profit_chart("p", equity(40), CANVAS, "summary")
     lines = {t["name"]: unpacked(t["y"]) for t in chart.figure["data"]}
-    for realised, unrealised, fee, net in zip(
-        lines["realised"], lines["unrealised"], lines["fees"], lines["net"], strict=True
-    ):
-        assert realised + unrealised + fee == pytest.approx(net, abs=1e-4)
+    assert list(lines) == ["realised", "unrealised", "fees", "funding", "net"]
+    for *parts, net in zip(*lines.values(), strict=True):
+        assert sum(parts) == pytest.approx(net, abs=1e-4)
+
+
+def test_funding_is_a_line_only_where_there_was_any() -> None:
+    free = {**equity(40), "funding": [0.0] * 40}
+    lines = {t["name"] for t in profit_chart("p", free, CANVAS, "summary").figure["data"]}
+    assert lines == {"realised", "unrealised", "fees", "net"}
 
 
 def test_a_price_chart_counts_the_levels_and_fills_it_left_out() -> None:

@@ -98,6 +98,7 @@ def long(view: RunView) -> RunView:
         "realized": [value - 10_000 for value in worth],
         "unrealized": [Decimal(0)] * 13,
         "fees": [Decimal(0)] * 13,
+        "funding": [Decimal(0)] * 13,
     }
     return evolve(view, sessions=(with_tables(session, equity=equity),))
 
@@ -390,6 +391,7 @@ def crowded(view: RunView, sessions: int, symbols: int) -> RunView:
             "realized": wave,
             "unrealized": [-w for w in wave],
             "fees": wave,
+            "funding": [w / 3 for w in wave],
         },
         prices={
             "symbol": [name for name in names for _ in times],

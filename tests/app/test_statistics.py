@@ -38,6 +38,7 @@ def equity_of(*rows: tuple[int, float]) -> dict[str, list[Any]]:
         "realized": [value - 1000.0 for _, value in rows],
         "unrealized": [0.0 for _ in rows],
         "fees": [0.0 for _ in rows],
+        "funding": [0.0 for _ in rows],
     }
 
 

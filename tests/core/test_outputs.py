@@ -328,10 +328,9 @@ def test_collected_columns_say_what_the_outputs_said(
     curve = result.equity_curve
     assert {len(column) for column in curve.values()} == {len(curve["ts"])}
     assert (curve["ts"][-1], curve["equity"][-1]) == (outputs[-1].ts, outputs[-1].equity)
-    for realized, unrealized, fees, equity in zip(
-        curve["realized"], curve["unrealized"], curve["fees"], curve["equity"], strict=True
-    ):
-        total = config.risk.initial_capital + realized + unrealized - fees
+    names = ("realized", "unrealized", "fees", "funding", "equity")
+    for realized, unrealized, fees, funding, equity in zip(*(curve[n] for n in names), strict=True):
+        total = config.risk.initial_capital + realized + unrealized - fees - funding
         assert Fraction(total) == Fraction(equity)
     blocked = Counter(
         o.gating_result.reason.value if o.gating_result else o.prefilter_result.reason.value

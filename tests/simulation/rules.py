@@ -40,7 +40,6 @@ class Rules:
         self.placed: dict[str, list[OrderIntent]] = {}
         self.last: PaperOutput | None = None
         self.planned: dict[str, tuple[Fraction, Fraction, Fraction]] = {}
-        self.filled_in_turn = False
         self.halted: Override | None = None  # when the present turn was planned
         self.fill_ids: set[str] = set()
         self.items = 0
@@ -68,15 +67,13 @@ class Rules:
         shadow.hear(event)
         if isinstance(payload, Snapshot):
             self.quotes.append(payload)
-            self.filled_in_turn = False
             self.halted = entry.override
             if not self._is_left_out(entry, payload.symbol):
                 shadow.stops.sample(event.ts_ms, shadow.equity, shadow.profits())
         elif isinstance(payload, OrderUpdate):
             self.is_busy = True
-            self.filled_in_turn = self.filled_in_turn or bool(payload.last_qty)
         elif isinstance(payload, TurnEnd):
-            if self.filled_in_turn and self.quotes:
+            if shadow.stops.is_stale:
                 shadow.stops.sample(event.ts_ms, shadow.equity, shadow.profits())
         elif isinstance(payload, Selection):
             self.selected = payload.symbols

@@ -66,6 +66,7 @@ class Stops:
     sampled: Fraction
     base: dict[str, Fraction] = field(factory=dict)
     fell: bool = False
+    is_stale: bool = True  # something may have changed equity since the last sample
     killed: bool = False
     is_late: bool = False  # a liquidation killed; what is under way is cancelled at the next quote
     guarded: bool = False
@@ -75,7 +76,7 @@ class Stops:
 
     def sample(self, now: int, equity: Fraction, profits: dict[str, Fraction]) -> None:
         risk = self.config.risk
-        self.sampled, self.is_late = equity, False
+        self.sampled, self.is_late, self.is_stale = equity, False, False
         self.peak = max(self.peak, equity)
         fall = (self.peak - equity) * 100
         if equity <= 0 or fall >= Fraction(risk.max_drawdown_pct) * self.peak:
@@ -100,7 +101,7 @@ class Stops:
         elif command is Command.RESET_KILL_SWITCH:
             self.killed = False
         elif command is Command.RESET_DRAWDOWN_GUARD:
-            self.fell, self.peak = False, self.sampled
+            self.fell, self.peak, self.is_stale = False, self.sampled, True
             if self.guarded and equity > 0:
                 self.guarded, self.start, self.base = False, equity, dict(profits)
 
@@ -162,10 +163,12 @@ class Shadow:
             amount = Fraction(payload.qty) * Fraction(payload.mark_price) * Fraction(payload.rate)
             assert Fraction(payload.amount) == amount
             self.funding += amount
+            self.stops.is_stale = True
         elif isinstance(payload, MarkPrice):
             if self.marks:
                 market = self.markets[payload.symbol]
                 market.has_mark, market.mark = True, Fraction(payload.mark_price)
+                self.stops.is_stale = True
         elif isinstance(payload, MarketStats):
             self.markets[payload.symbol].stats = payload
         elif isinstance(payload, Control):
@@ -205,6 +208,8 @@ class Shadow:
             market.mid = (Fraction(snapshot.bid_price) + Fraction(snapshot.ask_price)) / 2
             if not market.has_mark:
                 market.mark = market.mid
+            if self.held[snapshot.symbol]:
+                self.stops.is_stale = True
         market.snapshot = snapshot
         mids = market.mids
         mids.append((snapshot.ts, market.mid))
@@ -237,6 +242,7 @@ class Shadow:
     def _fill(self, update: OrderUpdate, *, closes: bool) -> None:
         symbol = update.symbol
         self.fills += 1
+        self.stops.is_stale = True
         before = self.held[symbol]
         signed = Fraction(update.last_qty) * update.side.sign
         after = self.held[symbol] = before + signed
