@@ -16,6 +16,8 @@ from grinder_adapters.runs import RunStore, RunView, load_run
 from grinder_adapters.synthetic.demo import DEMO_START_MS, demo_events
 from grinder_app.cli import run
 from grinder_app.report.page import render
+from grinder_app.report.wording import money
+from grinder_app.runner.summary import SYMBOL_COLUMNS
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.market import MarkPrice, Snapshot
 
@@ -242,7 +244,16 @@ def test_the_tables_show_it_by_symbol(
 ) -> None:
     assert run(["paper", "--data", str(data), "--funding", str(funding), "--no-report"]) == 0
     shown = capsys.readouterr().out
-    assert "funding" in shown
+    cells = [[cell.strip() for cell in line.split("\u2502")[1:-1]] for line in shown.splitlines()]
+    rows = {row[0]: row for row in cells if len(row) == len(SYMBOL_COLUMNS)}
+    result = latest().sessions[0].result
+    for symbol in SYMBOLS:
+        held, costs = result["final_positions"][symbol], result["costs"][symbol]
+        fees, paid = Decimal(costs["fees_paid"]), Decimal(costs["funding_paid"])
+        net = held["realized_pnl"] + held["unrealized_pnl"] - fees - paid
+        assert rows[symbol][SYMBOL_COLUMNS.index("net PnL")] == money(net)
+        assert rows[symbol][SYMBOL_COLUMNS.index("funding")] == money(paid)
+    assert rows["total"][SYMBOL_COLUMNS.index("net PnL")] == money(result["net_pnl"])
     assert "less than 0 was received" in shown
 
 
