@@ -1,20 +1,47 @@
-"""What a stream of events holds: symbols, range, silences, and quotes that look wrong."""
+"""What a stream of events holds: symbols, range, silences, quotes that look wrong, funding."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from attrs import frozen
 
 from grinder_adapters.feeds.bridge import follows
+from grinder_adapters.feeds.funding import Settlement
+from grinder_adapters.feeds.funding_gaps import funding_gaps
 from grinder_adapters.feeds.source import EventSource
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.market import DepthDiff, L2Snapshot, Snapshot
+from grinder_core.contracts.market import DepthDiff, Funding, L2Snapshot, Snapshot
 from grinder_core.indicators.book import DepthBook
+from grinder_core.numbers import ZERO, exact
 
 GAP_MS: Final = 5_000
+
+
+@frozen(kw_only=True)
+class FundingInspection:
+    """The settlements of one symbol.
+
+    Attributes:
+        settlements: How many there are.
+        interval_min_ms, interval_max_ms: Between two of them; 0 for fewer than two.
+        gaps: Holes longer than one and a half of the interval that is usual nearby.
+        rate_min, rate_max: Fractions of the notional that longs pay to shorts.
+        rate_sum: What a position held all the time would have paid of its notional, were that
+            constant.
+    """
+
+    settlements: int
+    interval_min_ms: int
+    interval_max_ms: int
+    gaps: int
+    rate_min: Decimal
+    rate_max: Decimal
+    rate_sum: Decimal
 
 
 @frozen(kw_only=True)
@@ -34,6 +61,7 @@ class SymbolInspection:
         depth_gaps: Depth changes that did not follow the one before.
         spread_min_bps, spread_median_bps, spread_max_bps: Of SNAPSHOTs; ``None`` without any.
         price_min, price_max: Lowest bid and highest ask of SNAPSHOTs; ``None`` without any.
+        funding: ``None`` without a FUNDING event.
     """
 
     symbol: str
@@ -51,6 +79,7 @@ class SymbolInspection:
     spread_max_bps: int | None
     price_min: Decimal | None
     price_max: Decimal | None
+    funding: FundingInspection | None
 
 
 @frozen(kw_only=True)
@@ -74,7 +103,7 @@ class Inspection:
 
 
 def inspect_events(source: EventSource, *, gap_ms: int = GAP_MS) -> Inspection:
-    """Read a source once and describe it; memory depends on its symbols and books only.
+    """Read a source once and describe it; memory depends on symbols, books and settlements only.
 
     Args:
         source: Market events.
@@ -117,6 +146,7 @@ class _SymbolFold:
         self._crossed = self._depth_gaps = 0
         self._low: Decimal | None = None
         self._high: Decimal | None = None
+        self._settled: list[Settlement] = []
         self._book = DepthBook()
         self._depth_id: int | None = None
         self._knows_book = False
@@ -133,6 +163,8 @@ class _SymbolFold:
             self._crossed += self._book.crossed
         elif type(payload) is DepthDiff:
             self._add_diff(payload)
+        elif type(payload) is Funding:
+            self._settled.append(Settlement(payload))
 
     def result(self) -> SymbolInspection:
         return SymbolInspection(
@@ -151,6 +183,7 @@ class _SymbolFold:
             spread_max_bps=max(self._spreads, default=None),
             price_min=self._low,
             price_max=self._high,
+            funding=_funding(self._settled),
         )
 
     def _add_quote(self, quote: Snapshot, ts_ms: int) -> None:
@@ -180,6 +213,24 @@ class _SymbolFold:
         if self._knows_book:
             self._book.apply(diff.bids, diff.asks)
             self._crossed += self._book.crossed
+
+
+def _funding(settled: Sequence[Settlement]) -> FundingInspection | None:
+    if not settled:
+        return None
+    rates = [each.funding.rate for each in settled]
+    spans = [after.ts - before.ts for before, after in pairwise(settled)]
+    with exact():
+        total = sum(rates, ZERO)
+    return FundingInspection(
+        settlements=len(settled),
+        interval_min_ms=min(spans, default=0),
+        interval_max_ms=max(spans, default=0),
+        gaps=len(funding_gaps(settled, settled[0].ts, settled[-1].ts)),
+        rate_min=min(rates),
+        rate_max=max(rates),
+        rate_sum=total,
+    )
 
 
 def _median(counts: Counter[int]) -> int | None:

@@ -15,7 +15,13 @@ from cyclopts import App, Parameter
 from grinder_adapters.feeds.atomic import WriteReport
 from grinder_adapters.feeds.capture import looks_like_capture
 from grinder_adapters.feeds.event_file import EXTENSIONS, check_extension, open_events, write_events
-from grinder_adapters.feeds.inspect import GAP_MS, Inspection, SymbolInspection, inspect_events
+from grinder_adapters.feeds.inspect import (
+    GAP_MS,
+    FundingInspection,
+    Inspection,
+    SymbolInspection,
+    inspect_events,
+)
 from grinder_adapters.feeds.klines import looks_like_klines
 from grinder_adapters.feeds.lines import check_readable
 from grinder_adapters.feeds.market_fold import Quotes
@@ -23,6 +29,7 @@ from grinder_adapters.feeds.problems import OnError, Problems
 from grinder_adapters.feeds.recordings import Format, RecordingOptions, open_recordings
 from grinder_adapters.feeds.source import EventSource
 from grinder_app.cli import output
+from grinder_app.report.wording import duration, nearest_second
 from grinder_core.codec import to_dict
 from grinder_core.contracts.event import KIND_NAMES, Event
 from grinder_core.errors import ConfigError
@@ -31,6 +38,13 @@ from grinder_core.numbers import canonical, parse_decimal
 app = App(name="data", help="Import, inspect, convert and download market data.")
 
 _EVENTS_A_STEP: Final = 10_000
+_FUNDING_COLUMNS: Final = (
+    *("symbol", "settlements", "interval", "gaps"),
+    *("lowest rate", "highest rate", "sum of rates"),
+)
+_FUNDING_NOTE: Final = (
+    "gaps: over one and a half of the usual interval; above 0 longs pay, below 0 shorts"
+)
 
 
 def _split(_: object, tokens: Sequence[Any]) -> tuple[str, ...]:
@@ -63,7 +77,8 @@ def import_(
     Parameters
     ----------
     sources
-        Raw WebSocket captures, public dump files (CSV or zip), klines (Parquet or CSV).
+        Raw WebSocket captures, public dump files (CSV or zip), klines (Parquet or CSV), funding
+        settlements (CSV, zip or the venue's JSON).
     out
         Target: .jsonl, .jsonl.gz or .parquet.
     format
@@ -71,7 +86,7 @@ def import_(
     symbols
         Take only these, separated by commas.
     symbol
-        Symbol of dump and kline files whose names do not tell it.
+        Symbol of dump, kline and funding files that do not tell it.
     quotes
         Captures: make quotes of the best-price stream (ticker), of the depth book (book), or of
         whichever is newer (both, the default).
@@ -111,7 +126,7 @@ def inspect(
     on_error: OnError = OnError.STOP,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Print symbols, range, events, silences, crossed and repeated quotes of a file.
+    """Print symbols, range, events, silences, odd quotes and funding settlements of a file.
 
     Parameters
     ----------
@@ -319,6 +334,9 @@ def _print_inspection(found: Inspection, problems: Problems) -> None:
     )
     kinds = [(s.symbol, kind, n) for s in found.symbols for kind, n in s.events.items()]
     output.print_table("Events by kind", ("symbol", "kind", "events"), kinds)
+    funding = [_funding_row(s.symbol, s.funding) for s in found.symbols if s.funding is not None]
+    if funding:
+        output.print_table("Funding", _FUNDING_COLUMNS, funding, note=_FUNDING_NOTE)
     if problems.left_out:
         output.print_facts("Left out", problems.left_out)
     _list_skipped(problems)
@@ -344,6 +362,19 @@ def _row(s: SymbolInspection) -> tuple[object, ...]:
         s.depth_gaps,
         spread,
         prices,
+    )
+
+
+def _funding_row(symbol: str, found: FundingInspection) -> tuple[object, ...]:
+    spans = (found.interval_min_ms, found.interval_max_ms)
+    intervals = [duration(nearest_second(ms)) for ms in spans]  # settlements jitter by some ms
+    rates = (found.rate_min, found.rate_max, found.rate_sum)
+    return (
+        symbol,
+        found.settlements,
+        "-" if found.settlements < 2 else " to ".join(dict.fromkeys(intervals)),
+        found.gaps,
+        *(f"{canonical(rate.scaleb(2))} %" for rate in rates),
     )
 
 

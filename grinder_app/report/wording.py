@@ -103,6 +103,11 @@ def duration(span_ms: int) -> str:
     return " ".join(part for part in parts if part) or "0 s"
 
 
+def nearest_second(span_ms: int) -> int:
+    """Round a length of time to seconds, so that a few milliseconds do not make 8 h 7 h 59 min."""
+    return (span_ms + 500) // 1000 * 1000
+
+
 def some(items: Sequence[str], limit: int) -> str:
     """List the first few items and count the rest."""
     shown = ", ".join(items[:limit])

@@ -16,7 +16,7 @@ from grinder_adapters.feeds.funded import Funded
 from grinder_adapters.feeds.funding import Settlement
 from grinder_adapters.feeds.funding_gaps import FundingGap, funding_gaps
 from grinder_adapters.feeds.source import EventSource
-from grinder_app.report.wording import duration, some, utc
+from grinder_app.report.wording import duration, nearest_second, some, utc
 from grinder_core.contracts.enums import FundingSource, MarkSource
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.market import Funding, MarkPrice, Snapshot
@@ -110,7 +110,8 @@ class PerpetualWatch:
 def _gap_text(symbol: str, gaps: Sequence[FundingGap]) -> str:
     spans = [
         f"{utc(gap.begin_ms)} to {utc(gap.end_ms)} UTC "
-        f"({duration(gap.end_ms - gap.begin_ms)}, usual {duration(gap.usual_ms)})"
+        f"({duration(nearest_second(gap.end_ms - gap.begin_ms))}, "
+        f"usual {duration(nearest_second(gap.usual_ms))})"
         for gap in gaps
     ]
     count = "a funding gap" if len(gaps) == 1 else f"{len(gaps)} funding gaps"

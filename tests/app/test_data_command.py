@@ -39,6 +39,30 @@ def last_json(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
     return value
 
 
+def test_a_funding_list_is_inspected_and_imported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = [T0, T0 + 28_800_004, T0 + 57_599_997]
+    path = tmp_path / "funding.csv"
+    rows = [f"SOLUSDT,{time},-0.000125" for time in times]
+    path.write_text("\n".join(["symbol,fundingTime,fundingRate", *rows]))
+    out = tmp_path / "funding.parquet"
+    assert run(["data", "import", str(path), "--out", str(out), "--json"]) == 0
+    assert last_json(capsys)["kinds"] == {"FUNDING": 3}
+    assert [event.ts_ms for event in open_events(out)] == times
+    for source in (path, out):
+        assert run(["data", "inspect", str(source), "--json"]) == 0
+        symbols = last_json(capsys)["symbols"]
+        assert isinstance(symbols, list)
+        assert symbols[0]["funding"]["settlements"] == 3
+        assert symbols[0]["funding"]["rate_sum"] == "-0.000375"
+        assert run(["data", "inspect", str(source)]) == 0
+        shown = capsys.readouterr().out
+        assert "-0.0375 %" in shown
+        assert "8 h" in shown
+        assert "7 h" not in shown
+
+
 @pytest.mark.parametrize("form", [".jsonl", ".jsonl.gz", ".parquet"])
 def test_import_inspect_and_export(
     capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str

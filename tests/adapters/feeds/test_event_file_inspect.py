@@ -8,9 +8,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grinder_adapters.feeds.inspect import inspect_events
+from grinder_adapters.feeds.inspect import FundingInspection, inspect_events
 from grinder_core.contracts.event import Event, MarketPayload
-from grinder_core.contracts.market import DepthDiff, L2Snapshot, Snapshot
+from grinder_core.contracts.market import DepthDiff, Funding, L2Snapshot, Snapshot
 
 ONE = Decimal(1)
 
@@ -87,6 +87,29 @@ def test_broken_chains_and_crossed_books_are_counted() -> None:
     (symbol,) = found.symbols
     assert (symbol.depth_gaps, symbol.crossed) == (1, 1)
     assert symbol.spread_median_bps is None
+
+
+def test_settlements_are_summed_up() -> None:
+    hour = 3_600_000
+    rates = {0: "0.0001", 8: "-0.0004", 16: "0.0002", 32: "0", 40: "0.00005"}
+    found = inspect_events(
+        Stream(
+            *(
+                (at * hour, Funding(ts=at * hour, symbol="BTCUSDT", rate=Decimal(rate)))
+                for at, rate in rates.items()
+            )
+        )
+    )
+    assert found.symbols[0].funding == FundingInspection(
+        settlements=5,
+        interval_min_ms=8 * hour,
+        interval_max_ms=16 * hour,
+        gaps=1,
+        rate_min=Decimal("-0.0004"),
+        rate_max=Decimal("0.0002"),
+        rate_sum=Decimal("-0.00005"),
+    )
+    assert inspect_events(Stream((1, quote("99", "100")))).symbols[0].funding is None
 
 
 def test_nothing_is_described_as_nothing() -> None:
