@@ -95,9 +95,10 @@ def value_of(key: Key) -> st.SearchStrategy[Any]:
     limits = key.declared.metadata
     least = limits["ge"] if limits["gt"] is None else limits["gt"] + Decimal("0.00000001")
     most = 50 if limits["le"] is None else limits["le"]
+    whole = (limits["ge"] or 0) if limits["gt"] is None else int(limits["gt"]) + 1
     decimals = st.decimals(0 if least is None else least, most, places=8)
     by_kind: dict[str, st.SearchStrategy[Any]] = {
-        "int": st.integers(limits["ge"] or 0, max(most, limits["ge"] or 0)),
+        "int": st.integers(whole, max(most, whole)),
         "bool": st.booleans(),
         "Decimal": decimals,
         "Decimal | None": st.none() | decimals,
