@@ -36,7 +36,8 @@ COLOURS: Final = {
 }
 _FONT: Final = {"family": "Liberation Sans, Arial, sans-serif", "size": 14, "color": "#1f2733"}
 _GRID: Final = {"gridcolor": "#e4e8ee", "zerolinecolor": "#8a94a6", "automargin": True}
-_MAIN: Final = (STATIC, "static-recentred", "static-wide", ADAPTIVE, "adaptive-v1", "coarse")
+# static-recentred is left out: its swings would press all others flat
+_MAIN: Final = (STATIC, "static-wide", "static-v1", ADAPTIVE, "adaptive-v1", "coarse")
 
 
 @frozen(kw_only=True)
@@ -78,6 +79,8 @@ def _equity(results: Results) -> Picture | None:
     traces: list[Figure] = []
     layout = _layout("net PnL of an average session, quote currency")
     layout["annotations"] = []
+    layout["legend"]["y"] = 1.07
+    layout["margin"]["t"] = 70
     for number, (family, datasets) in enumerate(families.items(), 1):
         axis = "" if number == 1 else str(number)
         for name in (n for n in _MAIN if n in ran(results, datasets)):
@@ -183,7 +186,9 @@ def _regimes(results: Results) -> Picture | None:
         return None
     sums = {name: regime_sums(rows_of(results, datasets, name)) for name in names}
     whole = sum(each.ms for each in sums[names[0]].values())
-    regimes = sorted({regime for each in sums.values() for regime in each})
+    regimes = sorted(name for name, each in sums[names[0]].items() if each.is_known)
+    if not regimes:
+        return None
     labels = []
     for regime in regimes:
         own = sums[names[0]].get(regime)
@@ -239,8 +244,8 @@ def _band(results: Results) -> Picture | None:
 
 
 _BAND: Final = (BLUE, ORANGE, PURPLE, GREEN, RED, GREY)
-EQUITY: Final = "Net PnL over time, an average session of each family on bars"
-SESSIONS: Final = "Net PnL of each session on bars"
+EQUITY: Final = "Net PnL over time, an average session of each family on bars (no static-recentred)"
+SESSIONS: Final = "Net PnL of each session on bars (no static-recentred)"
 COSTS: Final = "Before costs, costs and net on 1-minute bars, in basis points of turnover"
 DRIFT: Final = "Net PnL against the price change of the session: a grid is a bet on return"
 REGIMES: Final = "Net PnL a day spent in each market state, before funding, sessions on bars"
@@ -274,11 +279,12 @@ def _heading(text: str, x: float) -> Figure:
     return {
         "text": text,
         "x": x,
-        "y": -0.12,
+        "y": 1.0,
         "xref": "paper",
         "yref": "paper",
         "showarrow": False,
         "xanchor": "center",
+        "yanchor": "bottom",
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from grinder_app.study.parts import bars_of, by_family, ran, rows_of
 from grinder_app.study.results import Results
-from grinder_app.study.sums import sum_of
+from grinder_app.study.sums import sum_of, sums_of
 from grinder_app.study.tables import signed
 from grinder_app.study.variants import ADAPTIVE, STATIC
 
@@ -73,11 +73,19 @@ def _recentring(results: Results) -> Iterator[str]:
 
 
 def _thin(results: Results) -> Iterator[str]:
-    if any(row.variant == "adaptive-thin" for row in results.rows):
-        yield (
-            "`thin_l1_qty`: set it for the symbol that is traded, to about one order; 0 where "
-            "sizes are unknown, as on bars."
-        )
+    datasets = [dataset for dataset in results.datasets if not dataset.is_klines]
+    sums = sums_of(results, datasets)
+    if not {ADAPTIVE, "adaptive-thin"} <= sums.keys():
+        return
+    ours, specified = sums[ADAPTIVE], sums["adaptive-thin"]
+    yield (
+        "`thin_l1_qty`: for each symbol by itself, and away from the sizes that usually stand at "
+        "the top: a threshold that they keep crossing re-places the whole grid each time "
+        f"({ours.orders:,} orders for {ours.fills:,} fills with one order of ours as the "
+        f"threshold, {specified.orders:,} for {specified.fills:,} with 0.1 base units). 0 where "
+        "sizes are unknown, as on bars. A state that ends later than it begins (hysteresis) would "
+        "be a change of CORE-18."
+    )
 
 
 def _room(results: Results) -> Iterator[str]:

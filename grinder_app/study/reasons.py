@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import fmean, median
 
-from grinder_app.study.datasets import Dataset
+from grinder_app.study.datasets import MINUTE_MS, Dataset
 from grinder_app.study.parts import bars_of, minutes_of, ran, rows_of
-from grinder_app.study.regimes import RegimeSum, regime_sums
-from grinder_app.study.results import Results, Row
+from grinder_app.study.regimes import DAY_MS, RegimeSum, regime_sums
+from grinder_app.study.results import MAIN_MODE, Results, Row
 from grinder_app.study.sums import Sum, against_static, sum_of, sums_of
 from grinder_app.study.tables import signed
-from grinder_app.study.variants import ADAPTIVE, STATIC
+from grinder_app.study.variants import ADAPTIVE, STATIC, VARIANTS, config_of
 from grinder_core.contracts.enums import ControllerMode, Regime
+from grinder_core.policies.adaptive_grid import MULT_X100, base_width_bps, level_count, step_bps
 
-DAY_MS = 86_400_000
 _SHOWN = 5
+_NATRS = (5, 10, 20, 30)
 
 
 def reasons(results: Results) -> list[str]:
@@ -26,6 +27,8 @@ def reasons(results: Results) -> list[str]:
     told = (
         _where(results),
         _anchor(results),
+        _left_over(results),
+        _reach(results),
         _size(results),
         _edge(results),
         _steps(results),
@@ -76,6 +79,54 @@ def _anchor(results: Results) -> Iterator[str]:
         "left, both hold what they bought or sold and wait for it to come back. Fills a day and "
         f"session on bars: {', '.join(parts)}. Only controller v1 moves the adaptive grid's "
         "anchor, so v1 alone can keep it trading."
+    )
+
+
+def _left_over(results: Results) -> Iterator[str]:
+    """Split profit into what was closed and what was left at the end."""
+    sums = sums_of(results, bars_of(results))
+    if not {STATIC, ADAPTIVE} <= sums.keys():
+        return
+    names = [n for n in (STATIC, "static-wide", ADAPTIVE, "coarse") if n in sums]
+    parts = [
+        f"{name} {signed(sums[name].realized, 0)} and {signed(sums[name].unrealized, 0)}"
+        for name in names
+    ]
+    rows = [row for name in names for row in rows_of(results, bars_of(results), name)]
+    earned = sum(row.realized >= 0 for row in rows)
+    yield (
+        "**What is left over.** A grid that keeps its anchor buys below and sells above it, so "
+        f"what it closes it closes with a profit: in {earned} of {len(rows)} such sessions. The "
+        "loss is the position that is left. Realised and unrealised on bars: "
+        f"{'; '.join(parts)}. A fill re-arms only one level of the other side, so the first "
+        "excursion through the whole grid decides on which side inventory may sit from then on: "
+        "a narrow grid has that decided by the noise of its first hours, a wide one by a move."
+    )
+
+
+def _reach(results: Results) -> Iterator[str]:
+    """Say how far the adaptive grid reaches under its own formulas (no result is needed)."""
+    if not minutes_of(results):
+        return
+    fine, coarse = (
+        config_of(minutes_of(results)[0], variant, MAIN_MODE).policies
+        for variant in VARIANTS
+        if variant.name in {ADAPTIVE, "coarse"}
+    )
+    parts = []
+    for natr in _NATRS:
+        width = base_width_bps(fine, natr, MINUTE_MS)
+        reaches = [
+            min(width, level_count(each, width, step) * step)
+            for each in (fine, coarse)
+            for step in [step_bps(each, natr, MULT_X100)]
+        ]
+        parts.append(f"{natr}: {width} wanted, {reaches[0]} reached (coarse {reaches[1]})")
+    yield (
+        "**Reach.** Width and step both follow the true range, but the number of levels is cut at "
+        f"`levels_max` ({fine.levels_max}), so the grid does not reach the width it was given for "
+        f"an hour. For a true range of N bps on 1-minute bars, in bps: {'; '.join(parts)}. What "
+        "should not be run over in an hour is run over, and all of it is bought near the anchor."
     )
 
 
@@ -217,7 +268,7 @@ def _v0_on_adaptive(results: Results) -> Iterator[str]:
     """Count sessions in which v0 changed nothing of the adaptive grid."""
     pairs = _pairs(results, results.datasets, ADAPTIVE, "adaptive-v0")
     if pairs:
-        same = sum(a.digest == b.digest for a, b in pairs)
+        same = sum(_trade_alike(a, b) for a, b in pairs)
         yield (
             "**Controller v0 on the adaptive grid** may only pause it, when the spread was above "
             f"50 bps: in {same} of {len(pairs)} sessions every fill is the same as without it."
@@ -239,12 +290,13 @@ def _states(results: Results) -> Iterator[str]:
             f"{regime} {signed(found[STATIC][regime].per_day)} and "
             f"{signed(found[ADAPTIVE][regime].per_day)}"
             for regime in sorted(found[STATIC])
-            if regime in found[ADAPTIVE]
+            if regime in found[ADAPTIVE] and found[STATIC][regime].is_known
         ]
         yield (
             f"**Market states.** On {what} the classifier says RANGE {100 * calm:.2f} % of the "
             "time, so what the adaptive grid does differently in a trend or a shock hardly ever "
-            f"happens. Net PnL a day spent in each, static and adaptive: {'; '.join(parts)}."
+            f"happens. Net PnL a day spent in each, static and adaptive, before funding, of states "
+            f"that held for a day in all: {'; '.join(parts)}."
         )
 
 
@@ -260,6 +312,11 @@ def _pairs(
     ]
 
 
+def _trade_alike(one: Row, other: Row) -> bool:
+    """Whether two sessions made the same trades; ids of orders may differ."""
+    return (one.fills, one.turnover, one.net_pnl) == (other.fills, other.turnover, other.net_pnl)
+
+
 def gating_sentences(results: Results) -> list[str]:
     """Say what reading the book changed."""
     found = []
@@ -267,7 +324,7 @@ def gating_sentences(results: Results) -> list[str]:
         pairs = _pairs(results, results.datasets, one, other)
         if not pairs:
             continue
-        same = sum(a.digest == b.digest for a, b in pairs)
+        same = sum(_trade_alike(a, b) for a, b in pairs)
         before, after = sum_of([a for a, _ in pairs]), sum_of([b for _, b in pairs])
         found.append(
             f"{other} against {one}: the fills are the same in {same} of {len(pairs)} sessions; "

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from attrs import define
 
 from grinder_app.study.results import Row
+
+DAY_MS: Final = 86_400_000
 
 
 @define
@@ -20,7 +23,12 @@ class RegimeSum:
     @property
     def per_day(self) -> float:
         """Net profit for each day spent in it, of one session."""
-        return self.net / (self.ms / 86_400_000) if self.ms else 0.0
+        return self.net / (self.ms / DAY_MS) if self.ms else 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it held for a day in all, so that a figure for each day means something."""
+        return self.ms >= DAY_MS
 
 
 def regime_sums(rows: Sequence[Row]) -> dict[str, RegimeSum]:

@@ -39,8 +39,8 @@ METHOD: Final = (
     "its prices). Lot sizes and the venue's least notional are not applied, because with them "
     "equal notional per level would not be equal.",
     "A book is thin (THIN_BOOK) if its best quantity is worth less than one order of ours, not "
-    "below 0.1 base units as specified: that is a fortune in BTC and nothing in CHR. Bars do not "
-    "tell what was displayed, so on them no book is thin.",
+    "below 0.1 base units as specified, which is much in BTC and nothing in CHR; adaptive-thin has "
+    "the specified threshold. Bars do not tell what was displayed, so on them no book is thin.",
     "Bars for the features are those of the recording; 1 minute for recorded quotes, and 1 second "
     "for captures shorter than an hour, or nothing would ever be warmed up in them.",
     "`qty_ref` of depth features is what 10,000 buy at the first price.",
