@@ -153,14 +153,14 @@ class MatchingBook:
         self.sell_trigger = bids[0][0] if bids else None
 
     def take_depth(self, payload: L2Snapshot | DepthDiff, update_id: int | None, now: int) -> None:
-        """Keep the depth book."""
-        self.depth_seen_ms = now
+        """Keep the depth book; what it holds already makes it no younger."""
         if self.depth is None:
             self.depth = MaintainedBook(self.symbol)
         if isinstance(payload, L2Snapshot):
             self.depth.on_snapshot(payload, update_id)
-        else:
-            self.depth.on_diff(payload)
+            self.depth_seen_ms = now
+        elif self.depth.on_diff(payload):
+            self.depth_seen_ms = now
 
     def see_depth(self) -> None:
         """After a change of the depth book: orders may stand further ahead than was thought."""
