@@ -3,9 +3,15 @@
     python -m benchmarks.adaptive_work FILE.npy [--json] [--rounds N] [--profile]
 
 FILE is as in ``benchmarks.grid_work``; without one a seeded stream of 200,000 quotes is made.
-Everything decides: features, regime, adaptive grid, controller, sizes from a risk budget, every
-gate, kill switch, drawdown guard, loss streaks, lot rules, fees and funding. The yardstick is the
-same plain program as there, which only trades a static grid; measured in turn, in one run.
+Everything decides: features, regime, adaptive grid, sizes from a risk budget, every gate, kill
+switch, drawdown guard, loss streaks, lot rules, fees and funding; ``--controller`` adds controller
+v1. The yardstick is the same plain program as there, which only trades a static grid; measured in
+turn, in one run.
+
+The stream's best quantities are drawn evenly from 0.01 to 5, so that a fifth of its quotes would be
+THIN_BOOK at the specification's 0.1: the grid would come and go until the rate gate blocks 97 % of
+quotes. A book is thin here when it holds less than the stream's least, so that grids are traded;
+``--thin 0.1`` measures the other.
 """
 
 from __future__ import annotations
@@ -28,8 +34,6 @@ from grinder_core.engine.config import EngineConfig
 CONFIG = EngineConfig.flat(
     feature_engine_enabled=True,
     adaptive_policy_enabled=True,
-    controller_enabled=True,
-    controller_version=1,
     auto_sizing_enabled=True,
     sizing_equity="10000",
     dd_budget="0.05",
@@ -51,18 +55,19 @@ CONFIG = EngineConfig.flat(
     funding_source=FundingSource.CONSTANT,
     max_notional_per_symbol=Decimal(50_000),
     max_notional_total=Decimal(100_000),
+    thin_l1_qty=Decimal("0.01"),
 )
 
 
-def measure(data: Any, rounds: int) -> dict[str, Any]:
+def measure(data: Any, rounds: int, config: EngineConfig = CONFIG) -> dict[str, Any]:
     """Return results and rates."""
     count = opened(data).shape[1]
     plain, digested, yardstick = [], [], []
     for _ in range(rounds):
-        session, loop, _, outputs = engine_run(data, config=CONFIG)
+        session, loop, _, outputs = engine_run(data, config=config)
         _, reference_loop = reference_run(data)
         with tempfile.TemporaryFile() as file:
-            written, digest_loop, _, _ = engine_run(data, file, CONFIG)
+            written, digest_loop, _, _ = engine_run(data, file, config)
         plain.append(count / loop)
         digested.append(count / digest_loop)
         yardstick.append(count / reference_loop)
@@ -96,14 +101,28 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--profile", action="store_true", help="print where the time goes instead")
+    parser.add_argument("--controller", action="store_true", help="with controller v1")
+    parser.add_argument(
+        "--thin",
+        type=Decimal,
+        default=CONFIG.regime.thin_l1_qty,
+        help="below which best quantity a book is thin, base units",
+    )
     options = parser.parse_args()
+    config = CONFIG.with_values(
+        {
+            "thin_l1_qty": options.thin,
+            "controller_enabled": options.controller,
+            "controller_version": 1 if options.controller else 0,
+        }
+    )
     data = options.file or seeded_stream(200_000)
     if options.profile:
         profile = cProfile.Profile()
-        profile.runcall(engine_run, data, config=CONFIG)
+        profile.runcall(engine_run, data, config=config)
         pstats.Stats(profile).sort_stats("tottime").print_stats(30)
         return
-    result = measure(data, options.rounds)
+    result = measure(data, options.rounds, config)
     if options.json:
         print(json.dumps(result))
         return

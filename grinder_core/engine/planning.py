@@ -105,11 +105,12 @@ class Planner:
 
     def _sizes(self, s: SymbolState, anchor: Decimal | None) -> Sizes:
         """Sizes at the price the grid hangs on: they stay put until its anchor moves."""
+        price = s.mid if anchor is None else anchor
         cached = s.sizes_cache
-        if cached is not None and anchor is not None and cached[0] is anchor:
+        if cached is not None and cached[0] is price:
             return cached[1]
-        sizes = self._sizes_at(s.symbol, s.mid if anchor is None else anchor)
-        s.sizes_cache = (anchor, sizes)
+        sizes = self._sizes_at(s.symbol, price)
+        s.sizes_cache = (price, sizes)
         return sizes
 
     def _sizes_at(self, symbol: str, price: Decimal) -> Sizes:

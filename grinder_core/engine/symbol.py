@@ -83,7 +83,7 @@ class SymbolState:
     pnl_cache: PnlSnapshot | None = field(default=None, init=False, eq=False)
     calm_epoch: int = field(default=-1, init=False, eq=False)
     calm_plan: GridPlan | None = field(default=None, init=False, eq=False)
-    sizes_cache: tuple[Decimal | None, Sizes] | None = field(default=None, init=False, eq=False)
+    sizes_cache: tuple[Decimal, Sizes] | None = field(default=None, init=False, eq=False)
     noop: tuple[ExecutionAction, ...] = field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
