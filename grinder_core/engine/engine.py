@@ -34,7 +34,7 @@ from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.cycling import place, propose
 from grinder_core.engine.executing import admission, execute
 from grinder_core.engine.gating import guard_refuses, judge
-from grinder_core.engine.guarding import drop_unselected, hold, obey, sample
+from grinder_core.engine.guarding import drop_unselected, halt, hold, obey, sample
 from grinder_core.engine.planning import Planner
 from grinder_core.engine.selecting import feed_prefix, is_prefix, is_selected, refuse
 from grinder_core.engine.state import EngineState, HotState, OpenTurn, freeze, thaw
@@ -178,6 +178,8 @@ class Engine:
         verdict = prefilter(config.gates, s.symbol, s.spread_bps, s.stats)
         if not verdict.allowed:
             bump(hot.stats.prefiltered, verdict.reason.value)
+            if hot.override is not None:  # no plan gets this far, and entries must not wait for one
+                effects = (*effects, *halt(hot, s))
             return self._finish(s, earlier, effects, verdict, None, None, (), seen)
         plan = self._planner.plan(s, snap, hot.override, seen)
         gating = judge(hot, config.gates, s, plan, seen.toxic)

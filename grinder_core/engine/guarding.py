@@ -64,6 +64,12 @@ def hold(hot: HotState, s: SymbolState) -> Sequence[Effect]:
     return _pull(hot, s, orders, ExecReason.DD_GUARD)
 
 
+def halt(hot: HotState, s: SymbolState) -> Sequence[Effect]:
+    """Cancel a symbol's entries under an operator's halt; exits stay."""
+    orders = [order for order in s.grid.in_order() if not order.reduce_only]
+    return _pull(hot, s, orders, ExecReason.PLAN_PAUSED)
+
+
 def flatten(hot: HotState, s: SymbolState) -> Sequence[Effect]:
     """Cancel a symbol's orders and close its position against the best quote (CORE-28).
 

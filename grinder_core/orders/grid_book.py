@@ -36,8 +36,10 @@ class GridBook:
     Attributes:
         anchor_price: Centre of the live grid; moves only by explicit resets.
         spent: Levels fully filled since the last reset, per side, ascending.
-        open_notional: Sum of ``price * remaining`` over live orders, quote currency.
-        unplanned_notional: Its share in orders that hang on no level and may add risk.
+        open_notional: Sum of ``price * remaining`` over live and leaving orders, quote currency: an
+            order can fill until the venue says that it is gone.
+        unplanned_notional: Its share in orders that no plan counts and that may add risk: those
+            on no level, and those on their way out.
         quiet: A plan shape, and mid bounds (inclusive, ``None`` is open) within which a plan of
             that shape without a reset would change nothing; a cache, never part of the state.
     """
@@ -144,8 +146,10 @@ class GridBook:
     def _revalue(self) -> None:
         with exact():
             self.open_notional = self.unplanned_notional = ZERO
-            for order in self.live.values():
-                left = order.price * (order.qty - order.filled_qty)
-                self.open_notional += left
-                if not (order.level_id or order.reduce_only):
-                    self.unplanned_notional += left
+            for orders in (self.live, self.leaving):
+                for order in orders.values():
+                    left = order.price * (order.qty - order.filled_qty)
+                    self.open_notional += left
+                    is_planned = order.level_id and orders is self.live
+                    if not (is_planned or order.reduce_only):
+                        self.unplanned_notional += left

@@ -479,8 +479,11 @@ def test_what_is_open_is_worth_price_times_remaining() -> None:
         )
     )
     assert book.open_notional == D("250.85")
-    book.cancel([book.live["c2"]])
-    assert book.open_notional == D("149.85")
+    assert book.unplanned_notional == 0
+    book.cancel([book.live["c2"]])  # it can fill until the venue says that it is gone
+    assert (book.open_notional, book.unplanned_notional) == (D("250.85"), D(101))
+    book.fold(an_update(client_order_id="c2", state=OrderState.CANCELLED))
+    assert (book.open_notional, book.unplanned_notional) == (D("149.85"), 0)
 
 
 @pytest.mark.parametrize("rearm", Rearm)

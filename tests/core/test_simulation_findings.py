@@ -91,7 +91,8 @@ def test_a_closing_order_under_way_counts_into_the_exposure_at_once() -> None:
     assert s.ledger.qty == 1
     wire.feed(command(201, Command.FLATTEN, SYMBOL))
     assert [o.qty for o in s.grid.live.values()] == [D(1)]
-    open_notional = sum(Fraction(o.price) * Fraction(o.qty) for o in s.grid.live.values())
+    all_open = (*s.grid.live.values(), *s.grid.leaving.values())  # a cancel is under way as well
+    open_notional = sum(Fraction(o.price) * Fraction(o.qty) for o in all_open)
     assert Fraction(hot.exposure) == Fraction(s.held) + open_notional
 
 

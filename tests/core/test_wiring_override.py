@@ -63,6 +63,19 @@ def test_it_takes_all_orders_out_and_holds_until_resumed(
 
 
 @pytest.mark.parametrize("what", [Command.PAUSE, Command.EMERGENCY])
+def test_entries_go_even_where_no_plan_gets_through(what: Command) -> None:
+    wire = Wire(roomy(levels=4, prefilter_spread_max_bps=20))
+    fed(wire, *warm_up())
+    wide = mid_quote(4_000, "100", half_spread="1")
+    output = fed(wire, wide)
+    assert (output.plan, len(resting(wire))) == (None, 8)
+    output = fed(wire, command(4_000, what), wide)
+    assert (output.plan, output.prefilter_result.reason.value) == (None, "SPREAD_TOO_HIGH")
+    assert {(a.action.value, a.reason) for a in output.actions} == {("CANCEL", "PLAN_PAUSED")}
+    assert (len(output.actions), resting(wire)) == (8, [])
+
+
+@pytest.mark.parametrize("what", [Command.PAUSE, Command.EMERGENCY])
 @pytest.mark.parametrize(
     "config", [adaptive(), roomy(feature_engine_enabled=True)], ids=["adaptive", "static"]
 )

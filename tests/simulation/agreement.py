@@ -27,7 +27,7 @@ def orders_agree(world: World, shadow: Shadow) -> None:
             assert mine.is_leaving == (key in s.grid.leaving)
             assert not mine.is_leaving or key in cancels, "a cancel got lost"
             known.add(key)
-        notional = sum((o.open_notional for o in shadow.live(s.symbol)), Fraction(0))
+        notional = sum((o.open_notional for o in shadow.open(s.symbol)), Fraction(0))
         assert Fraction(s.grid.open_notional) == notional
     assert known == set(ours), "the engine knows other orders than are open"
 
@@ -62,7 +62,7 @@ def money_agrees(world: World, shadow: Shadow) -> None:
         profit = Fraction(s.ledger.realized_pnl) + Fraction(s.unrealized)
         assert profit == shadow.profit(symbol)
         exposure += abs(shadow.held[symbol]) * shadow.markets[symbol].mid
-        exposure += sum(o.open_notional for o in shadow.live(symbol))
+        exposure += sum(o.open_notional for o in shadow.open(symbol))
     assert Fraction(hot.exposure) == exposure
     stats = hot.stats
     assert stats.total_fills == hot.fill_seq == shadow.fills

@@ -20,7 +20,7 @@ from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.engine.config import EngineConfig
 from tests.simulation.agreement import money_agrees, orders_agree
-from tests.simulation.shadow import Shadow
+from tests.simulation.shadow import Order, Shadow
 from tests.support.world import Entry, World
 
 MINUTE_MS = 60_000
@@ -130,12 +130,16 @@ class Rules:
         self._within_rate(symbol, entry.event.ts_ms)  # one batch, judged before it is sent
         if any(e.intent.source is IntentSource.GRID for e in adding):
             shadow = self.shadow
-            cycles = sum(
-                (o.open_notional for o in shadow.live(symbol) if not (o.level or o.reduce_only)),
+            unplanned = sum(
+                (
+                    o.open_notional
+                    for o in shadow.open(symbol)
+                    if (o.is_leaving or not o.level) and not o.reduce_only
+                ),
                 Fraction(0),
             )
             held = abs(shadow.held[symbol]) * shadow.markets[symbol].mid
-            self.planned[symbol] = (held, cycles, shadow.others(symbol))
+            self.planned[symbol] = (held, unplanned, shadow.others(symbol))
 
     def _lot(self, effect: PlaceOrder) -> None:
         orders, intent = self.config.orders, effect.intent
@@ -198,7 +202,7 @@ class Rules:
             assert controller.mode not in halts, "replenishes in PAUSE mode"
         shadow, gates = self.shadow, self.config.gates
         own = abs(shadow.held[intent.symbol]) * shadow.markets[intent.symbol].mid
-        own += sum(o.open_notional for o in shadow.live(intent.symbol))
+        own += sum(o.open_notional for o in shadow.open(intent.symbol))
         own += Fraction(intent.price) * Fraction(intent.qty)
         assert own <= Fraction(gates.max_notional_per_symbol), "a cycle beyond the symbol's limit"
         total = own + shadow.others(intent.symbol)
@@ -237,23 +241,24 @@ class Rules:
             self._within_limits(out.plan, *planned)
         if out.plan is None or out.gating_result is None or not out.gating_result.allowed:
             assert not placed
+            if out.plan is None:
+                self._halts(self._adds(symbol))
             return
         self._modes(out, placed)
 
     def _within_limits(
-        self, plan: GridPlan, held: Fraction, cycles: Fraction, others: Fraction
+        self, plan: GridPlan, held: Fraction, unplanned: Fraction, others: Fraction
     ) -> None:
         gates, own = self.config.gates, held + _notional(plan)
         assert own <= Fraction(gates.max_notional_per_symbol), "a plan beyond the symbol's limit"
         assert own + others <= Fraction(gates.max_notional_total), "a plan beyond the total limit"
-        own += cycles
-        assert own <= Fraction(gates.max_notional_per_symbol), "plan and cycles beyond the limit"
-        assert own + others <= Fraction(gates.max_notional_total), "plan and cycles beyond total"
+        own += unplanned
+        assert own <= Fraction(gates.max_notional_per_symbol), "with others beyond the limit"
+        assert own + others <= Fraction(gates.max_notional_total), "with others beyond the total"
 
     def _modes(self, out: PaperOutput, placed: list[OrderIntent]) -> None:
         """Controller's and operator's modes, after a turn that could act on them."""
-        live = self.shadow.live(out.symbol)
-        adds = [o for o in live if not o.reduce_only]
+        adds = self._adds(out.symbol)
         controller = out.seen.controller
         assert out.plan is not None
         if controller is not None and controller.mode is ControllerMode.DRAWDOWN:
@@ -264,8 +269,13 @@ class Rules:
             assert not adds, f"rests in PAUSE mode: {adds}"
         if out.plan.shape.reduce_only:
             assert not adds, f"rests beside an exit plan: {adds}"
-        if self.halted is not None:
-            assert not adds, f"rests while the operator halts: {adds}"
+        self._halts(adds)
+
+    def _adds(self, symbol: str) -> list[Order]:
+        return [o for o in self.shadow.open(symbol) if not (o.is_leaving or o.reduce_only)]
+
+    def _halts(self, adds: list[Order]) -> None:
+        assert self.halted is None or not adds, f"rests while the operator halts: {adds}"
 
     def close(self, world: World) -> None:
         """At the end: every fill was told once, or waits for its symbol's next output."""

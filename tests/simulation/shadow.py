@@ -137,17 +137,16 @@ class Shadow:
     def equity(self) -> Fraction:
         return self.capital + sum(self.profits().values()) - self.fees - self.funding
 
-    def live(self, symbol: str) -> list[Order]:
-        return [o for o in self.orders.values() if o.symbol == symbol and not o.is_leaving]
+    def open(self, symbol: str) -> list[Order]:
+        """Everything that may still fill, what is being cancelled included."""
+        return [o for o in self.orders.values() if o.symbol == symbol]
 
     def others(self, symbol: str) -> Fraction:
         """Positions and open orders of all other symbols."""
         held = sum(
             (abs(q) * self.markets[s].mid for s, q in self.held.items() if s != symbol), Fraction(0)
         )
-        return held + sum(
-            o.open_notional for o in self.orders.values() if o.symbol != symbol and not o.is_leaving
-        )
+        return held + sum(o.open_notional for o in self.orders.values() if o.symbol != symbol)
 
     # -- what happens --------------------------------------------------------------------------
 

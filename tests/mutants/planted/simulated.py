@@ -39,6 +39,27 @@ MUTANTS: tuple[Mutant, ...] = (
         FINDINGS,
     ),
     Mutant(
+        "an_order_on_its_way_out_counts_nowhere",
+        "grinder_core/orders/grid_book.py",
+        "            for orders in (self.live, self.leaving):\n",
+        "            for orders in (self.live,):\n",
+        ("tests/core/test_diff.py", *FINDINGS),
+    ),
+    Mutant(
+        "an_order_on_its_way_out_counts_as_planned",
+        "grinder_core/orders/grid_book.py",
+        "order.level_id and orders is self.live",
+        "order.level_id",
+        ("tests/core/test_diff.py",),
+    ),
+    Mutant(
+        "a_halt_waits_for_the_prefilter",
+        "grinder_core/engine/engine.py",
+        "                effects = (*effects, *halt(hot, s))\n",
+        "                pass\n",
+        ("tests/core/test_wiring_override.py",),
+    ),
+    Mutant(
         "answers_go_back_in_time",
         "grinder_core/venue/matching.py",
         "        self.ts = max(self.ts, ts)\n",
