@@ -45,8 +45,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "sizes_follow_the_mid",
         _PLANNING,
-        "self._sizes_at(s.symbol, s.mid if anchor is None else anchor)",
-        "self._sizes_at(s.symbol, s.mid)",
+        "price = s.mid if anchor is None else anchor",
+        "price = s.mid",
         ADAPTIVE,
     ),
     Mutant(
