@@ -80,6 +80,13 @@ class EngineConfig:
         ):
             if value and not given:
                 raise ConfigError(f"needs {needs}", field=name, remedy=f"set {needs}")
+        if self.policies.cycle_execution_enabled and self.venue.fill_mode is FillMode.INSTANT:
+            raise ConfigError(
+                "places two orders for each fill, and instant fills both at once, without end",
+                field="cycle_execution_enabled",
+                value=True,
+                remedy="choose another fill_mode, or let cycles only propose",
+            )
         if self.sizing.auto_sizing_enabled:
             for symbol, ratio in self.policies.dd_budget_ratios.items():
                 if ratio != 1:

@@ -129,7 +129,8 @@ class PolicySettings:
     )
     cycle_execution_enabled: bool = setting(
         False,
-        "Place what cycles propose instead of re-arming levels; needs `cycle_enabled`.",
+        "Place what cycles propose instead of re-arming levels; needs `cycle_enabled`, and another "
+        "`fill_mode` than `instant`.",
         spec="CORE-39",
     )
     cycle_step_pct: Decimal = setting(

@@ -142,3 +142,43 @@ def test_digits_of_a_setting_do_not_change_the_hash() -> None:
     one = EngineConfig.from_flat({"size_per_level": "1.50"})
     two = EngineConfig.from_flat({"size_per_level": "1.5"})
     assert one.config_hash == two.config_hash
+
+
+ADAPTIVE = {"feature_engine_enabled": True, "adaptive_policy_enabled": True}
+CYCLES = {"cycle_enabled": True, "cycle_execution_enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"adaptive_policy_enabled": True}, "adaptive_policy_enabled.*feature_engine_enabled"),
+        ({"l2_gating_enabled": True}, "l2_gating_enabled.*adaptive_policy_enabled"),
+        ({**ADAPTIVE, "l2_gating_enabled": True}, "l2_gating_enabled.*qty_ref"),
+        ({"l2_execution_guard_enabled": True}, "l2_execution_guard_enabled.*qty_ref"),
+        ({"auto_sizing_enabled": True}, "auto_sizing_enabled.*adaptive_policy_enabled"),
+        (
+            {
+                **ADAPTIVE,
+                "auto_sizing_enabled": True,
+                "sizing_equity": "1000",
+                "dd_budget": "0.1",
+                "adverse_move": "0.1",
+                "dd_budget_ratios": {"AAAUSDT": "0.5"},
+            },
+            "dd_budget_ratios.AAAUSDT.*twice",
+        ),
+        ({"cycle_execution_enabled": True}, "cycle_execution_enabled.*cycle_enabled"),
+        ({**CYCLES, "fill_mode": "instant"}, "cycle_execution_enabled.*without end"),
+    ],
+)
+def test_a_feature_without_what_it_needs_is_refused_by_name(
+    settings: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        EngineConfig.from_flat(settings)
+
+
+@pytest.mark.parametrize("fill_mode", [mode for mode in FillMode if mode is not FillMode.INSTANT])
+def test_cycles_are_executed_under_every_other_fill_model(fill_mode: FillMode) -> None:
+    config = EngineConfig.from_flat({**CYCLES, "fill_mode": fill_mode.value})
+    assert config.policies.cycle_execution_enabled

@@ -213,7 +213,8 @@ def test_details_of_events_are_those_of_the_reference() -> None:
         levels=1, size_per_level="0.5", constraints_enabled=True, symbol_constraints=whole
     )
     skips = run(calm(1), tiny, keep_outputs=True)
-    cycles = run(calm(9), _cycling(), keep_outputs=True)
+    falling = [quote(0, 100), quote(MINUTE, 99.8), quote(2 * MINUTE, 99.8)]
+    cycles = run(falling, _cycling(), keep_outputs=True)
     told = [e for r in (result, skips, cycles) for out in r.outputs or () for e in out.events]
     told += _refused_by_the_venue()
     found: dict[str, set[str]] = {}
@@ -230,11 +231,11 @@ def test_details_of_events_are_those_of_the_reference() -> None:
 
 
 def _cycling() -> EngineConfig:
-    """Every order fills at once, so that a replenishment finds its own price taken."""
+    """There is room for the grid, and none for a replenishment beside a position."""
     return EngineConfig.flat(
         levels=1,
         size_per_level="1",
-        fill_mode="instant",
+        max_notional_per_symbol="250",
         cycle_enabled=True,
         cycle_execution_enabled=True,
     )

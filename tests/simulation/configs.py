@@ -32,8 +32,7 @@ def a_config(draw: Random) -> EngineConfig:
         for name, value in part(draw).items()
     }
     if values["fill_mode"] is FillMode.INSTANT and values.get("cycle_execution_enabled"):
-        # every fill is two orders and both fill: only the limits end that
-        values["max_notional_per_symbol"] = min(values["max_notional_per_symbol"], D(3_000))
+        values["fill_mode"] = FillMode.TOUCH  # instant fills of cycles are refused: they never end
     return EngineConfig.flat(**values)
 
 

@@ -19,6 +19,20 @@ _DIFF = "grinder_core/orders/diff.py"
 MUTANTS: tuple[Mutant, ...] = (
     # -- guards
     Mutant(
+        "a_feature_starts_without_what_it_needs",
+        "grinder_core/engine/config.py",
+        "            if value and not given:\n",
+        "            if False:\n",
+        ("tests/core/test_engine_config.py",),
+    ),
+    Mutant(
+        "cycles_fill_without_end",
+        "grinder_core/engine/config.py",
+        "        if self.policies.cycle_execution_enabled and self.venue.fill_mode",
+        "        if False and self.venue.fill_mode",
+        ("tests/core/test_engine_config.py",),
+    ),
+    Mutant(
         "drawdown_guard_is_never_asked",
         _ENGINE,
         "guard_refuses(hot.guard, plan):",
