@@ -26,21 +26,26 @@ def _about_lots(config: EngineConfig) -> Iterator[str]:
 
 
 def _about_sizing(config: EngineConfig) -> Iterator[str]:
-    sizing = config.sizing
-    if not sizing.auto_sizing_enabled:
-        return
-    needed = {"sizing_equity": sizing.sizing_equity, "adverse_move": sizing.adverse_move}
-    if not sizing.dd_allocator_enabled:
-        needed["dd_budget"] = sizing.dd_budget
-    missing = [f"sizing.{name}" for name, value in needed.items() if value is None]
-    if missing:
+    missing = _missing_for_sizes(config)
+    if config.sizing.auto_sizing_enabled and missing:
         yield (
             f"sizing.auto_sizing_enabled does nothing without {' and '.join(missing)}: "
             "levels keep the size of the policy"
         )
 
 
+def _missing_for_sizes(config: EngineConfig) -> list[str]:
+    """Settings without which there are no sizes from a budget (CORE-25)."""
+    sizing = config.sizing
+    needed = {"sizing_equity": sizing.sizing_equity, "adverse_move": sizing.adverse_move}
+    if not sizing.dd_allocator_enabled:
+        needed["dd_budget"] = sizing.dd_budget
+    return [f"sizing.{name}" for name, value in needed.items() if value is None]
+
+
 def _about_plans(config: EngineConfig, origins: Mapping[str, str]) -> Iterator[str]:
+    if config.sizing.auto_sizing_enabled and not _missing_for_sizes(config):
+        return  # the budget sizes the levels
     policies, gates = config.policies, config.gates
     if policies.notional_per_level is None:
         if origins.get("policies.size_per_level") == "default":
@@ -50,8 +55,10 @@ def _about_plans(config: EngineConfig, origins: Mapping[str, str]) -> Iterator[s
                 "level, whatever it costs; set policies.notional_per_level, or run: grinder init"
             )
         return
+    # an adaptive grid has no fewer levels than that, so what blocks them blocks all
+    levels = policies.levels_min if policies.adaptive_policy_enabled else policies.levels
     with exact():
-        plan = policies.notional_per_level * policies.levels * 2
+        plan = policies.notional_per_level * levels * 2
     for name, limit in (
         ("max_notional_per_symbol", gates.max_notional_per_symbol),
         ("max_notional_total", gates.max_notional_total),
@@ -59,6 +66,6 @@ def _about_plans(config: EngineConfig, origins: Mapping[str, str]) -> Iterator[s
         if plan > limit:
             yield (
                 f"gates.{name} = {canonical(limit)} is less than one plan of {canonical(plan)} "
-                f"({policies.levels} levels x 2 sides x {canonical(policies.notional_per_level)}): "
+                f"({levels} levels x 2 sides x {canonical(policies.notional_per_level)}): "
                 "the risk gate blocks every order"
             )

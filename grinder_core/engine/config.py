@@ -79,7 +79,8 @@ class EngineConfig:
             ),
         ):
             if value and not given:
-                raise ConfigError(f"needs {needs}", field=name, remedy=f"set {needs}")
+                remedy = f"set {needs}" if needs == "qty_ref" else f"set {needs} = true"
+                raise ConfigError(f"needs {needs}", field=name, value=True, remedy=remedy)
         if self.policies.cycle_execution_enabled and self.venue.fill_mode is FillMode.INSTANT:
             raise ConfigError(
                 "places two orders for each fill, and instant fills both at once, without end",

@@ -262,6 +262,11 @@ def test_a_plan_beyond_its_limit_and_sizes_nobody_chose_are_told(tmp_path: Path)
         path, environment={}, flags={"notional_per_level": "none", "size_per_level": "100"}
     )
     assert sized.warnings == ()
+    adaptive = {"feature_engine_enabled": "true", "adaptive_policy_enabled": "true"}
+    least = load_settings(path, environment={}, flags={**adaptive, "notional_per_level": "1250"})
+    assert least.warnings == ()  # 2 levels a side are its fewest
+    above = load_settings(path, environment={}, flags={**adaptive, "notional_per_level": "1251"})
+    assert "is less than one plan of 5004 (2 levels x 2 sides x 1251)" in above.warnings[0]
 
 
 def test_switches_that_have_nothing_to_work_with_are_told(tmp_path: Path) -> None:
@@ -281,4 +286,6 @@ def test_switches_that_have_nothing_to_work_with_are_told(tmp_path: Path) -> Non
     assert "does nothing without sizing.sizing_equity and sizing.dd_budget" in sizes
     (sizes,) = told(**sizer, sizing_equity="1000", dd_budget="0.1")
     assert "does nothing without sizing.adverse_move:" in sizes
-    assert told(**sizer, adverse_move="0.2", sizing_equity="9", dd_budget="0.1") == ()
+    budget = {"adverse_move": "0.2", "sizing_equity": "9", "dd_budget": "0.1"}
+    assert told(**sizer, **budget) == ()
+    assert told(**sizer, **budget, notional_per_level="none") == ()  # the budget sizes them
