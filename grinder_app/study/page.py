@@ -103,7 +103,7 @@ def session_page(results: Results) -> str:
 def _run_again() -> list[str]:
     return [
         "It needs the extras `data`, `report` and `dev` (for the browser that draws), and took "
-        "about two hours of one core. Parts run with `--only FAMILY`; `--from-results` writes the "
+        "40 minutes on two cores. Parts run with `--only FAMILY`; `--from-results` writes the "
         "pages anew without running anything.",
         "<!-- not run: needs a folder of recordings -->\n" + fenced(words.COMMAND, "sh"),
     ]
