@@ -72,7 +72,7 @@ def _canonical_object(value: Mapping[str, object]) -> str:
     for key in value:
         if not isinstance(key, str):
             raise ContractError("an object key must be text", field="key", value=key)
-    items = (f"{_quoted(key)}:{canonical_json(value[key])}" for key in sorted(value))
+    items = [f"{_quoted(key)}:{canonical_json(value[key])}" for key in sorted(value)]
     return f"{{{','.join(items)}}}"
 
 

@@ -65,6 +65,21 @@ class GridShape:
     def level_count(self) -> int:
         return self.levels_up + self.levels_down
 
+    def lays_like(self, other: GridShape) -> bool:
+        """Whether both put the same orders around the same centre.
+
+        Widths and regime say why levels are where they are, not where.
+        """
+        return (
+            self.spacing_bps == other.spacing_bps
+            and self.levels_up == other.levels_up
+            and self.levels_down == other.levels_down
+            and self.mode is other.mode
+            and self.skew_bps == other.skew_bps
+            and self.reduce_only is other.reduce_only
+            and self.size_schedule == other.size_schedule
+        )
+
 
 @frozen(kw_only=True)
 class GridPlan:

@@ -40,8 +40,9 @@ class GridBook:
             order can fill until the venue says that it is gone.
         unplanned_notional: Its share in orders that no plan counts and that may add risk: those
             on no level, and those on their way out.
-        quiet: A plan shape, and mid bounds (inclusive, ``None`` is open) within which a plan of
-            that shape without a reset would change nothing; a cache, never part of the state.
+        quiet: A plan shape, and mid bounds (inclusive, ``None`` is open) within which a plan with
+            the levels of that shape and without a reset would change nothing; a cache, never part
+            of the state.
     """
 
     symbol: str
@@ -75,7 +76,11 @@ class GridBook:
         if self.quiet is None or plan.reset_action is not ResetAction.NONE:
             return False
         shape, low, high = self.quiet
-        return plan.shape is shape and (low is None or mid >= low) and (high is None or mid <= high)
+        if plan.shape is not shape:
+            if not plan.shape.lays_like(shape):
+                return False
+            self.quiet = (plan.shape, low, high)
+        return (low is None or mid >= low) and (high is None or mid <= high)
 
     def reset(self, anchor: Decimal | None) -> None:
         """Hang the grid on another anchor; all levels are armed again."""
@@ -102,7 +107,7 @@ class GridBook:
         return self.live.get(client_order_id) or self.leaving.get(client_order_id)
 
     def fold(self, update: OrderUpdate) -> OrderRecord:
-        """Apply what the venue said about an order of ours; return its new record.
+        """Apply what the venue said about an order of ours; return its record. In ``exact()``.
 
         Raises:
             InvariantError: The move is impossible from the state we know.
@@ -119,13 +124,17 @@ class GridBook:
         after = evolve(
             before, order_id=update.order_id, state=update.state, filled_qty=update.filled_qty
         )
+        gone = before.price * (after.filled_qty - before.filled_qty)
         if not update.state.is_final:
             home[key] = after
         else:
             del home[key]
             self._finish(after, was_live=home is self.live)
-        if after.filled_qty != before.filled_qty or update.state.is_final:
-            self._revalue()
+            gone = before.price * (before.qty - before.filled_qty)
+        if gone:
+            self.open_notional -= gone
+            if self._is_unplanned(before, was_live=home is self.live):
+                self.unplanned_notional -= gone
         return after
 
     def _finish(self, order: OrderRecord, *, was_live: bool) -> None:
@@ -150,6 +159,9 @@ class GridBook:
                 for order in orders.values():
                     left = order.price * (order.qty - order.filled_qty)
                     self.open_notional += left
-                    is_planned = order.level_id and orders is self.live
-                    if not (is_planned or order.reduce_only):
+                    if self._is_unplanned(order, was_live=orders is self.live):
                         self.unplanned_notional += left
+
+    @staticmethod
+    def _is_unplanned(order: OrderRecord, *, was_live: bool) -> bool:
+        return not (order.reduce_only or (was_live and order.level_id))

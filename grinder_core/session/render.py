@@ -20,6 +20,7 @@ from grinder_core.numbers import canonical
 _GATES_PASS = canonical_json(to_dict(GATES_PASS))
 _PREFILTER_PASS = canonical_json(to_dict(PREFILTER_PASS))
 _CENTER = '{"center_price":"'
+TAILS_MAX = 512  # texts of plans kept; more only costs writing them again
 
 
 @define
@@ -27,7 +28,8 @@ class Renderer:
     """Renders the outputs of one session. Called inside ``exact()``."""
 
     _plans: dict[str, tuple[GridPlan, str]] = field(factory=dict, init=False)
-    _plan_tail: dict[str, tuple[GridPlan, str]] = field(factory=dict, init=False)
+    # by identity of the shape, which its entry keeps alive: hashing shapes costs more than the rest
+    _plan_tails: dict[int, tuple[GridPlan, str]] = field(factory=dict, init=False)
     _pnls: dict[str, tuple[PnlSnapshot, str]] = field(factory=dict, init=False)
     _noops: dict[str, tuple[tuple[ExecutionAction, ...], str]] = field(factory=dict, init=False)
     _held: dict[str, tuple[Decimal, Decimal, str, str]] = field(factory=dict, init=False)
@@ -77,23 +79,21 @@ class Renderer:
         same = self._plans.get(out.symbol)
         if same is not None and same[0] is plan:
             return same[1]
-        text = self._plan_text(out.symbol, plan)
+        text = self._plan_text(plan)
         self._plans[out.symbol] = (plan, text)
         return text
 
-    def _plan_text(self, symbol: str, plan: GridPlan) -> str:
-        known = self._plan_tail.get(symbol)
+    def _plan_text(self, plan: GridPlan) -> str:
+        center = canonical(plan.center_price)
+        known = self._plan_tails.get(id(plan.shape))
         if known is not None:
             like, tail = known
-            if (
-                like.shape is plan.shape
-                and like.reset_action is plan.reset_action
-                and like.reason_codes == plan.reason_codes
-            ):
-                return f"{_CENTER}{canonical(plan.center_price)}{tail}"
+            if like.reset_action is plan.reset_action and like.reason_codes == plan.reason_codes:
+                return f"{_CENTER}{center}{tail}"
         text = canonical_json(to_dict(plan))
-        center = canonical(plan.center_price)
-        self._plan_tail[symbol] = (plan, text[len(_CENTER) + len(center) :])
+        if len(self._plan_tails) >= TAILS_MAX:
+            self._plan_tails.clear()
+        self._plan_tails[id(plan.shape)] = (plan, text[len(_CENTER) + len(center) :])
         return text
 
     def _pnl(self, pnl: PnlSnapshot) -> str:

@@ -19,6 +19,7 @@ from grinder_core.contracts.enums import (
     GridMode,
     OrderState,
     Rearm,
+    Regime,
     ResetAction,
     Side,
 )
@@ -584,3 +585,50 @@ def test_ids_survive_more_orders_in_a_millisecond_than_the_stamp_holds() -> None
 def test_impossible_order_settings_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         OrderSettings(**changes)
+
+
+# -- shapes that lay the same orders -----------------------------------------------------------
+
+
+@given(scenes(), st.data())
+def test_shapes_that_lay_alike_give_the_same_diff(
+    scene: tuple[GridBook, GridPlan, Decimal, Decimal], data: st.DataObject
+) -> None:
+    book, plan, mid, position = scene
+    shape = plan.shape
+    wider = evolve(
+        shape,
+        regime=data.draw(st.sampled_from(Regime)),
+        width_up_bps=shape.width_up_bps + 7 if shape.levels_up else 0,
+        width_down_bps=shape.width_down_bps + 3 if shape.levels_down else 0,
+    )
+    assert wider.lays_like(shape)
+    assert decide(book, evolve(plan, shape=wider), mid, position) == decide(*scene)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mode": GridMode.PAUSE, "levels_up": 0, "levels_down": 0, "size_schedule": ()},
+        {"spacing_bps": 11},
+        {"levels_up": 1},
+        {"levels_down": 1},
+        {"size_schedule": (D(1), D("1.5"))},
+        {"skew_bps": 1},
+        {"reduce_only": True},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_shape_that_lays_other_orders_is_never_quiet(changes: dict[str, Any]) -> None:
+    book, plan = a_book(), a_plan()
+    decided = decide(book, plan, D(100))
+    apply(book, decided, plan)
+    assert decided.quiet is not None
+    book.quiet = (plan.shape, *decided.quiet)
+    assert book.is_quiet(evolve(plan, shape=evolve(plan.shape)), D(100))
+    other = a_plan(**changes)
+    assert not other.shape.lays_like(plan.shape)
+    assert not plan.shape.lays_like(other.shape)
+    assert not book.is_quiet(other, D(100))
+    halted = evolve(other.shape, mode=GridMode.EMERGENCY) if "mode" in changes else other.shape
+    assert halted.lays_like(other.shape) is (halted is other.shape)

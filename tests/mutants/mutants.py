@@ -310,8 +310,8 @@ STATIC_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "keys_in_the_order_of_insertion",
         "grinder_core/codec.py",
-        "for key in sorted(value))",
-        "for key in value)",
+        "for key in sorted(value)]",
+        "for key in value]",
         _core("test_codec.py"),
     ),
     Mutant(

@@ -48,8 +48,36 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an_order_on_its_way_out_counts_as_planned",
         "grinder_core/orders/grid_book.py",
-        "order.level_id and orders is self.live",
+        "(was_live and order.level_id)",
         "order.level_id",
+        ("tests/core/test_diff.py",),
+    ),
+    Mutant(
+        "a_fill_leaves_its_notional_open",
+        "grinder_core/orders/grid_book.py",
+        "            self.open_notional -= gone\n",
+        "",
+        ("tests/core/test_diff.py",),
+    ),
+    Mutant(
+        "an_end_leaves_its_notional_unplanned",
+        "grinder_core/orders/grid_book.py",
+        "                self.unplanned_notional -= gone\n",
+        "                pass\n",
+        ("tests/core/test_diff.py",),
+    ),
+    Mutant(
+        "a_plan_of_another_step_changes_nothing",
+        "grinder_core/contracts/plan.py",
+        "            self.spacing_bps == other.spacing_bps\n            and self.levels_up",
+        "            self.levels_up",
+        ("tests/core/test_diff.py",),
+    ),
+    Mutant(
+        "a_plan_of_other_sizes_changes_nothing",
+        "grinder_core/contracts/plan.py",
+        "\n            and self.size_schedule == other.size_schedule",
+        "",
         ("tests/core/test_diff.py",),
     ),
     Mutant(
