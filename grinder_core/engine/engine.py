@@ -192,7 +192,7 @@ class Engine:
             hot.stats.blocked_by_dd_guard_v1 += 1
             hot.stats.orders_blocked += plan.shape.level_count
             effects = (*effects, *hold(hot, s))
-        elif s.grid.is_quiet(plan, s.mid):
+        elif s.grid.is_quiet(plan, s.mid, s.ledger.qty):
             hot.stats.noops += 1
             actions = s.noop
             if self._repeats and hot.override is None:

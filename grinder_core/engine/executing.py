@@ -15,6 +15,7 @@ from grinder_core.engine.symbol import SymbolState
 from grinder_core.engine.tracking import read_depth
 from grinder_core.gates.depth_guard import check_depth
 from grinder_core.orders.diff import NO_LIMITS, Admission, diff
+from grinder_core.orders.grid_book import Quiet
 
 
 def execute(
@@ -39,7 +40,7 @@ def execute(
         effects += _place(hot, s, wanted.intents, wanted.actions)
         hot.rate.record(s.symbol, hot.now, len(wanted.intents))
     if wanted.quiet is not None:
-        grid.quiet = (plan.shape, *wanted.quiet)
+        grid.quiet = Quiet(plan.shape, s.ledger.qty, *wanted.quiet)
     hot.re_expose(s)
     return wanted.actions, effects
 

@@ -61,8 +61,8 @@ class Diff:
         anchor: The grid's anchor after it; ``None`` after a pause.
         resets: All levels are armed again.
         cancels, intents: Orders to take out, and to put in.
-        quiet: Mid bounds within which the same plan gives no action and no event; ``None``
-            where that cannot be said.
+        quiet: Mid bounds within which the same plan at the same position gives no action and no
+            event; ``None`` where that cannot be said.
     """
 
     actions: tuple[ExecutionAction, ...]
@@ -257,7 +257,7 @@ class _Diffing:
             intents=tuple(
                 actions.intent(symbol, level, reduce_only=reduce_only) for level in incoming
             ),
-            quiet=None if reduce_only or self.has_refusals else _quiet_bounds(levels),
+            quiet=None if self.has_refusals else _quiet_bounds(levels),
         )
 
 
@@ -291,7 +291,7 @@ def _pause(book: GridBook, plan: GridPlan, ts: int) -> Diff:
         resets=True,
         cancels=tuple(orders),
         intents=(),
-        quiet=None,
+        quiet=(None, None),  # the anchor is gone already, and nothing is left to cancel
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
-from attrs import Factory, define, evolve, field
+from attrs import Factory, define, evolve, field, frozen
 
 from grinder_core.contracts.enums import OrderState, Rearm, ResetAction, Side
 from grinder_core.contracts.orders import OrderRecord, OrderUpdate
@@ -29,6 +29,21 @@ TRANSITIONS: Final[Mapping[OrderState, frozenset[OrderState]]] = {
 }
 
 
+@frozen
+class Quiet:
+    """A plan with the levels of ``shape`` and no reset changes nothing while the rest holds.
+
+    Attributes:
+        position: Signed; it matters to plans that may only shrink it.
+        low, high: Bounds of the mid, inclusive; ``None`` is open.
+    """
+
+    shape: GridShape
+    position: Decimal
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
 @define
 class GridBook:
     """Live orders by level, the anchor they hang on, and which levels are spent.
@@ -40,9 +55,7 @@ class GridBook:
             order can fill until the venue says that it is gone.
         unplanned_notional: Its share in orders that no plan counts and that may add risk: those
             on no level, and those on their way out.
-        quiet: A plan shape, and mid bounds (inclusive, ``None`` is open) within which a plan with
-            the levels of that shape and without a reset would change nothing; a cache, never part
-            of the state.
+        quiet: When a plan would change nothing; a cache, never part of the state.
     """
 
     symbol: str
@@ -55,9 +68,7 @@ class GridBook:
     spent_sell: list[int] = Factory(list)
     open_notional: Decimal = ZERO
     unplanned_notional: Decimal = ZERO
-    quiet: tuple[GridShape, Decimal | None, Decimal | None] | None = field(
-        default=None, init=False, eq=False
-    )
+    quiet: Quiet | None = field(default=None, init=False, eq=False)
 
     def spent(self, side: Side) -> list[int]:
         """Spent levels of one side."""
@@ -71,15 +82,18 @@ class GridBook:
         """Live orders by the venue's id, which is the order they were placed in."""
         return sorted(self.live.values(), key=lambda o: (o.order_id, o.client_order_id))
 
-    def is_quiet(self, plan: GridPlan, mid: Decimal) -> bool:
+    def is_quiet(self, plan: GridPlan, mid: Decimal, position: Decimal) -> bool:
         """Whether the diff of this plan is known to change nothing."""
         if self.quiet is None or plan.reset_action is not ResetAction.NONE:
             return False
-        shape, low, high = self.quiet
-        if plan.shape is not shape:
-            if not plan.shape.lays_like(shape):
+        quiet = self.quiet
+        if plan.shape is not quiet.shape:
+            if not plan.shape.lays_like(quiet.shape):
                 return False
-            self.quiet = (plan.shape, low, high)
+            self.quiet = quiet = evolve(quiet, shape=plan.shape)
+        if quiet.shape.reduce_only and position != quiet.position:
+            return False
+        low, high = quiet.low, quiet.high
         return (low is None or mid >= low) and (high is None or mid <= high)
 
     def reset(self, anchor: Decimal | None) -> None:
@@ -93,6 +107,7 @@ class GridBook:
         """Note orders that are about to be sent."""
         for record in records:
             self.live[record.client_order_id] = record
+        self.quiet = None  # what hangs on no level may be what the plan takes out
         self._revalue()
 
     def cancel(self, records: Iterable[OrderRecord]) -> None:

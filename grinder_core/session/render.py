@@ -6,6 +6,7 @@ profit. The renderer keeps the text of all that stayed and writes only those.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from decimal import Decimal
 
 from attrs import define, field
@@ -28,8 +29,8 @@ class Renderer:
     """Renders the outputs of one session. Called inside ``exact()``."""
 
     _plans: dict[str, tuple[GridPlan, str]] = field(factory=dict, init=False)
-    # by identity of the shape, which its entry keeps alive: hashing shapes costs more than the rest
-    _plan_tails: dict[int, tuple[GridPlan, str]] = field(factory=dict, init=False)
+    # found by what tells a session's shapes apart, as hashing a whole one costs more than the rest
+    _plan_tails: dict[Hashable, tuple[GridPlan, str]] = field(factory=dict, init=False)
     _pnls: dict[str, tuple[PnlSnapshot, str]] = field(factory=dict, init=False)
     _noops: dict[str, tuple[tuple[ExecutionAction, ...], str]] = field(factory=dict, init=False)
     _held: dict[str, tuple[Decimal, Decimal, str, str]] = field(factory=dict, init=False)
@@ -79,21 +80,27 @@ class Renderer:
         same = self._plans.get(out.symbol)
         if same is not None and same[0] is plan:
             return same[1]
-        text = self._plan_text(plan)
+        text = self._plan_text(out.symbol, plan)
         self._plans[out.symbol] = (plan, text)
         return text
 
-    def _plan_text(self, plan: GridPlan) -> str:
+    def _plan_text(self, symbol: str, plan: GridPlan) -> str:
         center = canonical(plan.center_price)
-        known = self._plan_tails.get(id(plan.shape))
+        shape = plan.shape
+        key = (symbol, shape.spacing_bps, shape.level_count, shape.width_up_bps, shape.regime)
+        known = self._plan_tails.get(key)
         if known is not None:
             like, tail = known
-            if like.reset_action is plan.reset_action and like.reason_codes == plan.reason_codes:
+            if (
+                like.shape is shape
+                and like.reset_action is plan.reset_action
+                and like.reason_codes == plan.reason_codes
+            ):
                 return f"{_CENTER}{center}{tail}"
         text = canonical_json(to_dict(plan))
         if len(self._plan_tails) >= TAILS_MAX:
             self._plan_tails.clear()
-        self._plan_tails[id(plan.shape)] = (plan, text[len(_CENTER) + len(center) :])
+        self._plan_tails[key] = (plan, text[len(_CENTER) + len(center) :])
         return text
 
     def _pnl(self, pnl: PnlSnapshot) -> str:

@@ -28,7 +28,7 @@ from grinder_core.contracts.plan import GridPlan
 from grinder_core.errors import ConfigError, InvariantError
 from grinder_core.numbers import exact
 from grinder_core.orders.diff import Diff, diff
-from grinder_core.orders.grid_book import TRANSITIONS, GridBook
+from grinder_core.orders.grid_book import TRANSITIONS, GridBook, Quiet
 from grinder_core.orders.identity import OrderIds, parse_client_order_id
 from grinder_core.orders.levels import level_price, side_prices
 from grinder_core.orders.settings import OrderSettings
@@ -624,11 +624,36 @@ def test_a_shape_that_lays_other_orders_is_never_quiet(changes: dict[str, Any]) 
     decided = decide(book, plan, D(100))
     apply(book, decided, plan)
     assert decided.quiet is not None
-    book.quiet = (plan.shape, *decided.quiet)
-    assert book.is_quiet(evolve(plan, shape=evolve(plan.shape)), D(100))
+    book.quiet = Quiet(plan.shape, D(0), *decided.quiet)
+    assert book.is_quiet(evolve(plan, shape=evolve(plan.shape)), D(100), D(5))
     other = a_plan(**changes)
     assert not other.shape.lays_like(plan.shape)
     assert not plan.shape.lays_like(other.shape)
-    assert not book.is_quiet(other, D(100))
+    assert not book.is_quiet(other, D(100), D(0))
     halted = evolve(other.shape, mode=GridMode.EMERGENCY) if "mode" in changes else other.shape
     assert halted.lays_like(other.shape) is (halted is other.shape)
+
+
+def test_an_exit_plan_is_quiet_at_its_own_position_only() -> None:
+    book = a_book()
+    exits = a_plan(reduce_only=True, size_schedule=(D(1), D(1)))
+    decided = decide(book, exits, D(100), D(2))
+    assert len(decided.intents) == 2
+    apply(book, decided, exits)
+    assert decided.quiet is not None
+    book.quiet = Quiet(exits.shape, D(2), *decided.quiet)
+    assert book.is_quiet(exits, D(100), D("2.00"))
+    assert not book.is_quiet(exits, D(100), D(1))
+    assert len(decide(book, exits, D(100), D(1)).cancels) == 1
+
+
+def test_whatever_is_placed_or_taken_out_ends_the_quiet() -> None:
+    book, plan = a_book(), a_plan()
+    for change in (
+        lambda: book.place([an_order(level_id=0)]),
+        lambda: book.cancel([book.live["c1"]]),
+        lambda: book.reset(D(100)),
+    ):
+        book.quiet = Quiet(plan.shape, D(0))
+        change()
+        assert book.quiet is None
