@@ -201,7 +201,11 @@ def _check_sizes(s: GridShape) -> None:
             field="size_schedule",
             value=len(s.size_schedule),
         )
+    checked: Decimal | None = None
     for size in s.size_schedule:
+        if size is checked:  # uniform schedules repeat one value
+            continue
+        checked = size
         if not is_number(size) or not ZERO <= size < QTY_LIMIT:
             raise ContractError(
                 "must be decimals with 0 <= size < 10^11", field="size_schedule", value=size

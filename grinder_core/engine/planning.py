@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from grinder_core.contracts.account import PolicyContext
-from grinder_core.contracts.decisions import Seen
+from grinder_core.contracts.decisions import ControllerDecision, Seen
 from grinder_core.contracts.enums import GridMode, Override, PlanReason, ResetAction
 from grinder_core.contracts.features import FeatureSnapshot
 from grinder_core.contracts.market import Snapshot
@@ -17,7 +17,7 @@ from grinder_core.numbers import ZERO
 from grinder_core.policies.adaptive_grid import AdaptiveGrid
 from grinder_core.policies.budget_ratio import BudgetRatio
 from grinder_core.policies.budget_sizes import BudgetSizes
-from grinder_core.policies.controller_effects import ControllerEffects
+from grinder_core.policies.controller_effects import ControllerEffects, takes_all
 from grinder_core.policies.depth_gating import DepthGating
 from grinder_core.policies.sizes import Sizes, sizes_of
 from grinder_core.policies.static_grid import StaticGrid
@@ -69,7 +69,8 @@ class Planner:
         if self._adaptive is not None:
             assert seen.features is not None
             assert seen.regime is not None
-            plan = self._adaptive.plan_at(s.mid, seen.features, seen.regime, self._sizes(s, anchor))
+            sizes = self._sizes(s, anchor, steered)
+            plan = self._adaptive.plan_at(s.mid, seen.features, seen.regime, sizes)
             if self._config.policies.l2_gating_enabled:
                 plan = self._gating(s.symbol).apply(plan, seen.l2_features)
             ratio = self._ratios.get(s.symbol)
@@ -103,12 +104,20 @@ class Planner:
         s.plan_cache = (s.mid, anchor, plan)
         return plan
 
-    def _sizes(self, s: SymbolState, anchor: Decimal | None) -> Sizes:
-        """Sizes at the price the grid hangs on: they stay put until its anchor moves."""
+    def _sizes(
+        self, s: SymbolState, anchor: Decimal | None, steered: ControllerDecision | None
+    ) -> Sizes:
+        """Sizes at the price the grid hangs on: they stay put until its anchor moves.
+
+        Where the controller takes every level anyway any sizes do, and the last ones cost nothing.
+        """
         price = s.mid if anchor is None else anchor
         cached = s.sizes_cache
-        if cached is not None and cached[0] is price:
-            return cached[1]
+        if cached is not None:
+            if cached[0] is price:
+                return cached[1]
+            if steered is not None and takes_all(steered, s.ledger.qty):
+                return cached[1]
         sizes = self._sizes_at(s.symbol, price)
         s.sizes_cache = (price, sizes)
         return sizes

@@ -32,6 +32,11 @@ def apply_controller(
     return ControllerEffects().apply(plan, decision, position=position, is_static=is_static)
 
 
+def takes_all(decision: ControllerDecision, position: Decimal) -> bool:
+    """Whether no level of any plan is left, whatever its sizes are."""
+    return decision.mode is _PAUSE or (decision.mode is _DRAWDOWN and not position)
+
+
 @define
 class ControllerEffects:
     """Applies decisions and keeps the shapes they lead to; a cache, never part of the state.

@@ -121,6 +121,17 @@ def test_sizes_by_budget_stay_while_the_anchor_does() -> None:
         assert kinds(output) == ["NOOP"]
 
 
+def test_an_exit_grid_has_the_sizes_of_the_price_it_hangs_on() -> None:
+    wire = Wire(adaptive(dd_budget=D("0.2"), dd_enter_bps=5, dd_exit_bps=1, **BUDGETED, **V1))
+    fed(wire, *warm_up())
+    output = fed(wire, mid_quote(2_200, "99.5"))
+    assert output.pnl_snapshot.qty == 80  # four levels of 20
+    assert output.plan is not None
+    assert output.plan.shape.reduce_only
+    assert (output.plan.shape.levels_up, output.plan.shape.levels_down) == (3, 0)
+    assert set(output.plan.shape.size_schedule) == {D("20.10050251")}  # 10000*0.2/(99.5*0.25*4)
+
+
 @pytest.mark.parametrize(
     "config",
     [

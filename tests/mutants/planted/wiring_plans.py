@@ -50,6 +50,20 @@ MUTANTS: tuple[Mutant, ...] = (
         ADAPTIVE,
     ),
     Mutant(
+        "a_controller_freezes_sizes",
+        _PLANNING,
+        "if steered is not None and takes_all(steered, s.ledger.qty):",
+        "if steered is not None:",
+        (*ADAPTIVE, "tests/core/test_wiring_state.py"),
+    ),
+    Mutant(
+        "a_drawdown_with_a_position_takes_all",
+        "grinder_core/policies/controller_effects.py",
+        "decision.mode is _PAUSE or (decision.mode is _DRAWDOWN and not position)",
+        "decision.mode in (_PAUSE, _DRAWDOWN)",
+        (*ADAPTIVE, "tests/core/test_wiring_state.py"),
+    ),
+    Mutant(
         "a_moved_grid_keeps_its_old_sizes",
         _PLANNING,
         "anchor = None if moves else s.grid.anchor_price",
