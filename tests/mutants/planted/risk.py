@@ -240,9 +240,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a_missing_value_is_made_up",
-        "grinder_core/risk/loss_state.py",
-        "            if key not in data:\n",
-        "            if key not in data and not dump:\n",
+        "grinder_core/codec.py",
+        '        raise ArtifactError("is missing", field=hole)\n',
+        "        pass\n",
         STATE,
     ),
     Mutant(
