@@ -39,8 +39,9 @@ def execute(
     if wanted.intents:
         effects += _place(hot, s, wanted.intents, wanted.actions)
         hot.rate.record(s.symbol, hot.now, len(wanted.intents))
-    if wanted.quiet is not None:
-        grid.quiet = Quiet(plan.shape, s.ledger.qty, *wanted.quiet)
+    # what was quiet before this diff need not be after it, even where it placed nothing
+    bounds = wanted.quiet
+    grid.quiet = None if bounds is None else Quiet(plan.shape, s.ledger.qty, *bounds)
     hot.re_expose(s)
     return wanted.actions, effects
 

@@ -14,8 +14,9 @@ from grinder_core.contracts.control import Command, Control
 from grinder_core.contracts.effects import PlaceOrder
 from grinder_core.contracts.enums import IntentSource, SelectionSource, Side
 from grinder_core.contracts.event import Event
+from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.contracts.market import MarketStats
-from grinder_core.contracts.plan import GridPlan
+from grinder_core.contracts.plan import GridPlan, paused
 from grinder_core.session.session import Session
 from tests.support.factories import SYMBOL, Wire, a_plan, a_snapshot, mid_quote, roomy
 
@@ -177,3 +178,17 @@ def test_a_selection_made_inside_the_engine_shows_its_ranks_at_once() -> None:
     for ts in range(4):
         session.feed(Event(ts, a_snapshot(ts=ts), ts))
     assert ranks == [None, None, 1, 1]
+
+
+def test_a_pause_after_a_plan_that_placed_nothing_still_takes_the_anchor() -> None:
+    lots = {SYMBOL: SymbolConstraints(step_size=D("0.001"), min_qty=D(5))}
+    pause = paused(D(100), ("WHY",))
+    wire = Wire(
+        roomy(constraints_enabled=True, symbol_constraints=lots),
+        Scripted(pause, a_plan(), pause, a_plan()),
+    )
+    anchors = []
+    for ts, mid in ((0, "100"), (1_000, "101"), (2_000, "102"), (3_000, "103")):
+        wire.feed(mid_quote(ts, mid))
+        anchors.append(wire.engine.hot.symbols[SYMBOL].grid.anchor_price)
+    assert anchors == [None, D(101), None, D(103)]

@@ -81,6 +81,14 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/core/test_diff.py",),
     ),
     Mutant(
+        "an_older_quiet_outlives_a_diff_that_placed_nothing",
+        "grinder_core/engine/executing.py",
+        "    grid.quiet = None if bounds is None else Quiet(plan.shape, s.ledger.qty, *bounds)\n",
+        "    if bounds is not None:\n"
+        "        grid.quiet = Quiet(plan.shape, s.ledger.qty, *bounds)\n",
+        FINDINGS,
+    ),
+    Mutant(
         "a_halt_waits_for_the_prefilter",
         "grinder_core/engine/engine.py",
         "                effects = (*effects, *halt(hot, s))\n",
