@@ -9,7 +9,8 @@ from pathlib import Path
 
 import nox
 
-nox.options.default_venv_backend = "venv"
+nox.options.default_venv_backend = "uv|venv"
+nox.options.download_python = "never"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests", "lint", "types", "determinism", "docs"]
@@ -54,16 +55,18 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on every Python found.
 
-    On further ones without the browser and, where a test does not say how many, with a quarter of
-    the examples of each property.
+    On further ones without the browser and the pages, those in between also without the commands,
+    and, where a test does not say how many, with a quarter of the examples of each property.
     """
     session.install("-q", "-e", ".[dev]")
     further = session.python != FIRST
+    between = further and session.python != PYTHONS[-1]
     session.run(
         "pytest",
         "-q",
         *("-n", "2"),
-        *(("-m", "not browser") if further else ()),
+        *(("-m", "not browser", "--ignore", "tests/docs") if further else ()),
+        *(("--ignore", "tests/app") if between else ()),
         *session.posargs,
         env={"GRINDER_TEST_PROFILE": "further" if further else "grinder"},
     )
@@ -103,10 +106,11 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(python=FIRST)
 def docs(session: nox.Session) -> None:
-    """Check that the documentation tells the truth."""
+    """Check that the documentation tells the truth; arguments say which tests do."""
     session.install("-q", "-e", ".[dev]")
     session.run("grinder", "check", "docs")
-    session.run("pytest", "-q", "tests/docs", "--doctest-modules", "grinder_core")
+    examples = ("--doctest-modules", "grinder_core")
+    session.run("pytest", "-q", *(session.posargs or ("tests/docs", *examples)))
 
 
 @nox.session(python=FIRST)
