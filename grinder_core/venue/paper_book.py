@@ -17,17 +17,13 @@ from grinder_core.contracts.effects import CancelOrder, PlaceOrder
 from grinder_core.contracts.enums import FillMode, OrderState, Side
 from grinder_core.contracts.market import Snapshot
 from grinder_core.contracts.orders import OrderIntent, OrderUpdate
-from grinder_core.errors import ConfigError, ContractError
+from grinder_core.errors import ConfigError, ContractError, PaperOrderError
 from grinder_core.numbers import ZERO, exact
 from grinder_core.venue.settings import VenueSettings
 from grinder_core.venue.sim import SimVenue, VenueEvent
 
 PREFIX: Final = "PAPER"
 NEEDS_MORE_THAN_QUOTES: Final = (FillMode.L2, FillMode.QUEUE)
-
-
-class PaperOrderError(ContractError):
-    """An operation on an order that is unknown, or in a state that does not allow it."""
 
 
 @frozen(kw_only=True)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from grinder_core.codec import dump_state, from_dict, load_state, to_dict
 from grinder_core.contracts.enums import FillMode, OrderState, Side
 from grinder_core.contracts.market import Snapshot
-from grinder_core.errors import ConfigError, ContractError
-from grinder_core.venue.paper_book import OrderResult, PaperOrderBook, PaperOrderError
+from grinder_core.errors import ConfigError, ContractError, PaperOrderError
+from grinder_core.venue.paper_book import OrderResult, PaperOrderBook
 from tests.support.factories import SYMBOL, a_snapshot
 from tests.support.strategies import hostile_contexts
 
