@@ -1,0 +1,1 @@
+"""Surviving a venue: retries, breakers, budgets and idempotent writes, given the time."""
