@@ -13,6 +13,7 @@ GrinderError
 |   |-- ConnectorOutcomeUnknownError: nobody can say whether a write took effect -> reconcile
 |   `-- ConnectorIOError
 |       |-- ConnectorTransientError: may succeed when tried again
+|       |   `-- ConnectionNotMadeError: nothing was sent
 |       `-- ConnectorNonRetryableError: never succeeds unchanged, or must not be sent
 |           |-- IdempotencyConflictError: the same write is under way
 |           |-- CircuitOpenError: the breaker of this operation is open
@@ -160,6 +161,12 @@ class ConnectorTransientError(ConnectorIOError):
     def __init__(self, rule: str, *, retry_after_ms: int | None = None, where: str = "") -> None:
         super().__init__(rule, where=where)
         self.retry_after_ms = retry_after_ms
+
+
+class ConnectionNotMadeError(ConnectorTransientError):
+    """The other side could not be reached; nothing was sent."""
+
+    code = "E_NOT_CONNECTED"
 
 
 class ConnectorNonRetryableError(ConnectorIOError):

@@ -21,10 +21,13 @@ from grinder_core.engine.engine import Engine, Output
 from grinder_core.numbers import exact
 from grinder_core.ports import OutputSink, Policy
 from grinder_core.session.render import Renderer
+from grinder_core.venue.exchange.in_process import ExchangeVenue
 from grinder_core.venue.sim import RestingVenue, SimVenue
 
 TURN_END: Final = TurnEnd()
 CHAIN_START: Final = bytes(32)
+Venue = SimVenue | ExchangeVenue
+"""Who answers the engine's effects in process."""
 
 
 class Driver(StrEnum):
@@ -41,6 +44,7 @@ class Session:
         config: Settings of the session.
         policy: A user's own policy instead of the static grid.
         driver: ``PAPER`` fills orders by ``fill_mode``; ``REPLAY`` accepts and never fills.
+        venue: Who answers instead of the driver's own venue, such as a whole exchange.
         on_output: Called with each output; keep it cheap.
         on_line: Called with each output and its canonical digest line. Giving it, or asking for
             ``digest=True``, makes the session render every output.
@@ -52,6 +56,7 @@ class Session:
         policy: Policy | None = None,
         *,
         driver: Driver = Driver.PAPER,
+        venue: Venue | None = None,
         on_output: Callable[[PaperOutput], None] | None = None,
         on_line: OutputSink | None = None,
         digest: bool = True,
@@ -60,7 +65,7 @@ class Session:
         self.driver = driver
         self.engine = Engine(self.config, policy)
         kind = SimVenue if driver is Driver.PAPER else RestingVenue
-        self.venue: SimVenue = kind(self.config.venue, self.config.risk.initial_capital)
+        self.venue: Venue = venue or kind(self.config.venue, self.config.risk.initial_capital)
         self._venue_listens = self.venue.listens
         self.chain = CHAIN_START
         self.output_count = 0

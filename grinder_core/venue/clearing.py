@@ -10,7 +10,7 @@ from grinder_core.errors import InvariantError
 from grinder_core.venue.account import Account
 from grinder_core.venue.funding import payment
 from grinder_core.venue.margin import brackets_of, maintenance_margin
-from grinder_core.venue.matching import MatchingBook
+from grinder_core.venue.matching import MatchingBook, RestingOrder
 from grinder_core.venue.settings import VenueSettings
 
 
@@ -36,6 +36,16 @@ class Clearing:
                 "holds a position of a symbol without a price", field="symbol", value=book.symbol
             )
         return mark
+
+    def reducible(self, book: MatchingBook, order: RestingOrder) -> Decimal:
+        """How much an order may shrink the position that it acts on by."""
+        return book.reducible(order.side)
+
+    def book_fill(
+        self, book: MatchingBook, order: RestingOrder, price: Decimal, qty: Decimal, fee: Decimal
+    ) -> None:
+        """Book one execution on the position that the order acts on, and in the wallet."""
+        self.account.book_fill(book.ledger, order.side, price, qty, fee)
 
     def revalue(self, book: MatchingBook) -> None:
         """Value a position anew, after its size or its mark changed; where margin matters.

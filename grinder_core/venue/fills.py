@@ -108,14 +108,14 @@ class Desk:
         if rate_bps_x100 is None:
             rate_bps_x100 = settings.taker_fee_bps_x100 if takes else settings.maker_fee_bps_x100
         cost = fee(price, qty, rate_bps_x100)
-        self.clearing.account.book_fill(book.ledger, order.side, price, qty, cost)
+        self.clearing.book_fill(book, order, price, qty, cost)
         self.clearing.revalue(book)
         order.filled += qty
         book.last_trade_id += 1
         state = OrderState.FILLED
         if order.filled != order.qty:
             # the venue never lets a reduce-only order open or turn a position
-            ends = order.reduce_only and not book.reducible(order.side)
+            ends = order.reduce_only and not self.clearing.reducible(book, order)
             state = OrderState.EXPIRED if ends else OrderState.PARTIALLY_FILLED
         if state.is_final:
             book.remove(order.order_id)
@@ -136,7 +136,9 @@ class Desk:
 
     def _wanted(self, book: MatchingBook, order: RestingOrder) -> Decimal:
         remaining = order.qty - order.filled
-        return min(remaining, book.reducible(order.side)) if order.reduce_only else remaining
+        return (
+            min(remaining, self.clearing.reducible(book, order)) if order.reduce_only else remaining
+        )
 
     def _of_the_best(self, book: MatchingBook, order: RestingOrder, want: Decimal) -> Decimal:
         """Take from this snapshot's budget of the order's side."""

@@ -49,6 +49,11 @@ class RestingOrder:
     filled: Decimal = ZERO
     queue_ahead: Decimal | None = None
 
+    @property
+    def name(self) -> str:
+        """What it is known by among the open orders of its symbol."""
+        return self.client_order_id
+
 
 @define
 class MatchingBook:
@@ -62,6 +67,7 @@ class MatchingBook:
             below, is reached; ``None`` where nothing is.
         buy_limit, sell_limit: Best resting prices, so that a quiet market costs two comparisons;
             a cache, rebuilt when orders come or go.
+        mid_of, mid_price: The snapshot whose mid was asked for last, and that mid; a cache.
     """
 
     symbol: str
@@ -81,6 +87,8 @@ class MatchingBook:
     buy_limit: Decimal | None = field(default=None, init=False, eq=False)
     sell_limit: Decimal | None = field(default=None, init=False, eq=False)
     is_indexed: bool = field(default=False, init=False, eq=False)
+    mid_of: Snapshot | None = field(default=None, init=False, eq=False)
+    mid_price: Decimal = field(default=ZERO, init=False, eq=False)
 
     @property
     def position(self) -> Decimal:
@@ -91,7 +99,11 @@ class MatchingBook:
     def mid(self) -> Decimal | None:
         """``(bid+ask)/2`` of the last snapshot, exact."""
         last = self.last
-        return None if last is None else (last.bid_price + last.ask_price) * HALF
+        if last is None:
+            return None
+        if self.mid_of is not last:
+            self.mid_of, self.mid_price = last, (last.bid_price + last.ask_price) * HALF
+        return self.mid_price
 
     def stamp(self, ts: int) -> int:
         """Time of an answer about this symbol: venue's clock, and never before the one before.
@@ -220,15 +232,18 @@ class MatchingBook:
         if mode is FillMode.QUEUE:
             order.queue_ahead = queue.ahead_of_new(order.side, order.price, self.last, self.depth)
         self.orders[order.order_id] = order
-        self.by_client_id[order.client_order_id] = order.order_id
-        self.is_indexed = False
+        self.by_client_id[order.name] = order.order_id
+        if self.is_indexed:
+            self._widen(order)
 
     def remove(self, order_id: str) -> RestingOrder | None:
         """Take an order out; ``None`` if it is not there."""
         order = self.orders.pop(order_id, None)
         if order is not None:
-            del self.by_client_id[order.client_order_id]
-            self.is_indexed = False
+            del self.by_client_id[order.name]
+            best = self.buy_limit if order.side is Side.BUY else self.sell_limit
+            if order.price == best:
+                self.is_indexed = False
         return order
 
     def immediate_matches(self, mode: FillMode) -> list[RestingOrder]:
@@ -247,6 +262,11 @@ class MatchingBook:
         if order.side is Side.BUY:
             return self.buy_trigger is not None and self.buy_trigger <= order.price
         return self.sell_trigger is not None and self.sell_trigger >= order.price
+
+    def best_resting(self) -> tuple[Decimal | None, Decimal | None]:
+        """Best prices of resting BUY and SELL orders."""
+        self._index()
+        return self.buy_limit, self.sell_limit
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -281,6 +301,13 @@ class MatchingBook:
         if limit is not None and trigger is not None and trigger >= limit:
             return True
         return mode is INSTANT
+
+    def _widen(self, order: RestingOrder) -> None:
+        if order.side is Side.BUY:
+            if self.buy_limit is None or order.price > self.buy_limit:
+                self.buy_limit = order.price
+        elif self.sell_limit is None or order.price < self.sell_limit:
+            self.sell_limit = order.price
 
     def _index(self) -> None:
         if not self.is_indexed:

@@ -76,7 +76,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ERROR_TESTS,
     ),
     Mutant(
-        "too_many_orders_stop_cancels_too",
+        "too_many_orders_stops_a_cancel",
         ERRORS,
         "return _NO_ORDERS if code == _TOO_MANY_ORDERS else _NO_REQUESTS",
         "return _NO_REQUESTS",

@@ -1,0 +1,1 @@
+"""The whole exchange over the matching core: accounts, order entry, margin, its own error codes."""

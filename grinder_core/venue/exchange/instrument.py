@@ -1,0 +1,145 @@
+"""What the venue trades, and its filters on the price and quantity of an order.
+
+Source: ``exchangeInfo`` of the venue. Called inside ``exact()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, cast
+
+from attrs import field, frozen
+
+from grinder_core.contracts.checks import check_symbol
+from grinder_core.contracts.enums import Side
+from grinder_core.contracts.limits import LeverageBracket
+from grinder_core.errors import ContractError
+from grinder_core.numbers import ZERO, canonical, fractional_digits
+from grinder_core.venue.exchange.refusals import Refused, refuse
+from grinder_core.venue.exchange.vocabulary import SymbolStatus
+
+NO_BRACKETS: Final = (
+    LeverageBracket(
+        notional_floor=ZERO,
+        notional_cap=Decimal(10) ** 12,
+        maint_margin_ratio=Decimal("0.004"),
+        cum=ZERO,
+        max_leverage=125,
+    ),
+)
+
+
+@frozen(kw_only=True)
+class Instrument:
+    """One perpetual and its filters. A bound of 0 is switched off, as at the venue.
+
+    Attributes:
+        tick, min_price, max_price: PRICE_FILTER, quote currency.
+        step, min_qty, max_qty: LOT_SIZE, base asset; ``market_*``: MARKET_LOT_SIZE.
+        max_orders: Open orders of an account on this symbol.
+        min_notional: Quote currency; reduce-only orders are exempt.
+        multiplier_up, multiplier_down: PERCENT_PRICE, bounds of a limit relative to the mark.
+        price_precision, qty_precision: Digits after the point that a request may carry.
+        brackets: Leverage brackets, rising.
+        liquidation_fee: Share of the notional.
+    """
+
+    symbol: str
+    base_asset: str
+    quote_asset: str = "USDT"
+    status: SymbolStatus = SymbolStatus.TRADING
+    tick: Decimal
+    min_price: Decimal = ZERO
+    max_price: Decimal = ZERO
+    step: Decimal
+    min_qty: Decimal
+    max_qty: Decimal
+    market_step: Decimal
+    market_min_qty: Decimal
+    market_max_qty: Decimal
+    max_orders: int = 200
+    min_notional: Decimal = ZERO
+    multiplier_up: Decimal = Decimal("1.05")
+    multiplier_down: Decimal = Decimal("0.95")
+    price_precision: int = 8
+    qty_precision: int = 8
+    brackets: Sequence[LeverageBracket] = NO_BRACKETS
+    liquidation_fee: Decimal = Decimal("0.0125")
+    market_take_bound: Decimal = Decimal("0.05")
+    onboard_ms: int = field(default=1_569_398_400_000)
+
+    def __attrs_post_init__(self) -> None:
+        check_symbol(self.symbol)
+        for name in ("tick", "step", "market_step"):
+            value = getattr(self, name)
+            if value <= 0:
+                raise ContractError("must be > 0", field=f"{self.symbol}.{name}", value=value)
+
+    @property
+    def max_leverage(self) -> int:
+        """The highest leverage of any position."""
+        return self.brackets[0].max_leverage
+
+    def cap_at(self, leverage: int) -> Decimal:
+        """The largest position notional that the venue allows at a leverage, quote currency."""
+        caps = [b.notional_cap for b in self.brackets if b.max_leverage >= leverage]
+        return max(caps, default=ZERO)
+
+    # -- filters -------------------------------------------------------------------------------
+
+    def check_price(self, price: Decimal) -> Refused | None:
+        """PRICE_FILTER, and no more digits than the venue takes."""
+        if price <= 0:
+            return refuse(-4001)
+        if _is_too_fine(price, self.price_precision):
+            return refuse(-1111)
+        if self.max_price and price > self.max_price:
+            return refuse(-4002)
+        if price < self.min_price:
+            return refuse(-4013)
+        if (price - self.min_price) % self.tick:
+            return refuse(-4014)
+        return None
+
+    def check_band(self, side: Side, price: Decimal, mark: Decimal | None) -> Refused | None:
+        """PERCENT_PRICE; nothing is judged before the symbol has a mark."""
+        if mark is None:
+            return None
+        if side is Side.BUY:
+            bound = mark * self.multiplier_up
+            return refuse(-4016, canonical(bound)) if bound and price > bound else None
+        bound = mark * self.multiplier_down
+        return refuse(-4024, canonical(bound)) if price < bound else None
+
+    def check_qty(self, qty: Decimal, *, at_market: bool) -> Refused | None:
+        """LOT_SIZE or MARKET_LOT_SIZE, and no more digits than the venue takes."""
+        step, low, high = (
+            (self.market_step, self.market_min_qty, self.market_max_qty)
+            if at_market
+            else (self.step, self.min_qty, self.max_qty)
+        )
+        if qty <= 0:
+            return refuse(-4003)
+        if _is_too_fine(qty, self.qty_precision):
+            return refuse(-1111)
+        if qty < low:
+            return refuse(-4004)
+        if high and qty > high:
+            return refuse(-4005)
+        if (qty - low) % step:
+            return refuse(-4023)
+        return None
+
+    def check_notional(self, price: Decimal | None, qty: Decimal) -> Refused | None:
+        """MIN_NOTIONAL; ``price`` is the limit, or the mark where an order has none."""
+        if price is not None and price * qty < self.min_notional:
+            return refuse(-4164, canonical(self.min_notional))
+        return None
+
+
+def _is_too_fine(number: Decimal, digits: int) -> bool:
+    """Whether a number has more digits after the point, zeros at its end not counted."""
+    # the exponent answers for nearly all of them, and is much cheaper
+    exponent = cast(int, number.as_tuple().exponent)  # of a finite number
+    return -exponent > digits and fractional_digits(number) > digits
