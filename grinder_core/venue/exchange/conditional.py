@@ -96,8 +96,18 @@ def on_price(floor: Floor, symbol: str) -> None:
         if order.symbol != symbol:
             continue
         price = working_price(floor, order)
-        if price is not None and _is_reached(order, price):
+        if price is not None and _is_reached(order, price) and not _is_guarded(floor, order):
             _trigger(floor, order)
+
+
+def _is_guarded(floor: Floor, order: ConditionalOrder) -> bool:
+    """Whether price protection holds a trigger back: print and mark are too far apart."""
+    if not order.price_protect:
+        return False
+    last, mark = floor.prints.get(order.symbol), floor.mark(order.symbol)
+    if last is None or mark is None:
+        return False
+    return abs(last - mark) > mark * floor.instruments[order.symbol].trigger_protect
 
 
 def working_price(floor: Floor, order: ConditionalOrder) -> Decimal | None:

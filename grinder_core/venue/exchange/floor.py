@@ -38,6 +38,7 @@ from grinder_core.venue.exchange.vocabulary import (
     Expiry,
     IncomeType,
     OrderStatus,
+    OrderType,
 )
 from grinder_core.venue.inbox import NEVER
 from grinder_core.venue.matching import MatchingBook
@@ -180,7 +181,8 @@ class Floor:
                 self._close(order, status)
             else:
                 order.status = OrderStatus.PARTIALLY_FILLED
-            self.tell(order, Execution.TRADE, trade)
+            forced = order.type is OrderType.LIQUIDATION
+            self.tell(order, Execution.CALCULATED if forced else Execution.TRADE, trade)
             position = self.clearing.position_of(order)
             position.updated_at = self.now
             self.tell_account(order.account, AccountReason.ORDER, (position,))

@@ -43,6 +43,8 @@ class Instrument:
         price_precision, qty_precision: Digits after the point that a request may carry.
         brackets: Leverage brackets, rising.
         liquidation_fee: Share of the notional.
+        trigger_protect: Farthest the last print may be from the mark for an order with price
+            protection to trigger, as a share of the mark.
     """
 
     symbol: str
@@ -67,6 +69,7 @@ class Instrument:
     brackets: Sequence[LeverageBracket] = NO_BRACKETS
     liquidation_fee: Decimal = Decimal("0.0125")
     market_take_bound: Decimal = Decimal("0.05")
+    trigger_protect: Decimal = Decimal("0.05")
     onboard_ms: int = field(default=1_569_398_400_000)
 
     def __attrs_post_init__(self) -> None:

@@ -107,8 +107,6 @@ class OrderPush:
     realized: Decimal = ZERO
     trade_id: int = 0
     is_maker: bool = False
-    bid_notional: Decimal = ZERO
-    ask_notional: Decimal = ZERO
 
 
 def name_of(account: str, client_order_id: str) -> str:

@@ -13,10 +13,10 @@ from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.venue.exchange.order import OrderPush
 from grinder_core.venue.exchange.requests import NewOrder
 from grinder_core.venue.exchange.vocabulary import (
-    Execution,
     Expiry,
     OrderStatus,
     OrderType,
+    SelfTrade,
     TimeInForce,
 )
 
@@ -40,6 +40,7 @@ def request_of(effect: PlaceOrder | Flatten) -> NewOrder:
             qty=effect.qty,
             client_order_id=effect.client_order_id,
             reduce_only=True,
+            self_trade=SelfTrade.EXPIRE_MAKER,
         )
     intent = effect.intent
     return NewOrder(
@@ -51,6 +52,7 @@ def request_of(effect: PlaceOrder | Flatten) -> NewOrder:
         tif=TimeInForce.GTC,
         client_order_id=effect.client_order_id,
         reduce_only=intent.reduce_only,
+        self_trade=SelfTrade.EXPIRE_MAKER,
     )
 
 
@@ -68,9 +70,7 @@ def update_of(push: OrderPush) -> OrderUpdate:
         last_price=push.last_price,
         last_qty=push.last_qty,
         fee=push.fee,
-        liquidity=Liquidity.MAKER
-        if push.is_maker or push.execution is not Execution.TRADE
-        else Liquidity.TAKER,
+        liquidity=Liquidity.TAKER if push.last_qty and not push.is_maker else Liquidity.MAKER,
         trade_id=push.trade_id,
         reason=reason_of(push.expiry),
     )

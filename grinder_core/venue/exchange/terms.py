@@ -52,6 +52,7 @@ def set_margin_type(floor: Floor, name: str, symbol: str, kind: MarginType) -> R
     if any(position.ledger.qty for position in account.sides(symbol)):
         return refuse(-4048)
     account.terms[symbol] = evolve(terms, margin_type=kind)
+    floor.tell_account(name, AccountReason.MARGIN_TYPE_CHANGE, account.sides(symbol))
     return None
 
 
@@ -60,7 +61,8 @@ def set_position_mode(floor: Floor, name: str, *, hedged: bool) -> Refused | Non
     account = floor.account(name)
     if account.is_hedged is hedged:
         return refuse(-4059)
-    if any(account.open_counts.values()):
+    waits = any(order.account == name for order in floor.conditionals.values())
+    if waits or any(account.open_counts.values()):
         return refuse(-4067)
     if any(position.ledger.qty for position in account.positions.values()):
         return refuse(-4068)

@@ -125,10 +125,7 @@ class Expiry(StrEnum):
     REDUCE_ONLY = "4"
     LIQUIDATED = "5"
     GOOD_TILL = "6"
-    DELISTED = "7"
     MARKET_REST = "9"
-    FOK = "10"
-    POST_ONLY = "11"
 
 
 class AccountReason(StrEnum):

@@ -175,7 +175,7 @@ class Witness:
         life.filled += push.last_qty
         assert push.filled == life.filled <= push.qty
         assert (push.status is OrderStatus.FILLED) == (push.filled == push.qty and life.is_over)
-        assert bool(push.last_qty) == (push.execution is Execution.TRADE)
+        assert bool(push.last_qty) == (push.execution in {Execution.TRADE, Execution.CALCULATED})
         if push.last_qty:
             assert push.trade_id == self.last_trade[order.symbol] + 1
             self.last_trade[order.symbol] = push.trade_id
