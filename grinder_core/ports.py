@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from grinder_core.contracts.account import PolicyContext
+from grinder_core.contracts.control import FundingPaid
+from grinder_core.contracts.effects import Effect
+from grinder_core.contracts.event import Payload
+from grinder_core.contracts.market import Snapshot
+from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.contracts.plan import GridPlan
 
@@ -24,6 +30,31 @@ class Policy(Protocol):
 
     def plan(self, context: PolicyContext) -> GridPlan:
         """Return the wanted grid for this snapshot."""
+
+
+class Venue(Protocol):
+    """Who answers the engine's effects. Methods run inside ``exact()``.
+
+    ``now`` is the driver's clock, ``ts`` the venue's, Unix milliseconds.
+    """
+
+    @property
+    def listens(self) -> frozenset[type]:
+        """Payload types besides snapshots that ``on_market`` needs."""
+
+    def on_snapshot(self, snapshot: Snapshot, now: int) -> Sequence[OrderUpdate | FundingPaid]:
+        """Phase A: the market moved; resting orders may fill."""
+
+    def on_market(
+        self, payload: Payload, now: int, *, update_id: int | None = None
+    ) -> Sequence[OrderUpdate | FundingPaid]:
+        """Take what else the market says."""
+
+    def submit(self, effect: Effect, now: int, ts: int) -> Sequence[OrderUpdate | FundingPaid]:
+        """Take one order, cancel or flatten."""
+
+    def end_of_turn(self, symbol: str, now: int, ts: int) -> Sequence[OrderUpdate | FundingPaid]:
+        """Phase B: what was placed in this turn may fill at once."""
 
 
 class OutputSink(Protocol):

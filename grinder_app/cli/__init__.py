@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("grinder_app.cli.compare:compare", "Name where two runs begin to differ."),
     "exchange-info": ("grinder_app.cli.exchange_info:app", "Fetch and show the venue's rules."),
     "data": ("grinder_app.cli.data:app", "Import, inspect, convert and download market data."),
+    "venue": ("grinder_app.cli.venue:app", "Serve the local exchange on loopback."),
     "report": ("grinder_app.cli.report:app", "Write the HTML report of a run."),
     "soak": ("grinder_app.cli.soak:app", "Run everything again and again; nothing may drift."),
     "check": ("grinder_app.cli.check:app", "Check determinism, look-ahead, data and text."),

@@ -24,6 +24,7 @@ from grinder_app.runner.prepared import prepare
 from grinder_app.runner.recording import Circumstances
 from grinder_app.runner.session_loop import SessionJob
 from grinder_app.runner.told import Narrator, print_session
+from grinder_app.runner.venues import VenueChoice, choose
 
 
 def paper(
@@ -39,6 +40,8 @@ def paper(
     checkpoint: Path | None = None,
     stop_after: int | None = None,
     resume: Path | None = None,
+    venue: VenueChoice = VenueChoice.SIM,
+    rules: Path | None = None,
     out: Path | None = None,
     json: Flag = False,
     verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False,
@@ -67,6 +70,12 @@ def paper(
         Stop once that many events of the data are in, counted from its beginning.
     resume
         Continue from a checkpoint; give the same data and settings again.
+    venue
+        Who answers orders: sim, the simulated venue; exchange, the whole local exchange in process,
+        with its filters, margin and error codes; local, the same over real sockets on loopback
+        through the adapter of the real venue, in lockstep. The last two decide the same.
+    rules
+        An exchangeInfo body of the venue: what the exchange lists instead of its own symbols.
     out
         Write every output to this file, one canonical JSON line each.
     json
@@ -79,9 +88,12 @@ def paper(
     with airgap():
         prepared = prepare(data, fixture, loaded, settings, narrow)
         own = None if spec is None else spec.load()
+    chosen = choose(
+        venue, rules, prepared.config, band=bool(band), parts=bool(checkpoint or resume)
+    )
     wanted = PaperRun(
         job=SessionJob(
-            config=prepared.config,
+            config=chosen.config,
             policy=own,
             name=prepared.name,
             interval_ms=loaded.app.equity_interval_ms,
@@ -89,12 +101,13 @@ def paper(
             start=None if resume is None else read_checkpoint(resume),
             stop_after=stop_after,
             wants_checkpoint=checkpoint is not None,
+            venue=chosen.in_process(),
         ),
         source=prepared.source,
         about=Circumstances(
             kind="paper",
             command=sys.argv[1:],
-            config=prepared.config,
+            config=chosen.config,
             outputs=loaded.app.outputs,
             origins=prepared.origins,
             profile=prepared.profile,
@@ -106,13 +119,13 @@ def paper(
         ),
         name=name,
         report=report,
-        band=report if band is None else band,
+        band=report and venue is VenueChoice.SIM if band is None else band,
         checkpoint=checkpoint,
         out=out,
     )
-    with output.progress("paper session, events") as advance:
+    with output.progress("paper session, events") as advance, chosen.opened(wanted) as opened:
         done = run_recorded(
-            wanted, settings.store(loaded), tell=advance, also=[Narrator()] if verbose else []
+            opened, settings.store(loaded), tell=advance, also=[Narrator()] if verbose else []
         )
     if json:
         output.print_json(done.to_dict())

@@ -18,7 +18,7 @@ from grinder_core.contracts.event import Event
 from grinder_core.contracts.orders import Fill
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError
-from grinder_core.ports import OutputSink
+from grinder_core.ports import OutputSink, Venue
 from grinder_core.session.checkpoint import Checkpoint, resume, take
 from grinder_core.session.collect import Collector
 from grinder_core.session.result import PaperResult, carry_over, feed_selection, run_session
@@ -38,6 +38,7 @@ class SessionJob:
         stop_after: Stop once that many events of the stream are in, counted from its beginning.
         start: Continue from here instead of the beginning.
         wants_checkpoint: Take a checkpoint at the end.
+        venue: Who answers instead of the simulated venue of the settings.
     """
 
     config: EngineConfig
@@ -49,6 +50,7 @@ class SessionJob:
     start: Checkpoint | None = None
     stop_after: int | None = None
     wants_checkpoint: bool = False
+    venue: Venue | None = None
 
     def __attrs_post_init__(self) -> None:
         read = 0 if self.start is None else self.start.events_read
@@ -110,7 +112,12 @@ def run_job(
     watched = PerpetualWatch(source, job.config.venue)
     if job.start is None:
         session = Session(
-            job.config, job.policy, driver=job.driver, on_output=collector, on_line=on_line
+            job.config,
+            job.policy,
+            driver=job.driver,
+            venue=job.venue,
+            on_output=collector,
+            on_line=on_line,
         )
         feed_selection(session, source)
     else:

@@ -13,6 +13,7 @@ from grinder_core.engine.state import EngineState
 from grinder_core.errors import ArtifactError, ConfigError
 from grinder_core.ports import OutputSink, Policy
 from grinder_core.session.session import Driver, Session
+from grinder_core.venue.sim import RestingVenue, SimVenue
 
 CHECKPOINT_VERSION = 1
 
@@ -64,6 +65,8 @@ def take(session: Session, events_read: int) -> Checkpoint:
     """
     if session.running_digest is None:
         raise ConfigError("needs a session with digests", field="digest", value=False)
+    if not isinstance(session.venue, SimVenue):
+        raise ConfigError("needs the simulated venue", field="venue", value=type(session.venue))
     return Checkpoint(
         version=CHECKPOINT_VERSION,
         driver=session.driver,
@@ -96,9 +99,11 @@ def resume(
         config, policy, driver=checkpoint.driver, on_output=on_output, on_line=on_line
     )
     session.engine = Engine.from_state(checkpoint.engine, config, policy)
-    session.venue = load_state(type(session.venue), parse_json(checkpoint.venue, "venue state"))
-    for book in session.venue.books.values():
+    kind = RestingVenue if checkpoint.driver is Driver.REPLAY else SimVenue
+    venue = load_state(kind, parse_json(checkpoint.venue, "venue state"))
+    for book in venue.books.values():
         book.orders = dict(sorted(book.orders.items()))  # placement order
+    session.venue = venue
     session.chain = bytes.fromhex(checkpoint.chain)
     session.output_count = checkpoint.output_count
     session.forget_list_digest()

@@ -19,15 +19,12 @@ from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.engine import Engine, Output
 from grinder_core.numbers import exact
-from grinder_core.ports import OutputSink, Policy
+from grinder_core.ports import OutputSink, Policy, Venue
 from grinder_core.session.render import Renderer
-from grinder_core.venue.exchange.in_process import ExchangeVenue
 from grinder_core.venue.sim import RestingVenue, SimVenue
 
 TURN_END: Final = TurnEnd()
 CHAIN_START: Final = bytes(32)
-Venue = SimVenue | ExchangeVenue
-"""Who answers the engine's effects in process."""
 
 
 class Driver(StrEnum):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Final
 
 from attrs import define
 
@@ -27,6 +28,8 @@ from grinder_core.venue.exchange.requests import Amend, NewOrder
 from grinder_core.venue.exchange.settings import FAITHFUL, ExchangeSettings
 from grinder_core.venue.exchange.vocabulary import MarginType, PositionSide
 from grinder_core.venue.settings import VenueSettings
+
+FIRST_NUMBER: Final = 4_000_000_000  # ids as long as the venue's; a small one names no order
 
 
 @define
@@ -55,13 +58,15 @@ class Exchange:
         deposits: Mapping[str, Decimal],
         fills: VenueSettings = FAITHFUL,
         rules: ExchangeSettings | None = None,
+        first_number: int = 0,
     ) -> Exchange:
         """Open an exchange.
 
         Args:
             deposits: First deposit of each account, settlement asset.
+            first_number: Ids of orders begin after it.
         """
-        floor = Floor(fills=fills, rules=rules or ExchangeSettings())
+        floor = Floor(fills=fills, rules=rules or ExchangeSettings(), last_number=first_number)
         for instrument in instruments:
             floor.list_symbol(instrument)
         for name, amount in deposits.items():

@@ -24,7 +24,7 @@ from grinder_core.contracts.market import (
 )
 from grinder_core.venue.exchange import ending, entry, market
 from grinder_core.venue.exchange.account import AccountPush
-from grinder_core.venue.exchange.exchange import Exchange
+from grinder_core.venue.exchange.exchange import FIRST_NUMBER, Exchange
 from grinder_core.venue.exchange.floor import Floor
 from grinder_core.venue.exchange.instrument import Instrument
 from grinder_core.venue.exchange.order import OrderPush
@@ -61,7 +61,8 @@ class ExchangeVenue:
             capital: First deposit, settlement asset.
             instruments: What it lists; orders of other symbols are refused.
         """
-        return cls(Exchange.of(instruments, {ACCOUNT: capital}, settings).floor)
+        exchange = Exchange.of(instruments, {ACCOUNT: capital}, settings, first_number=FIRST_NUMBER)
+        return cls(exchange.floor)
 
     @property
     def books(self) -> dict[str, MatchingBook]:
@@ -87,7 +88,7 @@ class ExchangeVenue:
             return self._told()
         placed = entry.place(floor, ACCOUNT, request_of(effect))
         if isinstance(placed, Refused):
-            return (*self._told(), rejection_of(effect, placed.code, placed.message, floor.now))
+            return (*self._told(), rejection_of(effect, str(placed.code), floor.now))
         return self._told()
 
     def end_of_turn(self, symbol: str, now: int, ts: int) -> Sequence[VenueEvent]:

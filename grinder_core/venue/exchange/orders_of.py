@@ -81,8 +81,8 @@ def reason_of(expiry: Expiry) -> str:
     return "" if expiry is Expiry.NONE else expiry.name.lower().replace("_", " ")
 
 
-def rejection_of(effect: PlaceOrder | Flatten, code: int, message: str, ts: int) -> OrderUpdate:
-    """What the engine learns when the venue refuses an order."""
+def rejection_of(effect: PlaceOrder | Flatten, code: str, ts: int) -> OrderUpdate:
+    """What the engine learns when the venue refuses an order with one of its codes."""
     order = effect if isinstance(effect, Flatten) else effect.intent
     return OrderUpdate(
         ts=ts,
@@ -91,5 +91,5 @@ def rejection_of(effect: PlaceOrder | Flatten, code: int, message: str, ts: int)
         order_id="",
         side=order.side,
         state=OrderState.REJECTED,
-        reason=f"{code} {message}",
+        reason=code,
     )

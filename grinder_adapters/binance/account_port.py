@@ -1,0 +1,189 @@
+"""The account and the venue's clock (LIVE-39: ``AccountPort``, ``ClockPort``; LIVE-10)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from attrs import frozen
+
+from grinder_adapters.binance import endpoints
+from grinder_adapters.binance.endpoints import Request
+from grinder_adapters.binance.fields import Fields, flag, number, text, whole
+from grinder_adapters.binance.rest import RestClient
+from grinder_adapters.binance.rest_answers import (
+    _read as read_record,
+)
+from grinder_adapters.binance.rest_answers import (
+    _read_list as read_records,
+)
+from grinder_adapters.binance.rest_answers import (
+    read_account,
+    read_balances,
+    read_listen_key,
+    read_positions,
+    read_server_time,
+    read_trades,
+)
+from grinder_adapters.binance.rest_records import (
+    AccountAnswer,
+    BalanceAnswer,
+    PositionAnswer,
+    TradeAnswer,
+)
+from grinder_adapters.binance.rest_results import Failed
+from grinder_adapters.binance.signing import Secret
+from grinder_core.contracts.checks import check_int, check_symbol
+from grinder_core.errors import (
+    ConfigError,
+    ConnectorError,
+    ConnectorNonRetryableError,
+)
+
+TRADES_MAX: Final = 1_000
+
+
+@frozen(kw_only=True)
+class SymbolConfig:
+    """How the account trades one symbol; ``max_notional`` at this leverage, quote currency."""
+
+    symbol: str
+    margin_type: str
+    leverage: int
+    max_notional: Decimal
+
+
+class AccountPort:
+    """What the account holds and how it is set up.
+
+    All reads raise ``ConnectorError`` where the venue cannot be asked.
+    """
+
+    def __init__(self, client: RestClient) -> None:
+        self._client = client
+
+    async def positions(self) -> tuple[PositionAnswer, ...]:
+        """Return the positions of symbols with a position or orders."""
+        return await self._client.read(Request(endpoints.POSITIONS), read_positions)
+
+    async def balances(self) -> tuple[BalanceAnswer, ...]:
+        """Return the wallet."""
+        return await self._client.read(Request(endpoints.BALANCES), read_balances)
+
+    async def account(self) -> AccountAnswer:
+        """Return the account as a whole."""
+        return await self._client.read(Request(endpoints.ACCOUNT), read_account)
+
+    async def trades(self, symbol: str, from_id: int) -> tuple[TradeAnswer, ...]:
+        """Return all trades of ours with ids from ``from_id`` on, ascending, page by page."""
+        check_symbol(symbol)
+        check_int("from_id", from_id)
+        found: dict[int, TradeAnswer] = {}
+        while True:
+            parameters = {"symbol": symbol, "fromId": str(from_id), "limit": str(TRADES_MAX)}
+            page = await self._client.read(Request(endpoints.TRADES, parameters), read_trades)
+            new = {trade.trade_id: trade for trade in page if trade.trade_id >= from_id}
+            found |= new
+            if len(page) < TRADES_MAX or not new:
+                return tuple(found[trade_id] for trade_id in sorted(found))
+            from_id = max(new) + 1
+
+    async def server_time(self) -> int:
+        """Return the venue's time, ms, as it answers; ``RestClient.venue_clock`` measures it."""
+        return await self._client.read(Request(endpoints.TIME), read_server_time)
+
+    async def is_hedge_mode(self) -> bool:
+        """Whether the account holds long and short positions of one symbol apart."""
+        return await self._client.read(
+            Request(endpoints.POSITION_MODE),
+            lambda body: read_record(
+                body, "positionSide", lambda data: flag(data, "dualSidePosition")
+            ),
+        )
+
+    async def require_one_way(self) -> None:
+        """Insist on the position mode in which we write.
+
+        Raises:
+            ConfigError: The account is in hedge mode.
+        """
+        if await self.is_hedge_mode():
+            raise ConfigError(
+                "must be one-way",
+                field="position mode",
+                value="hedge",
+                remedy="close all positions and switch the account's position mode",
+            )
+
+    async def symbol_config(self, symbol: str) -> SymbolConfig:
+        """Return margin type and leverage of a symbol."""
+        check_symbol(symbol)
+        configs = await self._client.read(
+            Request(endpoints.SYMBOL_CONFIG, {"symbol": symbol}), read_symbol_configs
+        )
+        if symbol not in configs:
+            raise ConnectorError("is not in the answer", field="symbol", value=symbol)
+        return configs[symbol]
+
+    async def set_leverage(self, symbol: str, leverage: int) -> SymbolConfig:
+        """Set the leverage of a symbol, read it again and return what holds.
+
+        The second reading decides, also where the answer to the first was lost.
+
+        Raises:
+            ConnectorNonRetryableError: Not permitted, refused, or it is not what was asked for.
+        """
+        check_symbol(symbol)
+        check_int("leverage", leverage, ge=1)
+        if (config := await self.symbol_config(symbol)).leverage == leverage:
+            return config
+        client = self._client
+        parameters = {"symbol": symbol, "leverage": str(leverage)}
+        request = Request(endpoints.SET_LEVERAGE, parameters)
+        client.guard.require()
+        answer = await client.send(request, client.admit(request), lambda body: body)
+        config = await self.symbol_config(symbol)
+        if config.leverage != leverage:
+            raise ConnectorNonRetryableError(
+                f"the venue holds {config.leverage}"
+                + (f": {answer.error}" if isinstance(answer, Failed) else ""),
+                field=f"leverage of {symbol}",
+                value=leverage,
+            )
+        return config
+
+    # -- the session of the user stream --------------------------------------------------------
+
+    async def make_listen_key(self) -> Secret:
+        """Return the key of the user stream; a live one is extended."""
+        return await self._client.read(Request(endpoints.MAKE_LISTEN_KEY), read_listen_key)
+
+    async def keep_listen_key(self) -> None:
+        """Extend the key's life.
+
+        Raises:
+            ConnectorNonRetryableError: It does not exist any more: make a new one.
+        """
+        await self._client.read(Request(endpoints.KEEP_LISTEN_KEY), lambda body: body)
+
+    async def close_listen_key(self) -> None:
+        """End the key's life."""
+        await self._client.read(Request(endpoints.CLOSE_LISTEN_KEY), lambda body: body)
+
+
+def read_symbol_configs(body: bytes) -> dict[str, SymbolConfig]:
+    """Read ``symbolConfig``, by symbol.
+
+    Raises:
+        ConnectorError: It is something else.
+    """
+
+    def config(data: Fields) -> SymbolConfig:
+        return SymbolConfig(
+            symbol=text(data, "symbol"),
+            margin_type=text(data, "marginType"),
+            leverage=whole(data, "leverage"),
+            max_notional=number(data, "maxNotionalValue"),
+        )
+
+    return {c.symbol: c for c in read_records(body, "symbolConfig", config)}

@@ -1,0 +1,253 @@
+"""The only component that sends orders (LIVE-09, LIVE-10, LIVE-39: ``ExecutionPort``).
+
+A call goes, in this order: closed; fields; mode and class guards; whitelist; notional; counts;
+``dry_run``; then the write protocol of ``writes.py``. What fails before the protocol raises, for it
+must not be tried again; what the protocol or the venue decided comes back as an `Outcome`. Cancels
+and what only shrinks a position are exempt from notional and counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from grinder_adapters.binance import endpoints
+from grinder_adapters.binance.batch_cancel import BatchCanceller
+from grinder_adapters.binance.conditional import ConditionalOrder, read_conditionals
+from grinder_adapters.binance.dry_run import DryRun
+from grinder_adapters.binance.endpoints import Endpoint, Request
+from grinder_adapters.binance.order_limits import OrderLimits
+from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, MarketOrder
+from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused
+from grinder_adapters.binance.permission import Permission, PortKind
+from grinder_adapters.binance.rest import RestClient
+from grinder_adapters.binance.rest_answers import read_order, read_orders
+from grinder_adapters.binance.rest_records import OrderAnswer
+from grinder_adapters.binance.spec import USDM, IdentityCodec, VenueSpec
+from grinder_adapters.binance.user_events import FuturesOrderEvent
+from grinder_adapters.binance.write_calls import WriteCalls
+from grinder_adapters.binance.writes import Writer
+from grinder_core.contracts.checks import check_symbol
+from grinder_core.errors import (
+    ConfigError,
+    ConnectorClosedError,
+    ConnectorError,
+    ContractError,
+)
+
+
+class ExecutionPort:
+    """Orders on USDT-M futures; see the module's text.
+
+    Args:
+        client: Sends; its write guard decides whether writes are possible at all.
+        writer: The write protocol on the same client.
+        codec: Which ids are ours.
+        limits: The port's own last limits.
+        dry_run: Make up every result of a write and send nothing.
+    """
+
+    def __init__(
+        self,
+        client: RestClient,
+        writer: Writer,
+        codec: IdentityCodec,
+        *,
+        spec: VenueSpec = USDM,
+        limits: OrderLimits | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        self._client, self._writer = client, writer
+        self.codec, self.spec = codec, spec
+        self.limits = limits or OrderLimits()
+        self._dry_run = DryRun() if dry_run else None
+        self._calls = WriteCalls(spec.venue_id, client, writer.settings)
+        self._batches = BatchCanceller(client, writer, spec.capabilities.cancel_batch_max)
+        self._is_closed = False
+
+    # -- writes --------------------------------------------------------------------------------
+
+    async def place(self, order: LimitOrder) -> Outcome:
+        """Place a limit order.
+
+        Raises:
+            ConnectorClosedError: The port was closed.
+            ContractError: The client id is not one of ours.
+            ConnectorNonRetryableError: Not permitted, or beyond a limit; nothing was sent.
+        """
+        permission = self._permitted(order.symbol, order.client_order_id)
+        is_counted = False
+        if not order.reduce_only:
+            self.limits.check_notional(permission, order.price, order.qty)
+            is_counted = self.limits.take(permission, order.client_order_id)
+        if self._dry_run is not None:
+            return self._dry_run.placed(order.client_order_id, order.price, order.qty)
+        outcome = await self._writer.perform(self._calls.place(order))
+        self._note_end(outcome)
+        if is_counted and isinstance(outcome, Refused):
+            self.limits.give_back(order.client_order_id, was_order=outcome.is_order)
+        return outcome
+
+    async def place_market(self, order: MarketOrder) -> Outcome:
+        """Leave a position at the market, reduce-only; raises as ``place`` does."""
+        self._permitted(order.symbol, order.client_order_id)
+        if self._dry_run is not None:
+            return self._dry_run.filled(order.client_order_id, order.qty)
+        return await self._writer.perform(self._calls.market(order))
+
+    async def amend(self, order: AmendOrder) -> Outcome:
+        """Give a limit order another price and quantity; raises as ``place`` does.
+
+        It loses its place in the queue, and the venue cancels it if the new quantity is executed
+        already or the new price would take: an accepted amend may show a final order.
+        """
+        permission = self._permitted(order.symbol, order.client_order_id)
+        amends_max = self.spec.capabilities.max_amends
+        if order.amend_no >= amends_max:
+            raise ContractError(
+                f"must be < {amends_max}",
+                field="amend_no",
+                value=order.amend_no,
+                remedy="cancel the order and place another",
+            )
+        if not order.reduce_only:
+            self.limits.check_notional(permission, order.price, order.qty)
+        if self._dry_run is not None:
+            return self._dry_run.placed(order.client_order_id, order.price, order.qty)
+        return self._note_end(await self._writer.perform(self._calls.amend(order)))
+
+    async def cancel(
+        self, symbol: str, client_order_id: str, order_id: str | None = None
+    ) -> Outcome:
+        """Cancel one order of ours; accepted only when it is proven to be final.
+
+        Raises:
+            ConnectorClosedError, ContractError, ConnectorNonRetryableError: As ``place``, but
+                what rests on a symbol that left the whitelist can still be cancelled.
+        """
+        self._checked(symbol, client_order_id)
+        if self._dry_run is not None:
+            return self._dry_run.cancelled(client_order_id)
+        call = self._calls.cancel(symbol, client_order_id, order_id)
+        return self._note_end(await self._writer.perform(call))
+
+    async def cancel_many(self, symbol: str, client_order_ids: Iterable[str]) -> list[Outcome]:
+        """Cancel orders of ours on one symbol, in batches; outcomes in the order given."""
+        names = list(client_order_ids)
+        for name in names:
+            self._checked(symbol, name)
+        if self._dry_run is not None:
+            return [self._dry_run.cancelled(name) for name in names]
+        calls = [self._calls.cancel(symbol, name, None) for name in names]
+        return [self._note_end(o) for o in await self._batches.cancel(symbol, calls)]
+
+    async def cancel_conditional(self, symbol: str, client_algo_id: str) -> Outcome:
+        """Cancel one conditional order of ours; raises as ``cancel`` does."""
+        self._checked(symbol, client_algo_id)
+        if self._dry_run is not None:
+            return self._dry_run.cancelled(client_algo_id)
+        return await self._writer.perform(self._calls.cancel_conditional(symbol, client_algo_id))
+
+    async def cancel_own(self, symbol: str, *, keep_reduce_only: bool = False) -> list[Outcome]:
+        """Cancel every order of ours on a symbol, conditional ones first, and no foreign one.
+
+        Args:
+            keep_reduce_only: Leave what only shrinks the position, as the kill switch does.
+
+        Raises:
+            ConnectorError: The orders cannot be listed; what could be listed was cancelled.
+                ``cancel_many`` needs no list.
+        """
+        self._require()
+        unlisted: ConnectorError | None = None
+        try:
+            waiting = await self.conditional_orders(symbol)
+        except ConnectorError as error:  # the normal orders matter more
+            waiting, unlisted = (), error
+        outcomes = [
+            await self.cancel_conditional(symbol, order.client_algo_id)
+            for order in waiting
+            if self.codec.is_ours(order.client_algo_id)
+            and not (keep_reduce_only and order.only_reduces)
+        ]
+        resting = [
+            order.client_order_id
+            for order in await self.open_orders(symbol)
+            if self.codec.is_ours(order.client_order_id)
+            and not (keep_reduce_only and order.reduce_only)
+        ]
+        outcomes += await self.cancel_many(symbol, resting)
+        if unlisted is not None:
+            raise unlisted
+        return outcomes
+
+    # -- reads ---------------------------------------------------------------------------------
+
+    async def query(self, symbol: str, client_order_id: str) -> OrderAnswer | None:
+        """Return one order; ``None`` where the venue knows none, which alone proves nothing.
+
+        Raises:
+            ConnectorError: The venue cannot be asked, or the port was closed.
+        """
+        self._check_open("query")
+        return await self._client.find(self._calls.query(symbol, client_order_id), read_order)
+
+    async def open_orders(self, symbol: str | None = None) -> tuple[OrderAnswer, ...]:
+        """Return the orders that rest on a symbol or on all, foreign ones included."""
+        self._check_open("open_orders")
+        return await self._client.read(_of(endpoints.OPEN_ORDERS, symbol), read_orders)
+
+    async def conditional_orders(self, symbol: str | None = None) -> tuple[ConditionalOrder, ...]:
+        """Return the conditional orders that wait, foreign ones included."""
+        self._check_open("conditional_orders")
+        return await self._client.read(_of(endpoints.OPEN_CONDITIONALS, symbol), read_conditionals)
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def on_order_event(self, event: FuturesOrderEvent) -> None:
+        """Take what the user stream says of an order; it may end a search for an outcome."""
+        if event.status.is_final:
+            self.limits.closed(event.client_order_id)
+        self._writer.on_order_event(event)
+
+    async def close(self) -> None:
+        """Take no call any more and close the client; idempotent."""
+        self._is_closed = True
+        await self._client.close()
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _check_open(self, op: str) -> None:
+        if self._is_closed:
+            raise ConnectorClosedError(op)
+
+    def _require(self) -> Permission:
+        self._check_open("write")
+        permission = self._client.guard.require()
+        if permission.port is PortKind.SPOT:
+            raise ConfigError(
+                "must be futures or sim for USDT-M", field="exchange_port", value="spot"
+            )
+        return permission
+
+    def _checked(self, symbol: str, client_order_id: str) -> Permission:
+        self._check_open("write")
+        check_symbol(symbol)
+        self.codec.check(client_order_id)
+        return self._require()
+
+    def _permitted(self, symbol: str, client_order_id: str) -> Permission:
+        permission = self._checked(symbol, client_order_id)
+        self.limits.check_symbol(permission, symbol)
+        return permission
+
+    def _note_end(self, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Accepted) and outcome.is_final:
+            self.limits.closed(outcome.client_order_id)
+        return outcome
+
+
+def _of(endpoint: Endpoint, symbol: str | None) -> Request:
+    if symbol is None:
+        return Request(endpoint)
+    check_symbol(symbol)
+    return Request(endpoint, {"symbol": symbol})

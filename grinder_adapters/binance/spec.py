@@ -1,0 +1,159 @@
+"""Binance USDT-M as the product sees it: facts of the venue and identity of orders (LIVE-39)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Final
+
+from attrs import frozen
+
+from grinder_adapters.binance.hosts import VenueClass, VenueUrls
+from grinder_core.errors import ConfigError, ContractError
+from grinder_core.orders.identity import parse_client_order_id
+from grinder_core.resilience.budget import BudgetWindow
+
+VENUE_ID: Final = "binance_usdm"
+_STRATEGY: Final = re.compile(r"[a-z0-9-]{1,11}")
+
+
+class Product(StrEnum):
+    """What a contract pays."""
+
+    LINEAR = "linear"
+    INVERSE = "inverse"
+    SPOT = "spot"
+
+
+class IdScope(StrEnum):
+    """Among which orders the venue insists on unique client ids."""
+
+    OPEN_ORDERS = "open_orders"
+    ALL_ORDERS = "all_orders"
+
+
+class CancelAll(StrEnum):
+    """What one call of the venue's own cancel-all hits."""
+
+    SYMBOL_WITH_FOREIGN_ORDERS = "symbol_with_foreign_orders"
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """What the venue can do with orders.
+
+    Attributes:
+        max_amends: Amends that one order may have.
+        post_only_flag: The ``timeInForce`` of an order that never takes.
+        cancel_batch_max: Orders of one symbol in one cancel request.
+    """
+
+    supports_amend: bool
+    amend_keeps_priority: bool
+    amend_is_async: bool
+    max_amends: int
+    post_only_flag: str
+    reduce_only: bool
+    cancel_all: CancelAll
+    cancel_batch_max: int
+    client_id_scope: IdScope
+
+
+@frozen
+class IdentityCodec:
+    """Client ids within the venue's length and alphabet, and which of them are ours (LIVE-21).
+
+    Attributes:
+        strategies: Whose orders are ours.
+
+    Raises:
+        ConfigError: There is no strategy, or a name is none.
+    """
+
+    strategies: Collection[str]
+    pattern: re.Pattern[str] = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
+
+    def __attrs_post_init__(self) -> None:
+        wrong = sorted(name for name in self.strategies if not _STRATEGY.fullmatch(name))
+        if wrong or not self.strategies:
+            raise ConfigError(
+                "must name strategies of 1 to 11 characters of [a-z0-9-]",
+                field="strategies",
+                value=wrong,
+            )
+
+    def check(self, client_order_id: str) -> None:
+        """Insist that an id is one the venue takes and one that we recognise again.
+
+        Raises:
+            ContractError: It is not.
+        """
+        if not self.pattern.fullmatch(client_order_id):
+            raise ContractError(
+                f"must match {self.pattern.pattern}", field="client_order_id", value=client_order_id
+            )
+        if not self.is_ours(client_order_id):
+            raise ContractError(
+                f"must be an id of the strategies {', '.join(sorted(self.strategies))}",
+                field="client_order_id",
+                value=client_order_id,
+            )
+
+    def is_ours(self, client_order_id: str) -> bool:
+        """Whether an order with this id belongs to one of our strategies; never raises."""
+        parsed = parse_client_order_id(client_order_id)
+        return parsed is not None and parsed.strategy_id in self.strategies
+
+
+@frozen(kw_only=True)
+class VenueSpec:
+    """The venue's fixed facts; limits are defaults until its exchange information is read.
+
+    Attributes:
+        urls: Of each class; the simulator's are given at start.
+        acknowledgements: Environment variables that permit writing, by class.
+        position_modes: Those in which we write.
+    """
+
+    venue_id: str
+    product: Product
+    urls: Mapping[VenueClass, VenueUrls]
+    acknowledgements: Mapping[VenueClass, tuple[str, ...]]
+    position_modes: tuple[str, ...]
+    rate_limits: Mapping[BudgetWindow, int]
+    capabilities: Capabilities
+
+
+USDM: Final = VenueSpec(
+    venue_id=VENUE_ID,
+    product=Product.LINEAR,
+    urls={
+        VenueClass.TESTNET: VenueUrls(
+            "https://demo-fapi.binance.com", "wss://fstream.binancefuture.com"
+        ),
+        VenueClass.MAINNET: VenueUrls("https://fapi.binance.com", "wss://fstream.binance.com"),
+    },
+    acknowledgements={
+        VenueClass.SIM: (),
+        VenueClass.TESTNET: ("ALLOW_TESTNET_TRADE",),
+        VenueClass.MAINNET: ("ALLOW_MAINNET_TRADE", "GRINDER_REAL_PORT_ACK"),
+    },
+    position_modes=("one_way",),
+    rate_limits={
+        BudgetWindow.ORDERS_10S: 300,
+        BudgetWindow.ORDERS_1M: 1_200,
+        BudgetWindow.WEIGHT_1M: 2_400,
+    },
+    capabilities=Capabilities(
+        supports_amend=True,
+        amend_keeps_priority=False,
+        amend_is_async=False,
+        max_amends=10_000,
+        post_only_flag="GTX",
+        reduce_only=True,
+        cancel_all=CancelAll.SYMBOL_WITH_FOREIGN_ORDERS,
+        cancel_batch_max=10,
+        client_id_scope=IdScope.OPEN_ORDERS,
+    ),
+)

@@ -1,0 +1,174 @@
+"""Every write of the port as one value: what to send, and how to find out what became of it.
+
+The answer to a write counts only if it is about the order that was meant; another one proves
+nothing (LIVE-04).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from grinder_adapters.binance import endpoints
+from grinder_adapters.binance.conditional import read_cancelled, read_conditional
+from grinder_adapters.binance.endpoints import Request
+from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, MarketOrder, named
+from grinder_adapters.binance.outcomes import Seen
+from grinder_adapters.binance.rest import RestClient
+from grinder_adapters.binance.rest_answers import read_order
+from grinder_adapters.binance.write_call import WriteCall
+from grinder_core.contracts.enums import RiskIntent
+from grinder_core.errors import ConnectorError
+from grinder_core.resilience.idempotency import WriteIntent
+from grinder_core.resilience.unknown import InquirySettings, OutcomeInquiry
+
+Find = Callable[[bytes], Seen]
+
+
+class WriteCalls:
+    """Makes the calls of one venue.
+
+    Args:
+        venue_id: Scope of the idempotency keys.
+        client: Whose receive window and clock the searches for outcomes go by.
+        settings: How patiently those ask.
+    """
+
+    def __init__(self, venue_id: str, client: RestClient, settings: InquirySettings) -> None:
+        self._venue_id, self._client, self._settings = venue_id, client, settings
+
+    def place(self, order: LimitOrder) -> WriteCall:
+        """Place a limit order."""
+        intent = WriteIntent.place(
+            self._venue_id,
+            order.client_order_id,
+            symbol=order.symbol,
+            side=order.side,
+            price=order.price,
+            qty=order.qty,
+            level_id=order.level_id,
+            generation=order.generation,
+        )
+        return self._call(
+            intent, _risk(order.reduce_only), order.symbol, order.request(), self._inquire_place
+        )
+
+    def market(self, order: MarketOrder) -> WriteCall:
+        """Leave a position at the market."""
+        intent = WriteIntent.place(
+            self._venue_id,
+            order.client_order_id,
+            symbol=order.symbol,
+            side=order.side,
+            price=None,
+            qty=order.qty,
+            level_id=0,
+            generation=order.generation,
+        )
+        return self._call(
+            intent, RiskIntent.REDUCE_RISK, order.symbol, order.request(), self._inquire_place
+        )
+
+    def amend(self, order: AmendOrder) -> WriteCall:
+        """Give an order another price and quantity."""
+        intent = WriteIntent.amend(
+            self._venue_id,
+            order.client_order_id,
+            symbol=order.symbol,
+            order_id=order.order_id,
+            price=order.price,
+            qty=order.qty,
+            amend_no=order.amend_no,
+        )
+
+        def inquire(timestamp_ms: int) -> OutcomeInquiry:
+            return OutcomeInquiry.amend(
+                self._settings,
+                before=order.before,
+                price=order.price,
+                qty=order.qty,
+                timestamp_ms=timestamp_ms,
+                recv_window_ms=self._client.settings.recv_window_ms,
+                clock_skew_max_ms=self._client.venue_clock.settings.clock_skew_max_ms,
+            )
+
+        return self._call(intent, _risk(order.reduce_only), order.symbol, order.request(), inquire)
+
+    def cancel(self, symbol: str, client_order_id: str, order_id: str | None) -> WriteCall:
+        """Cancel an order."""
+        intent = WriteIntent.cancel(
+            self._venue_id, client_order_id, symbol=symbol, order_id=order_id
+        )
+        parameters = {"symbol": symbol, **named(client_order_id, order_id)}
+        request = Request(endpoints.CANCEL, parameters)
+        return self._call(intent, RiskIntent.CANCEL, symbol, request, self._inquire_cancel)
+
+    def cancel_conditional(self, symbol: str, client_algo_id: str) -> WriteCall:
+        """Cancel a conditional order."""
+        # a scope of its own: an order and a conditional order may bear one id
+        scope = f"{self._venue_id}/conditional"
+        intent = WriteIntent.cancel(scope, client_algo_id, symbol=symbol, order_id=None)
+        parameters = {"clientAlgoId": client_algo_id}
+        return WriteCall(
+            intent=intent,
+            risk=RiskIntent.CANCEL,
+            symbol=symbol,
+            request=Request(endpoints.CANCEL_CONDITIONAL, parameters),
+            read=read_cancelled,
+            query=Request(endpoints.QUERY_CONDITIONAL, parameters),
+            find=lambda body: read_conditional(body).seen(),
+            inquire=self._inquire_cancel,
+        )
+
+    def query(self, symbol: str, client_order_id: str) -> Request:
+        """Ask for an order by our own id."""
+        return Request(endpoints.QUERY, {"symbol": symbol, "origClientOrderId": client_order_id})
+
+    def _call(
+        self,
+        intent: WriteIntent,
+        risk: RiskIntent,
+        symbol: str,
+        request: Request,
+        inquire: Callable[[int], OutcomeInquiry],
+    ) -> WriteCall:
+        find = _finds(symbol, intent.client_order_id)
+        return WriteCall(
+            intent=intent,
+            risk=risk,
+            symbol=symbol,
+            request=request,
+            read=find,
+            query=self.query(symbol, intent.client_order_id),
+            find=find,
+            inquire=inquire,
+        )
+
+    def _inquire_place(self, timestamp_ms: int) -> OutcomeInquiry:
+        return OutcomeInquiry.place(
+            self._settings,
+            timestamp_ms=timestamp_ms,
+            recv_window_ms=self._client.settings.recv_window_ms,
+            clock_skew_max_ms=self._client.venue_clock.settings.clock_skew_max_ms,
+        )
+
+    def _inquire_cancel(self, _timestamp_ms: int) -> OutcomeInquiry:
+        return OutcomeInquiry.cancel(self._settings)
+
+
+def _risk(reduce_only: bool) -> RiskIntent:
+    return RiskIntent.REDUCE_RISK if reduce_only else RiskIntent.INCREASE_RISK
+
+
+def _finds(symbol: str, client_order_id: str) -> Find:
+    def find(body: bytes) -> Seen:
+        order = read_order(body)
+        if (order.symbol, order.client_order_id) != (symbol, client_order_id):
+            raise ConnectorError(
+                f"must be about {client_order_id} of {symbol}",
+                field="clientOrderId",
+                value=order.client_order_id,
+                where="order",
+            )
+        return Seen.of(order)
+
+    return find

@@ -1,0 +1,78 @@
+"""Lockstep: the next market event leaves when the client is done with the one before.
+
+A lockstep client opens ``/lockstep/stream`` with its market streams and its listen key and gets
+their frames in one order. A turn ends with ``{"turn":n,"now":ms,"events":k}``: the venue's clock
+and how many user events there have been. The client acts, waits until it has seen as many user
+events as the answers to its requests count (``X-Grinder-User-Events``), and sends ``{"ack":n}``.
+Time stands still in between, so that socket trading equals trading in process, decision by
+decision. The last turn is ``{"end":true}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import orjson
+from attrs import define
+
+from grinder_adapters.local_venue.session import Category, Session
+from grinder_adapters.local_venue.venue import LocalVenue
+from grinder_core.contracts.event import Event
+
+
+@define
+class SteppedClock:
+    """A clock that only the feed moves."""
+
+    now: int = 0
+
+    def now_ms(self) -> int:
+        """Return Unix milliseconds of the last event."""
+        return self.now
+
+
+@define(eq=False)
+class LockstepFeed:
+    """Feeds a source to one lockstep client, turn by turn.
+
+    Attributes:
+        turns: Turns that were acknowledged.
+    """
+
+    venue: LocalVenue
+    clock: SteppedClock
+    turns: int = 0
+
+    async def run(self, source: Iterable[Event]) -> None:
+        """Feed everything; the client must be connected.
+
+        Raises:
+            ConnectionError: The client went away before the end.
+        """
+        session = self._client()
+        acknowledged = asyncio.Event()
+        session.on_ack = acknowledged.set
+        for turn, event in enumerate(source):
+            now = self.clock.now = max(self.clock.now, event.ts_ms)
+            sent = session.sent
+            self.venue.on_event(event, now)
+            if session.sent == sent:
+                continue  # nothing that the client could see
+            session.put(orjson.dumps({"turn": turn, "now": now, "events": self._events()}))
+            while session.acknowledged < turn:
+                acknowledged.clear()
+                if session.close_code or session.number not in self.venue.hub.sessions:
+                    raise ConnectionError(f"the lockstep client left in turn {turn}")
+                await acknowledged.wait()
+            self.turns += 1
+        session.put(b'{"end":true}')
+
+    def _client(self) -> Session:
+        for session in self.venue.hub.sessions.values():
+            if session.category is Category.LOCKSTEP:
+                return session
+        raise ConnectionError("no lockstep client is connected")
+
+    def _events(self) -> int:
+        return sum(self.venue.gateway.user_events.values())

@@ -1,0 +1,1 @@
+"""What the local exchange trades on: sources of market events."""

@@ -1,0 +1,173 @@
+"""``grinder venue``: the local exchange, and what goes wrong at it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from grinder_app.cli import output
+from grinder_app.runner.options import DataFiles, Flag, Texts
+from grinder_core.errors import ConfigError
+
+app = App(name="venue", help="Serve the local exchange; make things go wrong at it.")
+faults = App(name="faults", help="Name, show and set what goes wrong at the local exchange.")
+app.command(faults)
+
+ADDRESS = "http://127.0.0.1:8790"
+
+
+@app.command
+def serve(
+    *,
+    data: DataFiles = (),
+    scenario: Path | None = None,
+    symbols: Texts = ("BTCUSDT", "ETHUSDT", "DOGEUSDT", "XRPUSDT"),
+    seed: int = 0,
+    speed: str = "1",
+    loop: Flag = False,
+    port: int = 8790,
+    deposit: Decimal = Decimal(10_000),
+    faults: str = "calm",
+    state: Path | None = None,
+    log: Path | None = None,
+    duration: float = 0,
+    json: Flag = False,
+) -> int:
+    """Serve the local exchange on loopback, in the protocol of Binance USDT-M futures.
+
+    REST on /fapi, market streams on /public and /market, the user stream on /private; the key pair
+    is printed and opens nothing else. Stop it with Ctrl-C.
+
+    Parameters
+    ----------
+    data
+        Recordings to play: event files, raw captures, klines. Without it, a seeded market.
+    scenario
+        A scripted market (TOML) instead of data.
+    symbols
+        Symbols of the seeded market, or of the recordings to take.
+    seed
+        Root of the seeded market.
+    speed
+        Market seconds in a second of the clock; max: as fast as the slowest connection reads.
+    loop
+        Begin again when the recordings end.
+    port
+        Port on 127.0.0.1; 0: any free one.
+    deposit
+        First deposit of the account, USDT.
+    faults
+        What goes wrong: a named plan (see ``grinder venue faults list``), or a file of one.
+    state
+        Go on from this file, and write it at the end.
+    log
+        Append every request and its answer to this file, as JSON Lines.
+    duration
+        Stop after so many seconds; 0: when interrupted.
+    json
+        Print the address and the key pair as one JSON line.
+    """
+    from grinder_app.runner.serve import ServePlan, serve_venue
+
+    plan = ServePlan(
+        data=tuple(data),
+        scenario=scenario,
+        symbols=tuple(symbols),
+        seed=seed,
+        speed_x100=_speed(speed),
+        is_looped=loop,
+        port=port,
+        deposit=deposit,
+        faults=faults,
+        state_path=state,
+        log_path=log,
+        duration_s=duration,
+    )
+
+    def ready(facts: dict[str, str]) -> None:
+        if json:
+            output.print_json(facts)
+        else:
+            output.print_facts("local exchange", facts)
+        sys.stdout.flush()
+
+    asyncio.run(serve_venue(plan, ready))
+    return 0
+
+
+@faults.command(name="list")
+def list_plans(*, json: Flag = False) -> int:
+    """List the named plans."""
+    from grinder_adapters.local_venue.fault_plans import PLAN_NAMES, named_faults
+
+    rows = [{"plan": name, "faults": len(named_faults(name))} for name in PLAN_NAMES]
+    if json:
+        output.print_json({"plans": rows})
+    else:
+        output.print_table("fault plans", ("plan", "faults"), [tuple(r.values()) for r in rows])
+    return 0
+
+
+@faults.command
+def show(plan: str, *, symbol: str = "BTCUSDT", seed: int = 0) -> int:
+    """Print a named plan as a fault file, to start your own from.
+
+    Parameters
+    ----------
+    plan
+        Its name.
+    symbol
+        Symbol of the faults that are about one.
+    seed
+        Seed of the draws.
+    """
+    from grinder_adapters.local_venue.fault_file import render_faults
+    from grinder_adapters.local_venue.fault_plans import named_faults
+
+    print(render_faults(seed, named_faults(plan, symbol)), end="")
+    return 0
+
+
+@faults.command(name="set")
+def set_plan(
+    plan: str, *, url: Annotated[str, Parameter(show_default=True)] = ADDRESS, json: Flag = False
+) -> int:
+    """Let other things go wrong at an exchange that is running.
+
+    Parameters
+    ----------
+    plan
+        A named plan, or a fault file.
+    url
+        Where the exchange listens.
+    """
+    from grinder_app.runner.serve import fault_text, put_faults
+
+    answer = asyncio.run(put_faults(url, fault_text(plan)))
+    if json:
+        output.print_json(answer)
+    else:
+        output.print_facts("faults", answer)
+    return 0
+
+
+def _speed(text: str) -> int:
+    """Hundredths of real time; 0 is as fast as possible."""
+    if text == "max":
+        return 0
+    try:
+        value = Decimal(text) * 100
+    except ArithmeticError:
+        value = Decimal(0)
+    if value < 1 or value % 1:
+        raise ConfigError(
+            "must be a number >= 0.01 with at most 2 digits after the point, or max",
+            field="--speed",
+            value=text,
+        )
+    return int(value)
