@@ -18,7 +18,7 @@ app = App(name="venue", help="Serve the local exchange; make things go wrong at 
 faults = App(name="faults", help="Name, show and set what goes wrong at the local exchange.")
 app.command(faults)
 
-ADDRESS = "http://127.0.0.1:8790"
+ADDRESS = "http://localhost:8790"
 
 
 @app.command
@@ -58,7 +58,7 @@ def serve(
     loop
         Begin again when the recordings end.
     port
-        Port on 127.0.0.1; 0: any free one.
+        Port on loopback; 0: any free one.
     deposit
         First deposit of the account, USDT.
     faults
@@ -102,7 +102,13 @@ def serve(
 
 @faults.command(name="list")
 def list_plans(*, json: Flag = False) -> int:
-    """List the named plans."""
+    """List the named plans.
+
+    Parameters
+    ----------
+    json
+        Print one JSON line.
+    """
     from grinder_adapters.local_venue.fault_plans import PLAN_NAMES, named_faults
 
     rows = [{"plan": name, "faults": len(named_faults(name))} for name in PLAN_NAMES]
@@ -145,6 +151,8 @@ def set_plan(
         A named plan, or a fault file.
     url
         Where the exchange listens.
+    json
+        Print one JSON line.
     """
     from grinder_app.runner.serve import fault_text, put_faults
 

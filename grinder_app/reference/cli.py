@@ -10,6 +10,7 @@ import re
 import types
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, Union, get_args, get_origin
@@ -21,7 +22,14 @@ from grinder_app.reference.docstrings import own_docstring
 from grinder_app.reference.markdown import code, fenced, page, prose, section, table
 from grinder_app.reference.meanings import ERROR_EXITS, EXITS
 
-_WORDS: Final = {int: "INTEGER", str: "TEXT", Path: "PATH", date: "YYYY-MM-DD"}
+_WORDS: Final = {
+    int: "INTEGER",
+    Decimal: "NUMBER",
+    float: "NUMBER",
+    str: "TEXT",
+    Path: "PATH",
+    date: "YYYY-MM-DD",
+}
 
 
 def cli_markdown() -> str:

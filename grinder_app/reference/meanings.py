@@ -29,14 +29,27 @@ from grinder_core.contracts.enums import (
 )
 from grinder_core.errors import (
     ArtifactError,
+    CircuitOpenError,
     ConfigError,
+    ConnectionNotMadeError,
+    ConnectorClosedError,
     ConnectorError,
+    ConnectorIOError,
+    ConnectorNonRetryableError,
+    ConnectorOutcomeUnknownError,
+    ConnectorTimeoutError,
+    ConnectorTransientError,
     ContractError,
     FixtureError,
+    GovernorDroppedError,
+    GovernorTimeoutError,
     GrinderError,
+    IdempotencyConflictError,
     InputError,
     InvariantError,
+    PaperOrderError,
     PolicyError,
+    RateLimitError,
 )
 
 REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
@@ -181,7 +194,7 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
             "Ended by the venue, such as a reduce-only order with nothing left to reduce; final "
             "(CORE-02)."
         ),
-        "UNKNOWN": "Reserved for live trading: the outcome is not known yet (CORE-02).",
+        "UNKNOWN": "Nobody can say yet what became of it (LIVE-04).",
     },
     IntentSource: {
         "GRID": "A level of a grid plan (CORE-32).",
@@ -244,7 +257,6 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
 # Published ahead of what will emit them; a test fails once code outside the list uses one.
 RESERVED: Final[tuple[StrEnum, ...]] = (
     GateReason.DRAWDOWN_LIMIT_EXCEEDED,
-    OrderState.UNKNOWN,
 )
 
 EXITS: Final[dict[Exit, str]] = {
@@ -260,5 +272,20 @@ ERROR_EXITS: Final[dict[Exit, tuple[type[GrinderError], ...]]] = {
     Exit.FAILED: (PolicyError,),
     Exit.USAGE: (InputError, ContractError, FixtureError, ConfigError),
     Exit.CORRUPT: (ArtifactError, InvariantError),
-    Exit.UNREACHABLE: (ConnectorError,),
+    Exit.UNREACHABLE: (
+        ConnectorError,
+        ConnectorTimeoutError,
+        ConnectorClosedError,
+        ConnectorOutcomeUnknownError,
+        ConnectorIOError,
+        ConnectorTransientError,
+        ConnectionNotMadeError,
+        ConnectorNonRetryableError,
+        IdempotencyConflictError,
+        CircuitOpenError,
+        RateLimitError,
+        GovernorDroppedError,
+        GovernorTimeoutError,
+        PaperOrderError,
+    ),
 }
