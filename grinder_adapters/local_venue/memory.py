@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from grinder_adapters.clock import Clock
-from grinder_adapters.local_venue.http import Request
+from grinder_adapters.local_venue.fault_effects import RequestFault
+from grinder_adapters.local_venue.http import Request, Response
 from grinder_adapters.local_venue.session import Session
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_adapters.transport import HttpAnswer, WebSocket
@@ -32,6 +33,7 @@ class MemoryHttp:
     def __init__(self, venue: LocalVenue, clock: Clock, sleep: Sleep) -> None:
         self._venue, self._clock, self._sleep = venue, clock, sleep
         self._closed = False
+        self._late: set[asyncio.Task[Response | None]] = set()
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_ms: int
@@ -47,15 +49,16 @@ class MemoryHttp:
             headers={name.lower(): value for name, value in headers.items()},
             body=body,
         )
-        sent = self._clock.now_ms()
-        fault = self._venue.foresee(request, sent)
-        if fault is not None and fault.latency_ms:
-            await self._sleep(fault.latency_ms / 1000)
-        answer = self._venue.handle(request, self._clock.now_ms(), fault)
-        if fault is not None and fault.answer_delay_ms:
-            await self._sleep(fault.answer_delay_ms / 1000)
-        if self._clock.now_ms() - sent >= timeout_ms:
+        fault = self._venue.foresee(request, self._clock.now_ms())
+        arriving = self._arrive(request, fault)
+        if fault is not None and fault.latency_ms + fault.answer_delay_ms >= timeout_ms:
+            # too late for us, not for the exchange
+            late = asyncio.create_task(arriving, name="local venue: a late request")
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
+            await self._sleep(timeout_ms / 1000)
             raise ConnectorTimeoutError("request", timeout_ms)
+        answer = await arriving
         if answer is None:
             raise ConnectorTransientError("the connection broke", where=HOST)
         return HttpAnswer(
@@ -63,6 +66,14 @@ class MemoryHttp:
             answer.body,
             {name.lower(): value for name, value in answer.headers.items()},
         )
+
+    async def _arrive(self, request: Request, fault: RequestFault | None) -> Response | None:
+        if fault is not None and fault.latency_ms:
+            await self._sleep(fault.latency_ms / 1000)
+        answer = self._venue.handle(request, self._clock.now_ms(), fault)
+        if fault is not None and fault.answer_delay_ms:
+            await self._sleep(fault.answer_delay_ms / 1000)
+        return answer
 
     async def close(self) -> None:
         """Refuse further requests."""

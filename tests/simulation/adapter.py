@@ -1,0 +1,52 @@
+"""Adapter against exchange: ``python -m tests.simulation.adapter --events 1000000 --seed 1``.
+
+Everything that enters the client is an event: quotes, books and prints of the market, user events,
+answers. Worlds of growing seeds are played until so many have; a world that ends wrong is named with
+the command that repeats it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+
+from tests.simulation.adapter_world import AdapterWorld, Findings
+
+DURATIONS_MS = (60_000, 120_000, 240_000)
+INTENSITIES = (0, 5, 15, 30, 60)
+
+
+def world(seed: int) -> Findings:
+    """Play the world of a seed."""
+    duration, intensity = DURATIONS_MS[seed % 3], INTENSITIES[seed % 5]
+    return AdapterWorld(seed, duration, intensity).play()
+
+
+def main() -> int:
+    """Run the command; 1 if a world ended wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.adapter", description=__doc__)
+    parser.add_argument("--events", type=int, default=100_000, help="stop after that many")
+    parser.add_argument("--seed", type=int, default=1, help="the first world")
+    asked = parser.parse_args()
+    began, seed, events, failed = time.monotonic(), asked.seed, 0, 0
+    counts: Counter[str] = Counter()
+    while events < asked.events:
+        try:
+            found = world(seed)
+        except Exception as error:  # noqa: BLE001 -- a world that breaks is a finding
+            found = Findings(wrong=[repr(error)])
+        events += found.events or 1
+        counts += found.counts
+        if found.wrong:
+            failed += 1
+            print(f"world {seed}: {'; '.join(found.wrong[:5])}")
+            print(f"  python -m tests.simulation.adapter --events 1 --seed {seed}")
+        seed += 1
+    print(f"{time.monotonic() - began:.0f} s", *(f"{n} {what}" for what, n in counts.items()))
+    print(f"events: {events}, worlds: {seed - asked.seed}, failed: {failed}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

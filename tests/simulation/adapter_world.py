@@ -1,0 +1,404 @@
+"""The real adapter against the local exchange, in memory, under virtual time and random faults.
+
+A trader of whims places, amends and cancels orders through the execution port and believes only
+what the adapter tells it. When the faults are over and everything has been asked that can be asked,
+what it believes must be what the exchange holds: no order lost, doubled or orphaned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from decimal import Decimal
+from random import Random
+from typing import Final
+
+from attrs import Factory, define
+
+from grinder_adapters.binance.account_port import AccountPort
+from grinder_adapters.binance.hosts import VenueClass
+from grinder_adapters.binance.network import Network
+from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, TimeInForce
+from grinder_adapters.binance.orders_port import ExecutionPort
+from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Unknown
+from grinder_adapters.binance.permission import Credentials, Permission, PortKind, SafeMode
+from grinder_adapters.binance.rest import RestClient
+from grinder_adapters.binance.signing import Secret, Signer
+from grinder_adapters.binance.spec import IdentityCodec
+from grinder_adapters.binance.user_events import FuturesOrderEvent
+from grinder_adapters.binance.user_stream import (
+    Gap,
+    ListenKeyCalls,
+    UserStream,
+    UserStreamSettings,
+)
+from grinder_adapters.binance.write_guard import WriteGuard
+from grinder_adapters.binance.writes import Writer
+from grinder_adapters.local_venue.assembly import LOCAL_KEY, VenueOptions, assemble, generated
+from grinder_adapters.local_venue.fault_plans import random_plan
+from grinder_adapters.local_venue.memory import MemoryHttp, MemorySockets
+from grinder_core.contracts.enums import OrderState, RiskIntent, Side
+from grinder_core.errors import ConnectorError
+from grinder_core.numbers import exact
+from grinder_core.orders.identity import OrderIds
+from grinder_core.resilience.budget import BudgetWindow
+from grinder_core.resilience.idempotency import Entry, IdempotencySettings, IdempotencyStore
+from grinder_core.resilience.reconnects import ReconnectLimiter, ReconnectSettings
+from grinder_core.resilience.unknown import OrderView
+from tests.support.virtual_time import VirtualClock, run
+
+SYMBOL: Final = "BTCUSDT"
+URL: Final = "http://127.0.0.1"
+STRATEGY: Final = "sim"
+TICK_MS: Final = 100
+CALM_MS: Final = 180_000
+QUESTIONS: Final = 60
+
+
+class Nobody:
+    """A witness that keeps and stops nothing."""
+
+    async def record(self, entry: Entry) -> None:
+        """Keep nothing."""
+
+    def refusal(self, risk: RiskIntent, symbol: str) -> str:
+        """Stop nothing."""
+        return ""
+
+
+@define
+class Told:
+    """What became of one placed order, as far as the adapter told.
+
+    Attributes:
+        outcome: Of the place; ``None`` while it runs, or where it raised before anything was sent.
+        ended: Whether the order is known to be final.
+    """
+
+    outcome: Outcome | None = None
+    was_sent: bool = True
+    ended: bool = False
+    amends: int = 0
+
+
+@define
+class Findings:
+    """What a world did, and what was wrong at its end.
+
+    Attributes:
+        events: Market events, user events and answers: everything that went into the client.
+    """
+
+    events: int = 0
+    counts: Counter[str] = Factory(Counter)
+    wrong: list[str] = Factory(list)
+
+
+class AdapterWorld:
+    """One adapter, one exchange, one plan of faults, one trader."""
+
+    def __init__(self, seed: int, duration_ms: int, intensity: int) -> None:
+        self.seed, self.duration_ms = seed, duration_ms
+        self.clock = VirtualClock()
+        self.dice = Random(seed)
+        start = self.clock.now_ms()
+        plan = random_plan(seed, duration_ms, intensity, (SYMBOL,), start)
+        self.venue = assemble(VenueOptions(deposit=Decimal(10**6), seed=seed, plan=plan))
+        self.market = generated([SYMBOL], seed, start, duration_ms=duration_ms + 2 * CALM_MS)
+        self.orders: dict[str, Told] = {}
+        self.fills: dict[int, Decimal] = {}
+        self.found = Findings()
+        self.ids = OrderIds(STRATEGY)
+        self.generation = 0
+
+    def play(self) -> Findings:
+        """Live through it; the findings hold everything that was wrong."""
+        run(self._life(), self.clock)
+        return self.found
+
+    # -- the world -----------------------------------------------------------------------------
+
+    async def _life(self) -> None:
+        transport = MemoryHttp(self.venue, self.clock, asyncio.sleep)
+        guard = WriteGuard(transport, URL)
+        signer = Signer(Secret(LOCAL_KEY.key), Secret(LOCAL_KEY.secret))
+        self.client = RestClient(guard, self.clock, asyncio.sleep, signer=signer)
+        for window in BudgetWindow:
+            self.client.budget.observe(window, 0, self.client.now())
+        market = asyncio.create_task(self._move_market())
+        await self._until(self._sync)
+        guard.arm(_permission())
+        writer = Writer(self.client, IdempotencyStore(IdempotencySettings()), Nobody())
+        self.port = ExecutionPort(self.client, writer, IdentityCodec({STRATEGY}))
+        self.account = AccountPort(self.client)
+        stream = self._stream()
+        listening = asyncio.create_task(self._listen(stream))
+        trading = asyncio.create_task(self._trade())
+        await trading
+        await asyncio.sleep(CALM_MS / 1000)
+        await self._settle()
+        self._judge()
+        await stream.close()
+        for task in (listening, market):
+            task.cancel()
+        await asyncio.gather(listening, market, return_exceptions=True)
+        await self.client.close()
+
+    async def _move_market(self) -> None:
+        due = self.clock.now_ms()
+        for event in self.market:
+            while due <= event.ts_ms:
+                await asyncio.sleep(max(due - self.clock.now_ms(), 0) / 1000)
+                self.venue.tick(self.clock.now_ms())
+                due += TICK_MS
+            await asyncio.sleep(max(event.ts_ms - self.clock.now_ms(), 0) / 1000)
+            self.venue.on_event(event, self.clock.now_ms())
+            self.found.events += 1
+
+    async def _sync(self) -> None:
+        await self.client.venue_clock.sync()
+
+    async def _until(self, work: object) -> None:
+        """Try until it works: the faults may be there from the first moment on."""
+        for _ in range(QUESTIONS):
+            try:
+                await work()  # type: ignore[operator]
+            except ConnectorError:
+                await asyncio.sleep(5)
+            else:
+                return
+        raise AssertionError("the venue never answered")
+
+    # -- listening -----------------------------------------------------------------------------
+
+    def _stream(self) -> UserStream:
+        async def keep(key: Secret) -> None:
+            await self.account.keep_listen_key()
+
+        async def close(key: Secret) -> None:
+            await self.account.close_listen_key()
+
+        network = Network(
+            MemorySockets(self.venue, self.clock),
+            self.clock,
+            ReconnectLimiter(ReconnectSettings()),
+            Random(self.seed),
+        )
+        create = self.account.make_listen_key
+        calls = ListenKeyCalls(create=create, keep_alive=keep, close=close)
+        return UserStream(network, URL.replace("http", "ws"), calls, UserStreamSettings())
+
+    async def _listen(self, stream: UserStream) -> None:
+        """Follow the stream, and connect anew where it was given up."""
+        while True:
+            try:
+                await stream.connect()
+                async for item in stream.events():
+                    if isinstance(item, Gap):
+                        continue
+                    self.found.events += 1
+                    if isinstance(item.event, FuturesOrderEvent):
+                        self._hear(item.event)
+            except ConnectorError:
+                self.found.counts["stream given up"] += 1
+            await asyncio.sleep(10)
+
+    def _hear(self, event: FuturesOrderEvent) -> None:
+        self.port.on_order_event(event)
+        if event.trade_id and self.port.codec.is_ours(event.client_order_id):
+            self._book(event.trade_id, event.last_qty)
+        told = self.orders.get(event.client_order_id)
+        if told is not None and event.status.is_final:
+            told.ended = True
+
+    def _book(self, trade_id: int, qty: Decimal) -> None:
+        if self.fills.setdefault(trade_id, qty) != qty:
+            self.found.wrong.append(f"trade {trade_id} was told with two quantities")
+
+    # -- trading -------------------------------------------------------------------------------
+
+    async def _trade(self) -> None:
+        end = self.clock.now_ms() + self.duration_ms
+        running: set[asyncio.Task[None]] = set()
+        while self.clock.now_ms() < end:
+            await asyncio.sleep(self.dice.randrange(20, 800) / 1000)
+            running = {task for task in running if not task.done()}
+            if len(running) < 6:
+                running.add(asyncio.create_task(self._whim()))
+        await asyncio.gather(*running)
+
+    async def _whim(self) -> None:
+        alive = [name for name, told in self.orders.items() if self._rests(told)]
+        whim = self.dice.random()
+        try:
+            if not alive or whim < 0.5:
+                await self._place()
+            elif whim < 0.65:
+                await self._amend(self.dice.choice(alive))
+            else:
+                await self._cancel(self.dice.choice(alive))
+        except ConnectorError as error:
+            self.found.counts[f"raised {error.code}"] += 1
+        self.found.events += 1
+
+    @staticmethod
+    def _rests(told: Told) -> bool:
+        return isinstance(told.outcome, Accepted) and not told.ended
+
+    async def _place(self) -> None:
+        side = self.dice.choice([Side.BUY, Side.SELL])
+        name = self.ids.next_id(self.dice.randrange(1, 9), self.clock.now_ms())
+        self.generation += 1
+        told = self.orders[name] = Told()
+        order = LimitOrder(
+            client_order_id=name,
+            symbol=SYMBOL,
+            side=side,
+            price=self._price(side),
+            qty=Decimal(self.dice.randrange(1, 9)) / 1000,
+            generation=self.generation,
+            time_in_force=self.dice.choice([TimeInForce.GTX, TimeInForce.GTC, TimeInForce.IOC]),
+        )
+        try:
+            told.outcome = await self.port.place(order)
+        except ConnectorError:
+            told.was_sent = False
+            raise
+        if isinstance(told.outcome, Accepted) and told.outcome.is_final:
+            told.ended = True
+        self.found.counts[f"place {type(told.outcome).__name__}"] += 1
+
+    async def _amend(self, name: str) -> None:
+        told = self.orders[name]
+        assert isinstance(told.outcome, Accepted)
+        seen = await self.port.query(SYMBOL, name)
+        if seen is None or seen.status.is_final:
+            return
+        told.amends += 1
+        before = OrderView(
+            state=seen.status, price=seen.price, qty=seen.qty, updated_ms=seen.update_ts
+        )
+        order = AmendOrder(
+            client_order_id=name,
+            order_id=None,
+            symbol=SYMBOL,
+            side=seen.side,
+            price=self._price(seen.side),
+            qty=seen.qty + Decimal("0.001"),
+            amend_no=told.amends,
+            before=before,
+        )
+        outcome = await self.port.amend(order)
+        if isinstance(outcome, Accepted) and outcome.is_final:
+            told.ended = True
+        self.found.counts[f"amend {type(outcome).__name__}"] += 1
+
+    async def _cancel(self, name: str) -> None:
+        outcome = await self.port.cancel(SYMBOL, name)
+        if isinstance(outcome, Accepted):
+            self.orders[name].ended = True
+            if self._at_venue(name, open_only=True):
+                self.found.wrong.append(f"{name}: cancelled for us, open at the venue")
+        self.found.counts[f"cancel {type(outcome).__name__}"] += 1
+
+    def _price(self, side: Side) -> Decimal:
+        last = self.venue.exchange.floor.books[SYMBOL].last
+        best = Decimal(90_000) if last is None else last.mid_price
+        tick = self.venue.exchange.floor.instruments[SYMBOL].tick
+        with exact():
+            ticks = best // tick - side.sign * self.dice.randrange(-5, 60)
+            return max(ticks, Decimal(1)) * tick
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        """Ask for everything that is not known for certain."""
+        for name, told in self.orders.items():
+            if isinstance(told.outcome, Unknown) or self._rests(told):
+                await self._until(lambda name=name, told=told: self._ask(name, told))
+        first = -1
+        for _ in range(QUESTIONS):
+            rows = []
+
+            async def ask(first: int = first, rows: list[object] = rows) -> None:
+                rows.extend(await self.account.trades(SYMBOL, first + 1))
+
+            await self._until(ask)
+            for row in rows:
+                first = max(first, row.trade_id)
+                if row.order_id in self._own_numbers():
+                    self._book(row.trade_id, row.qty)
+            if not rows:
+                break
+
+    async def _ask(self, name: str, told: Told) -> None:
+        seen = await self.port.query(SYMBOL, name)
+        if seen is None:
+            told.ended, told.was_sent = True, False
+        else:
+            told.ended = seen.status.is_final
+            if isinstance(told.outcome, Unknown):
+                self.found.counts["unknown found"] += 1
+
+    def _judge(self) -> None:
+        """Hold what the client believes against what the exchange holds."""
+        wrong = self.found.wrong
+        for name, told in self.orders.items():
+            held = self._at_venue(name)
+            if len(held) > 1:
+                wrong.append(f"{name}: {len(held)} orders of one intent")
+            if isinstance(told.outcome, Accepted) and not held:
+                wrong.append(f"{name}: accepted for us, unknown to the venue")
+            if isinstance(told.outcome, Refused) and held:
+                wrong.append(f"{name}: refused for us ({told.outcome.code}), held by the venue")
+            if not told.was_sent and held:
+                wrong.append(f"{name}: never sent for us, held by the venue")
+            if told.ended and self._at_venue(name, open_only=True):
+                wrong.append(f"{name}: over for us, open at the venue")
+        floor = self.venue.exchange.floor
+        for order in floor.orders.values():
+            ours = self.port.codec.is_ours(order.client_order_id)
+            if ours and not self._is_known(order.client_order_id):
+                wrong.append(f"{order.client_order_id}: an orphan at the venue")
+        trades = {
+            trade.trade_id: trade.qty
+            for trade in floor.accounts[LOCAL_KEY.account].trades
+            if str(trade.order_number) in self._own_numbers()
+        }
+        if trades != self.fills:
+            lost = sorted(trades.keys() - self.fills.keys())
+            made_up = sorted(self.fills.keys() - trades.keys())
+            wrong.append(f"fills differ: lost {lost}, made up {made_up}")
+        self.found.counts["orders"] = len(self.orders)
+        self.found.counts["fills"] = len(trades)
+        self.found.counts["faults"] = sum(self.venue.plan.counts.values())
+
+    def _is_known(self, name: str) -> bool:
+        told = self.orders.get(name)
+        return told is not None and not told.ended
+
+    def _at_venue(self, name: str, *, open_only: bool = False) -> list[OrderState | str]:
+        floor = self.venue.exchange.floor
+        orders = list(floor.orders.values()) + ([] if open_only else list(floor.closed.values()))
+        return [order.status for order in orders if order.client_order_id == name]
+
+    def _own_numbers(self) -> set[str]:
+        floor = self.venue.exchange.floor
+        return {
+            str(order.number)
+            for orders in (floor.orders, floor.closed)
+            for order in orders.values()
+            if self.port.codec.is_ours(order.client_order_id)
+        }
+
+
+def _permission() -> Permission:
+    return Permission(
+        venue_class=VenueClass.SIM,
+        armed=True,
+        mode=SafeMode.LIVE_TRADE,
+        port=PortKind.SIM,
+        credentials=Credentials.LOCAL,
+        has_constraints=True,
+        simulator_is_identified=True,
+    )
