@@ -12,16 +12,12 @@ from grinder_adapters.binance.endpoints import Request
 from grinder_adapters.binance.fields import Fields, flag, number, text, whole
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_answers import (
-    _read as read_record,
-)
-from grinder_adapters.binance.rest_answers import (
-    _read_list as read_records,
-)
-from grinder_adapters.binance.rest_answers import (
     read_account,
     read_balances,
     read_listen_key,
     read_positions,
+    read_record,
+    read_records,
     read_server_time,
     read_trades,
 )

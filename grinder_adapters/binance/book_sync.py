@@ -111,10 +111,10 @@ class BookSync:
 
     def on_diff(self, event: Event) -> list[Event]:
         """Take the next change of the stream; return what the consumer learns."""
+        diff = _diff(event)
         if not self.is_synced:
             self._keep(event)
             return []
-        diff = _diff(event)
         gaps = self.book.gaps
         if self.book.on_diff(diff):
             return [event, *self._judge(self._quote_of_book(), event.ts_ms)]

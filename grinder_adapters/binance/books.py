@@ -88,14 +88,17 @@ class Books:
             self.losses += 1
             self._on_notice(notice)
         book.notices.clear()
-        if book.wants_snapshot and book.symbol not in self._fetching:
+        if self._needs_snapshot(book) and book.symbol not in self._fetching:
             self._fetching.add(book.symbol)
             self._tasks.start(self._sync(book), f"{book.symbol} snapshot", self._on_failure)
+
+    def _needs_snapshot(self, book: BookSync) -> bool:
+        return book.wants_snapshot and self._books.get(book.symbol) is book
 
     async def _sync(self, book: BookSync) -> None:
         network = self._network
         try:
-            while book.wants_snapshot and self._books.get(book.symbol) is book:
+            while self._needs_snapshot(book):
                 wait_ms = book.next_fetch_ms - network.now_ms()
                 if wait_ms > 0:
                     await network.wait_ms(wait_ms)
@@ -108,7 +111,7 @@ class Books:
                     except ConnectorError:  # asked for again after a longer wait
                         self.fetches_failed += 1
                         continue
-                if self._books.get(book.symbol) is book:
+                if self._books.get(book.symbol) is book:  # it was not removed meanwhile
                     self._emit(book.on_snapshot(answer, network.now_ms()))
         finally:
             self._fetching.discard(book.symbol)

@@ -14,10 +14,8 @@ from attrs import frozen
 from grinder_adapters.binance.fields import Fields, flag, has, number, side, text, whole
 from grinder_adapters.binance.outcomes import Seen
 from grinder_adapters.binance.rest_answers import (
-    _read as read_record,
-)
-from grinder_adapters.binance.rest_answers import (
-    _read_list as read_records,
+    read_record,
+    read_records,
 )
 from grinder_core.contracts.enums import OrderState, Side
 from grinder_core.numbers import ZERO

@@ -58,6 +58,7 @@ class Connection:
 
     Attributes:
         state: Where it stands, and its last error.
+        tasks: Its background tasks, and how those ended that the close found alive.
         reconnect_denied: Times the limiter said no.
         sockets_opened: So far.
     """
@@ -80,7 +81,7 @@ class Connection:
         self._link: Link | None = None
         self._attempt = 0
         self._delayed_before = 0
-        self._tasks = Tasks()
+        self.tasks = Tasks()
         self.state = ConnectorState(on_change)
         self.reconnect_denied = self.sockets_opened = 0
 
@@ -109,7 +110,7 @@ class Connection:
         self.state.check_idle("connect")
         if self.state.now is State.DISCONNECTED:
             self.state.to(State.CONNECTING)
-            self._tasks.start(self._supervise(), f"{self.name} supervise")
+            self.tasks.start(self._supervise(), f"{self.name} supervise")
 
     def reconnect(self) -> None:
         """Drop the socket and begin to open another; when disconnected, begin to connect.
@@ -129,7 +130,7 @@ class Connection:
         """Close it for good; idempotent."""
         if self.state.now is not State.CLOSED:
             self.state.to(State.CLOSED)
-            await self._tasks.close(self._settings.link.close_timeout_ms)
+            await self.tasks.close(self._settings.link.close_timeout_ms)
 
     async def _supervise(self) -> None:
         try:
@@ -189,7 +190,7 @@ class Connection:
             socket,
             self._network,
             self._settings.link,
-            self._tasks,
+            self.tasks,
             self._deliver,
             self._streams,
         )
@@ -202,12 +203,16 @@ class Connection:
         """
         while True:
             self._link = link
-            next_link = self._tasks.start(self._renewal(), f"{self.name} renew")
+            next_link = self.tasks.start(self._renewal(), f"{self.name} renew")
             try:
                 await asyncio.wait((link.lost, next_link), return_when=asyncio.FIRST_COMPLETED)
                 if not next_link.done():
                     self._note_loss(link.lost.result())
                     return
+            except asyncio.CancelledError:
+                if next_link.done():  # made, and not yet taken over
+                    await next_link.result().close()
+                raise
             finally:
                 next_link.cancel()
                 self._link = None

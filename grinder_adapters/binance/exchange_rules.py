@@ -18,8 +18,8 @@ from grinder_adapters.binance.account_port import AccountPort, SymbolConfig
 from grinder_adapters.binance.endpoints import Request
 from grinder_adapters.binance.fields import number
 from grinder_adapters.binance.rest import RestClient
-from grinder_adapters.binance.rest_answers import _read as read_record
-from grinder_adapters.exchange_info.brackets import Schedule, _schedule
+from grinder_adapters.binance.rest_answers import read_record
+from grinder_adapters.exchange_info.brackets import Schedule, schedule_of
 from grinder_adapters.exchange_info.document import parse_document
 from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.errors import ConnectorError, InputError
@@ -147,7 +147,7 @@ def read_brackets(symbol: str, body: bytes) -> Schedule:
     for row in rows:
         if isinstance(row, Mapping) and row.get("symbol") == symbol:
             try:
-                return _schedule(row.get("brackets"))
+                return schedule_of(row.get("brackets"))
             except InputError as error:
                 raise ConnectorError(
                     error.rule, field=error.field, where=f"leverageBracket of {symbol}"

@@ -208,10 +208,9 @@ class BinanceFeed:
             return
         self._state.to(State.CONNECTING)
         self._failure = None
-        self.streams.open()
         if not self._tasks.names:
             self._tasks.start(self._pump(), "feed", self._failed)
-        self._follow()
+        self.streams.open()
         await self._state.until_settled("connect")
 
     async def reconnect(self) -> None:

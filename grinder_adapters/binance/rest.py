@@ -5,7 +5,7 @@ guard, the network. What comes back is told to everybody who keeps count: header
 the result to the breaker, a demand for silence to both. Reads are tried again by the retry policy;
 writes never here, since only ``writes.py`` knows whether that is safe.
 
-Secrets stay out of every error: what the venue or a proxy echoes is redacted before it is shown.
+What an answer means is said in ``judging.py``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 from urllib.parse import quote, urlencode
 
-from attrs import evolve
-
 from grinder_adapters.binance.background import BACKGROUND, BackgroundQueue
 from grinder_adapters.binance.endpoints import TIME, Request, Security
-from grinder_adapters.binance.error_map import FailureKind, Reaction, VenueFailure, classify
-from grinder_adapters.binance.rest_answers import read_error, read_server_time
+from grinder_adapters.binance.error_map import FailureKind, Reaction, VenueFailure
+from grinder_adapters.binance.judging import Judge, Reader
+from grinder_adapters.binance.rest_answers import read_server_time
 from grinder_adapters.binance.rest_results import Failed, RestSettings, RestStats
-from grinder_adapters.binance.signing import KEY_HEADER, REDACTED, Signer
+from grinder_adapters.binance.signing import Signer
 from grinder_adapters.binance.venue_clock import ClockSettings, SteadyClock, VenueClock
 from grinder_adapters.binance.waiting import Sleep
 from grinder_adapters.binance.write_guard import WriteGuard
@@ -30,7 +29,6 @@ from grinder_adapters.clock import Clock
 from grinder_adapters.transport import HttpAnswer
 from grinder_core.errors import (
     ConfigError,
-    ConnectionNotMadeError,
     ConnectorClosedError,
     ConnectorError,
     ConnectorTimeoutError,
@@ -39,7 +37,6 @@ from grinder_core.errors import (
 from grinder_core.resilience.breaker import Circuit, OperationBreaker, Ticket
 from grinder_core.resilience.breaker_settings import (
     LIVE,
-    MINUTE_MS,
     BreakerSettings,
     Failure,
     HardSignal,
@@ -49,7 +46,6 @@ from grinder_core.resilience.budget import BudgetSettings, BudgetWindow, Request
 from grinder_core.resilience.retry import RetryPolicy, RetryStats
 
 T = TypeVar("T")
-Reader = Callable[[bytes], T]
 
 _USED: Final = {
     "x-mbx-used-weight-1m": BudgetWindow.WEIGHT_1M,
@@ -59,8 +55,6 @@ _USED: Final = {
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _IN_BODY: Final = frozenset({"POST", "PUT"})
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
-_ECHOED: Final = re.compile(r"((?:signature|listenKey)[\"']?\s*[=:]\s*[\"']?)[A-Za-z0-9%._~-]+")
-_BAN_MS: Final = 300_000
 # a race that a cancel lost says nothing about the venue's health
 _RACE_CODES: Final = frozenset({-2011, -2013})
 _COUNTED: Final = frozenset({FailureKind.TRANSIENT, FailureKind.OUTCOME_UNKNOWN, FailureKind.CLOCK})
@@ -109,6 +103,7 @@ class RestClient:
             **self.breaker.circuits,
             BACKGROUND: self._background.circuit,
         }
+        self._judge = Judge(signer, self._venue_now)
         self._is_closed = False
 
     # -- reads ---------------------------------------------------------------------------------
@@ -162,6 +157,9 @@ class RestClient:
                 return _noted(answer, stats)
             self.stats.retried(request.endpoint.op, answer.error)
 
+    def _venue_now(self) -> int:
+        return self.now() + self.venue_clock.skew_ms
+
     async def _venue_time(self) -> int:
         answer = await self.look(Request(TIME), read_server_time)
         if isinstance(answer, Failed):
@@ -207,7 +205,7 @@ class RestClient:
         except BaseException:
             self.release(ticket)
             raise
-        result = self._judged(request, answer, read, timestamp_ms)
+        result = self._judge.judged(request.endpoint.op, answer, read, timestamp_ms)
         self._report(request, ticket, result)
         return result
 
@@ -275,51 +273,6 @@ class RestClient:
             if _WHOLE.fullmatch(used):
                 self.budget.observe(window, int(used), now)
 
-    def _judged(
-        self,
-        request: Request,
-        answer: HttpAnswer | ConnectorError,
-        read: Reader[T],
-        timestamp_ms: int,
-    ) -> T | Failed:
-        op = request.endpoint.op
-        if isinstance(answer, ConnectorError):
-            failure = classify(0, None, str(answer), op)
-            if isinstance(answer, ConnectionNotMadeError):
-                failure = evolve(failure, kind=FailureKind.TRANSIENT, reaction=Reaction.RETRY)
-            return Failed(failure=failure, error=answer, timestamp_ms=timestamp_ms)
-        code, said = None, answer.body
-        if 200 <= answer.status < 300:
-            try:
-                return read(answer.body)
-            except ConnectorError as error:  # it may still be a refusal in an envelope of success
-                said = str(error).encode()
-        if (body := read_error(answer.body)) is not None:
-            code, said = body.code, body.msg.encode()
-        failure = classify(answer.status, code, self._redacted(said), op, _retry_after_ms(answer))
-        if failure.kind in {FailureKind.RATE_LIMITED, FailureKind.BANNED}:
-            failure = evolve(failure, retry_after_ms=self._silence_ms(failure))
-        return Failed(failure=failure, error=failure.error(op), timestamp_ms=timestamp_ms)
-
-    def _redacted(self, text: bytes) -> str:
-        shown = _ECHOED.sub(rf"\1{REDACTED}", text.decode(errors="replace"))
-        if self._signer is not None:
-            shown = shown.replace(self._signer.headers[KEY_HEADER], REDACTED)
-        return shown
-
-    def _silence_ms(self, failure: VenueFailure) -> int:
-        """How long nothing may be sent, from now: the longest that the venue named."""
-        now = self.now()
-        venue_ms = now + self.venue_clock.skew_ms
-        named = [failure.retry_after_ms or 0]
-        if failure.until_ms is not None:
-            named.append(failure.until_ms - venue_ms)
-        if max(named) > 0:
-            return max(named)
-        if failure.kind is FailureKind.BANNED:
-            return _BAN_MS
-        return MINUTE_MS - venue_ms % MINUTE_MS
-
     def _report(self, request: Request, ticket: Ticket, result: object) -> None:
         now, circuit = self.now(), self._circuits[ticket.circuit]
         if not isinstance(result, Failed):
@@ -352,11 +305,6 @@ class RestClient:
 
 def _limit_label(failure: VenueFailure) -> str:
     return str(failure.status if failure.status in {418, 429} else failure.code)
-
-
-def _retry_after_ms(answer: HttpAnswer) -> int | None:
-    seconds = answer.headers.get("retry-after", "")
-    return int(seconds) * 1000 if _WHOLE.fullmatch(seconds) else None
 
 
 def _noted(answer: Failed, stats: RetryStats) -> Failed:

@@ -48,37 +48,37 @@ T = TypeVar("T")
 
 def read_order(body: bytes) -> OrderAnswer:
     """Read the answer to placing, amending, cancelling or querying one order."""
-    return _read(body, "order", _order)
+    return read_record(body, "order", _order)
 
 
 def read_orders(body: bytes) -> tuple[OrderAnswer, ...]:
     """Read ``openOrders`` or ``allOrders``."""
-    return _read_list(body, "orders", _order)
+    return read_records(body, "orders", _order)
 
 
 def read_batch(body: bytes) -> tuple[OrderAnswer | ErrorBody, ...]:
     """Read the answer to a batch: in the order of the request, each an order or a refusal."""
-    return _read_list(body, "batch", lambda row: _error(row) if "code" in row else _order(row))
+    return read_records(body, "batch", lambda row: _error(row) if "code" in row else _order(row))
 
 
 def read_positions(body: bytes) -> tuple[PositionAnswer, ...]:
     """Read ``positionRisk``, version 2 or 3."""
-    return _read_list(body, "positionRisk", _position)
+    return read_records(body, "positionRisk", _position)
 
 
 def read_balances(body: bytes) -> tuple[BalanceAnswer, ...]:
     """Read ``balance``."""
-    return _read_list(body, "balance", lambda row: _balance(row, "balance"))
+    return read_records(body, "balance", lambda row: _balance(row, "balance"))
 
 
 def read_account(body: bytes) -> AccountAnswer:
     """Read ``account``, version 2 or 3; its positions are left to ``positionRisk``."""
-    return _read(body, "account", _account)
+    return read_record(body, "account", _account)
 
 
 def read_trades(body: bytes) -> tuple[TradeAnswer, ...]:
     """Read ``userTrades``."""
-    return _read_list(body, "userTrades", _trade)
+    return read_records(body, "userTrades", _trade)
 
 
 def read_depth(body: bytes, symbol: str, received: int) -> DepthAnswer:
@@ -97,32 +97,32 @@ def read_depth(body: bytes, symbol: str, received: int) -> DepthAnswer:
         book = construct.l2_snapshot(ts, symbol, bids, asks)
         return DepthAnswer(book=book, last_update_id=whole(data, "lastUpdateId"))
 
-    return _read(body, "depth", depth)
+    return read_record(body, "depth", depth)
 
 
 def read_server_time(body: bytes) -> int:
     """Read ``time``: the venue's clock, ms."""
-    return _read(body, "time", lambda data: whole(data, "serverTime"))
+    return read_record(body, "time", lambda data: whole(data, "serverTime"))
 
 
 def read_listen_key(body: bytes) -> Secret:
     """Read the answer to asking for a listen key."""
-    return _read(body, "listenKey", lambda data: Secret(text(data, "listenKey")))
+    return read_record(body, "listenKey", lambda data: Secret(text(data, "listenKey")))
 
 
 def read_error(body: bytes) -> ErrorBody | None:
     """Read the body of a refusal; ``None`` if it is none, such as a page of a proxy."""
     try:
-        return _read(body, "error", _error)
+        return read_record(body, "error", _error)
     except ConnectorError:
         return None
 
 
-def _read(body: bytes, where: str, read: Callable[[Fields], T]) -> T:
+def read_record(body: bytes, where: str, read: Callable[[Fields], T]) -> T:
     return _record(_parsed(body, where), where, read)
 
 
-def _read_list(body: bytes, where: str, read: Callable[[Fields], T]) -> tuple[T, ...]:
+def read_records(body: bytes, where: str, read: Callable[[Fields], T]) -> tuple[T, ...]:
     data = _parsed(body, where)
     if type(data) is not list:
         kind = type(data).__name__

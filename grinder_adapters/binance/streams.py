@@ -42,10 +42,19 @@ class StreamSettings:
 
 @frozen(kw_only=True)
 class ShardMetrics:
-    """One shard: times the limiter said no, messages that the throttle delayed."""
+    """One shard.
+
+    Attributes:
+        reconnect_denied: Times the limiter said no.
+        messages_delayed: Messages that had to wait for the throttle.
+        tasks_cancelled, tasks_force_killed: Background tasks that its close found alive, by how
+            they ended.
+    """
 
     reconnect_denied: int
     messages_delayed: int
+    tasks_cancelled: int
+    tasks_force_killed: int
 
 
 @frozen(kw_only=True)
@@ -55,6 +64,8 @@ class ConnectorMetrics:
     reconnect_limiter_in_cooldown: bool
     total_reconnects_denied: int
     total_messages_delayed: int
+    tasks_cancelled: int
+    tasks_force_killed: int
 
 
 class MarketStreams:
@@ -84,7 +95,7 @@ class MarketStreams:
         self._retired: list[ShardMetrics] = []
         self._queue: FrameQueue[Frame] = FrameQueue(settings.queue_frames)
         self._tasks = Tasks()
-        self._is_open = False
+        self._is_open = self._is_opening = False
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -98,9 +109,10 @@ class MarketStreams:
 
     @property
     def error(self) -> Exception | None:
-        """Why some connection is lost; ``None`` if all are well."""
-        errors = (made.state.error for made in self._connections.values())
-        return next((error for error in errors if error is not None), None)
+        """Why some connection is lost, above all one given up; ``None`` if all are well."""
+        states = [made.state for made in self._connections.values()]
+        states.sort(key=lambda state: state.now is not State.DISCONNECTED)
+        return next((state.error for state in states if state.error is not None), None)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -120,19 +132,23 @@ class MarketStreams:
             reconnect_limiter_in_cooldown=network.limiter.in_cooldown(network.now_ms()),
             total_reconnects_denied=sum(one.reconnect_denied for one in every),
             total_messages_delayed=sum(one.messages_delayed for one in every),
+            tasks_cancelled=sum(one.tasks_cancelled for one in every),
+            tasks_force_killed=sum(one.tasks_force_killed for one in every),
         )
 
     def open(self) -> None:
         """Begin to connect every shard that is not connected; what was closed stays closed."""
-        self._is_open = True
+        self._is_open = self._is_opening = True
         self._queue.reopen()
-        for number in self._placement.shards:
+        for number, shard in self._placement.shards.items():
             if number not in self._connections:
-                self._connections[number] = self._made(self._placement.shards[number])
+                self._connections[number] = self._made(shard)
         self._update()
-        for made in list(self._connections.values()):
+        for made in self._connections.values():
             if made.state.now is State.DISCONNECTED:
                 made.open()
+        self._is_opening = False
+        self._changed()
 
     def add(self, symbols: Iterable[str]) -> None:
         """Want more symbols.
@@ -194,7 +210,10 @@ class MarketStreams:
         )
 
     def _changed(self) -> None:
-        if State.DISCONNECTED in self.states.values() and self.error is not None:
+        if self._is_opening:
+            return  # half of them still stand where they were
+        if State.DISCONNECTED in self.states.values():
+            self._is_open = False
             self._queue.end(self.error)
         self._on_change()
 
@@ -214,5 +233,8 @@ class MarketStreams:
 
 def _metrics(made: Connection) -> ShardMetrics:
     return ShardMetrics(
-        reconnect_denied=made.reconnect_denied, messages_delayed=made.messages_delayed
+        reconnect_denied=made.reconnect_denied,
+        messages_delayed=made.messages_delayed,
+        tasks_cancelled=made.tasks.cancelled,
+        tasks_force_killed=made.tasks.force_killed,
     )

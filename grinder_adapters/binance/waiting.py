@@ -14,10 +14,15 @@ async def pause(sleep: Sleep, milliseconds: int, news: asyncio.Event) -> None:
     async def slept() -> None:
         await sleep(max(0, milliseconds) / 1000)
 
-    tasks = [asyncio.ensure_future(slept()), asyncio.ensure_future(news.wait())]
+    tasks: list[asyncio.Task[object]] = [
+        asyncio.create_task(slept()),
+        asyncio.create_task(news.wait()),
+    ]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()  # a ``sleep`` that failed

@@ -169,7 +169,7 @@ class Writer:
                 )
             except ConnectorNonRetryableError as error:  # budget, guard or witness
                 client.release(ticket)
-                del store.entries[claim.key]  # nothing was sent: as if it had never been claimed
+                store.forget(claim, client.now())
                 return self._unsent(intent, error)
             return await self._concluded(call, claim, watch, result)
         except BaseException:

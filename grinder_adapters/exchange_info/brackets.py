@@ -46,7 +46,7 @@ def read_brackets(path: Path) -> tuple[dict[str, Schedule], tuple[str, ...]]:
                 found.pop(name, None)
                 raise ContractError("is listed twice", field="symbol", value=name)
             named.add(name)
-            found[name] = _schedule(rows)
+            found[name] = schedule_of(rows)
         except ContractError as error:
             warnings.append(f"{name} skipped: {error}")
     if not found:
@@ -76,7 +76,7 @@ def _infos(tiers: Any) -> Any:
     return [tier.get("info") if isinstance(tier, Mapping) else tier for tier in tiers]
 
 
-def _schedule(rows: Any) -> Schedule:
+def schedule_of(rows: Any) -> Schedule:
     if not isinstance(rows, list) or not rows or not all(isinstance(r, Mapping) for r in rows):
         raise ContractError("must be a list of objects", field="brackets")
     brackets = tuple(sorted(map(_bracket, rows), key=lambda bracket: bracket.notional_floor))

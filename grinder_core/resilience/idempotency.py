@@ -289,6 +289,14 @@ class IdempotencyStore:
             evolve(held, status=Status.FAILED, expires_at=expires_at, error_code=error_code)
         )
 
+    def forget(self, claim: Entry, now: int) -> None:
+        """Take back a claim of which nothing was sent: as if it had never been made.
+
+        Raises:
+            IdempotencyConflictError: The claim is no longer the caller's.
+        """
+        del self.entries[self._held(claim, now).key]
+
     def purge_expired(self, now: int) -> int:
         """Forget what is absent anyway; return how many entries that were."""
         kept = {key: entry for key, entry in self.entries.items() if self.get(key, now)}

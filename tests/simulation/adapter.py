@@ -1,7 +1,7 @@
 """Adapter against exchange: ``python -m tests.simulation.adapter --events 1000000 --seed 1``.
 
 Everything that enters the client is an event: quotes, books and prints of the market, user events,
-answers. Worlds of growing seeds are played until so many have; a world that ends wrong is named with
+answers. Worlds of growing seeds are played until so many have; one that ends wrong is named with
 the command that repeats it.
 """
 

@@ -69,10 +69,12 @@ class AWitness:
     recorded: list[Entry] = Factory(list)
     asked: list[tuple[RiskIntent, str]] = Factory(list)
     failure: Exception | None = None
+    on_record: Callable[[], None] = lambda: None
 
     async def record(self, entry: Entry) -> None:
         """Take a claim."""
         self.recorded.append(entry)
+        self.on_record()
         if self.failure is not None:
             raise self.failure
 
@@ -112,9 +114,7 @@ def a_desk(
     client = RestClient(guard, clock, asyncio.sleep, signer=signer, **options)
     witness = AWitness()
     writer = Writer(client, store or IdempotencyStore(IdempotencySettings()), witness)
-    port = ExecutionPort(
-        client, writer, IdentityCodec(["test"]), limits=limits, dry_run=dry_run
-    )
+    port = ExecutionPort(client, writer, IdentityCodec(["test"]), limits=limits, dry_run=dry_run)
     return Desk(clock, venue, guard, client, writer, port, witness)
 
 

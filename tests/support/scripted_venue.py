@@ -194,8 +194,13 @@ class ScriptedVenue:
         name = path.removeprefix("/fapi/").split("/", 1)[1]
         if f"{method} {name}" in self.answers:
             return 200, self.answers[f"{method} {name}"]
-        handler = getattr(self, f"_{method.lower()}_{name}")
-        status, answer = handler(parameters)
+        handler = getattr(self, f"_{method.lower()}_{name}", None)
+        if handler is None:
+            return 404, "no such call"
+        try:
+            status, answer = handler(parameters)
+        except KeyError as missing:
+            status, answer = 400, {"code": -1102, "msg": f"Mandatory parameter {missing}."}
         return status, json.dumps(answer)
 
     def _new(self, p: Mapping[str, str]) -> dict[str, Any]:
@@ -262,9 +267,7 @@ class ScriptedVenue:
     def _get_openOrders(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
         orders = [self.order(name) for name in self.history]
         symbol = p.get("symbol")
-        return 200, [
-            o for o in orders if o["status"] in OPEN and symbol in (None, o["symbol"])
-        ]
+        return 200, [o for o in orders if o["status"] in OPEN and symbol in (None, o["symbol"])]
 
     def _get_openAlgoOrders(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
         return 200, [o for o in self.conditionals.values() if o["algoStatus"] == "NEW"]

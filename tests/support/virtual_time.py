@@ -104,7 +104,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         done: asyncio.Future[T] = self.create_future()
         try:
             done.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 -- the caller gets it where it awaits, as from a thread
+        except Exception as error:  # noqa: BLE001 - goes where it is awaited
             done.set_exception(error)
         return done
 

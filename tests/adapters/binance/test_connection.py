@@ -429,6 +429,22 @@ def test_a_renewal_that_fails_leaves_the_old_socket_and_is_tried_again() -> None
     play(Scene(evolve(STEADY, renew_after_ms=11_000)), story)
 
 
+def test_a_new_socket_that_dies_before_it_is_subscribed_replaces_nothing() -> None:
+    async def story(scene: Scene) -> None:
+        old = await scene.connected("a@aggTrade")
+        scene.venue.script = memory_sockets.ignore
+        await scene.at(11_100)
+        scene.socket.end()
+        await settle()
+        assert old.closed_ms is None
+        scene.venue.script = memory_sockets.agree
+        await scene.at(20_000)
+        assert [socket.closed_ms for socket in scene.venue.sockets] == [16_000, 11_100, None]
+
+    scene = play(Scene(evolve(QUIET, renew_after_ms=11_000)), story)
+    assert State.RECONNECTING not in scene.states
+
+
 def test_a_loss_during_a_renewal_is_an_ordinary_loss() -> None:
     async def story(scene: Scene) -> None:
         old = await scene.connected("a@aggTrade")

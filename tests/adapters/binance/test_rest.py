@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -30,8 +31,9 @@ from grinder_core.errors import (
     RateLimitError,
 )
 from grinder_core.resilience.breaker_settings import CircuitState, Operation
-from grinder_core.resilience.budget import BudgetWindow, RequestClass
+from grinder_core.resilience.budget import BudgetSettings, BudgetWindow, RequestClass
 from grinder_core.resilience.retry import RetryPolicy
+from grinder_core.resilience.weights import request_cost
 from tests.support.binance_port import AN_ID, Desk, a_desk, at_desk
 from tests.support.scripted_venue import KEY, SECRET, Fault, ScriptedVenue, refusal
 from tests.support.virtual_time import START_MS, VirtualClock, run
@@ -278,7 +280,7 @@ def test_too_many_orders_stop_orders_alone() -> None:
     at_desk(scene)
 
 
-def test_the_budget_refuses_before_anything_is_sent_and_gives_the_probe_back() -> None:
+def test_the_budget_refuses_before_anything_is_sent() -> None:
     async def scene(desk: Desk) -> None:
         desk.venue.used_weight = 2_200
         await desk.client.look(TIME, read_server_time)
@@ -287,9 +289,71 @@ def test_the_budget_refuses_before_anything_is_sent_and_gives_the_probe_back() -
             with pytest.raises(RateLimitError, match="HARD_LIMIT"):
                 await desk.client.look(QUERY, read_order)
         assert len(desk.venue.requests) == count
-        assert not desk.client.breaker.circuits["query"].probes
 
     at_desk(scene)
+
+
+def test_a_probe_that_was_not_sent_leaves_room_for_the_next() -> None:
+    async def scene(desk: Desk) -> None:
+        client = desk.client
+        desk.venue.rest(AN_ID)
+        desk.venue.read_faults.extend([Fault(breaks=True)] * 5)
+        for _ in range(5):
+            await client.look(QUERY, read_order)
+        await client.sleep(30)  # half open: one probe
+        client.budget.stop(client.now() + 5_000, client.now())
+        with pytest.raises(RateLimitError):
+            await client.look(QUERY, read_order)
+        await client.sleep(5)
+        assert not isinstance(await client.look(QUERY, read_order), Failed)
+
+    at_desk(scene)
+
+
+SMALL = BudgetSettings(orders_10s_limit=40, orders_1m_limit=60, weight_1m_limit=300)
+BURSTS = st.lists(
+    st.tuples(
+        st.sampled_from(["PLACE", "PLACE_REDUCE", "CANCEL", "POSITIONS", "DEPTH"]),
+        st.integers(1, 60),
+        st.integers(0, 15_000),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(BURSTS)
+def test_no_window_ever_holds_more_than_the_hard_limit(bursts: list[tuple[str, int, int]]) -> None:
+    """I-11.1 and I-11.3, counted where the requests arrive."""
+
+    async def scene(desk: Desk) -> None:
+        for kind, count, pause_ms in bursts:
+            request = Request(getattr(endpoints, kind))
+            for _ in range(count):
+                desk.venue.faults.append(refusal(400, -1102))
+                desk.venue.read_faults.append(refusal(400, -1102))
+                try:
+                    await desk.client.look(request, raw)
+                except RateLimitError:
+                    assert kind not in {"CANCEL", "PLACE_REDUCE"} or uses_beyond_soft(desk)
+                desk.venue.faults.clear()
+                desk.venue.read_faults.clear()
+            await desk.client.sleep(pause_ms / 1000)
+        sent = [(s.ms, request_cost(s.method, s.path, s.parameters)) for s in desk.venue.requests]
+        for length, limit, part in (
+            (10_000, 36, "orders_10s"),
+            (60_000, 54, "orders_1m"),
+            (60_000, 270, "weight_1m"),
+        ):
+            for end, _ in sent:
+                window = [getattr(cost, part) for ms, cost in sent if end - length < ms <= end]
+                assert sum(window) <= limit
+
+    at_desk(scene, budget=SMALL)
+
+
+def uses_beyond_soft(desk: Desk) -> bool:
+    return desk.client.budget.rate_budget_low(desk.client.now())
 
 
 @given(st.integers(2, 1_600), st.integers(0, 250), st.integers(0, 800))
@@ -319,7 +383,9 @@ def test_the_venues_own_counts_are_taken_from_every_answer(
 def test_a_header_that_is_no_count_is_ignored(text: str) -> None:
     async def scene(desk: Desk) -> None:
         headers = {"x-mbx-order-count-1m": text, "retry-after": text}
-        desk.venue.read_faults.append(evolve(refusal(503, None, "Service Unavailable."), headers=headers))
+        desk.venue.read_faults.append(
+            evolve(refusal(503, None, "Service Unavailable."), headers=headers)
+        )
         failed = await desk.client.look(QUERY, read_order)
         assert isinstance(failed, Failed)
         assert failed.failure.retry_after_ms is None
@@ -403,7 +469,11 @@ ECHOES = st.sampled_from(
 SIG = "ab12" * 16
 
 
-@given(st.lists(ECHOES, min_size=1, max_size=4), st.sampled_from([200, 400, 403, 500, 503]), st.booleans())
+@given(
+    st.lists(ECHOES, min_size=1, max_size=4),
+    st.sampled_from([200, 400, 403, 500, 503]),
+    st.booleans(),
+)
 def test_what_a_venue_echoes_never_shows_a_secret(
     echoes: list[str], status: int, is_json: bool
 ) -> None:
@@ -430,3 +500,40 @@ def test_the_policy_of_retries_is_the_callers() -> None:
         assert len(desk.venue.sent("GET", "order")) == 1
 
     at_desk(scene, retry=RetryPolicy(max_attempts=1))
+
+
+FEES = Request(endpoints.COMMISSION, {"symbol": "BTCUSDT"})
+
+
+def test_who_waits_in_the_background_fails_when_the_venue_wants_silence() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.venue.answers["GET commissionRate"] = "{}"
+        reads = [asyncio.create_task(desk.client.read(FEES, raw)) for _ in range(6)]
+        await asyncio.sleep(1)
+        desk.venue.read_faults.append(refusal(429, -1003))
+        await desk.client.look(QUERY, read_order)
+        results = await asyncio.gather(*reads, return_exceptions=True)
+        assert results[:4] == [b"{}"] * 4
+        assert all(isinstance(result, RateLimitError) for result in results[4:])
+        assert len(desk.venue.sent("GET", "commissionRate")) == 4
+
+    at_desk(scene)
+
+
+@pytest.mark.parametrize("at_ms", [1_000, 3_000])
+def test_who_leaves_the_queue_makes_room_for_those_behind(at_ms: int) -> None:
+    async def scene(desk: Desk) -> None:
+        desk.venue.answers["GET commissionRate"] = "{}"
+        began = desk.clock.now_ms()
+        reads = [asyncio.create_task(desk.client.read(FEES, raw)) for _ in range(6)]
+        await asyncio.sleep(at_ms / 1000)  # at 3 s its turn has come just now
+        reads[4].cancel()
+        results = await asyncio.gather(*reads, return_exceptions=True)
+        assert results[5] == b"{}"
+        assert desk.clock.now_ms() - began <= 6_000
+        governor = desk.client._background.governor
+        assert not governor.in_flight
+        assert not governor.queue
+        await desk.client.read(FEES, raw)
+
+    at_desk(scene)

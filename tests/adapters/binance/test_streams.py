@@ -35,8 +35,13 @@ KINDS = ("bookTicker", "depth20@500ms", "aggTrade")
 class Scene:
     """Streams, the venue, and the frames that a reader took."""
 
-    def __init__(self, kinds: tuple[str, ...] = KINDS, settings: StreamSettings = QUIET) -> None:
-        self.clock = VirtualClock(0)
+    def __init__(
+        self,
+        clock: VirtualClock,
+        kinds: tuple[str, ...] = KINDS,
+        settings: StreamSettings = QUIET,
+    ) -> None:
+        self.clock = clock
         self.venue = MemorySockets(self.clock)
         limiter = ReconnectLimiter(ReconnectSettings())
         self.network = Network(self.venue, self.clock, limiter, Random(1))
@@ -55,22 +60,22 @@ class Scene:
         return self.venue.alive
 
 
-def play(story: Callable[[Scene], Awaitable[None]], **given: object) -> Scene:
-    scene_of: list[Scene] = []
+def play(
+    story: Callable[[Scene], Awaitable[None]],
+    kinds: tuple[str, ...] = KINDS,
+    settings: StreamSettings = QUIET,
+) -> Scene:
     clock = VirtualClock(0)
+    scene = Scene(clock, kinds, settings)
 
     async def run() -> None:
-        scene = Scene(**given)  # type: ignore[arg-type]
-        scene.clock = clock
-        scene.venue._clock = scene.network.clock = clock
-        scene_of.append(scene)
         await story(scene)
         await scene.streams.close()
         await scene.streams.close()
         assert scene.venue.alive == []
 
     virtual_time.run(run(), clock)
-    return scene_of[0]
+    return scene
 
 
 def test_each_class_has_its_address_and_each_shard_its_streams() -> None:
@@ -246,6 +251,23 @@ def test_what_a_connection_is_given_up_for_reaches_the_reader() -> None:
     play(story, kinds=("bookTicker",), settings=settings)
 
 
+def test_how_tasks_ended_is_counted() -> None:
+    async def story(scene: Scene) -> None:
+        scene.streams.add(["BTCUSDT"])
+        scene.streams.open()
+        await settle()
+        socket = scene.alive()[0]
+        socket.hangs_on_close = True
+        await scene.streams.close()
+        metrics = scene.streams.metrics
+        # the supervisor still waited for the socket to close when its time was up
+        assert metrics.tasks_force_killed <= 1
+        assert metrics.tasks_cancelled + metrics.tasks_force_killed == 6
+        assert scene.clock.now_ms() <= 5_250
+
+    play(story, kinds=("bookTicker",))
+
+
 def test_refused_streams_are_told() -> None:
     async def story(scene: Scene) -> None:
         scene.venue.script = lambda request: ({"code": 2, "msg": "no", "id": request["id"]},)
@@ -259,7 +281,7 @@ def test_refused_streams_are_told() -> None:
 
 def test_an_unknown_kind_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(ConfigError, match="is no stream kind"):
-        Scene(kinds=("bookTicker", "gossip"))
+        Scene(VirtualClock(0), ("bookTicker", "gossip"))
 
 
 def test_a_queue_that_ended_gives_what_it_holds_and_takes_nothing_more() -> None:

@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grinder_adapters.binance.error_map import Reaction
+from grinder_adapters.binance.error_map import FailureKind, Reaction
 from grinder_adapters.binance.outcomes import (
     Accepted,
     Outcome,
@@ -28,6 +28,7 @@ from grinder_core.errors import ConnectorClosedError, ConnectorError
 from grinder_core.resilience.breaker_settings import CircuitState, Operation
 from grinder_core.resilience.idempotency import IdempotencyStore, Status, Write
 from grinder_core.resilience.unknown import OrderView
+from tests.adapters.binance.test_error_map import ROWS
 from tests.support.binance_port import (
     AN_ID,
     Desk,
@@ -137,10 +138,10 @@ def test_one_intent_makes_at_most_one_order(
                 task.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
             again = a_desk(desk.clock, venue=desk.venue, store=desk.writer.store)
-            await again.client.venue_clock.try_sync()
+            await again.client.venue_clock.sync()
             await asyncio.sleep(61)
             again.guard.arm(a_permission())
-            calls = [asyncio.create_task(call(again, 0))] if again.client.venue_clock.reading else []
+            calls = [asyncio.create_task(call(again, 0))]
         outcomes = await asyncio.gather(*calls)
         await asyncio.sleep(30)  # the last late request arrives
         if told is not None:
@@ -151,7 +152,9 @@ def test_one_intent_makes_at_most_one_order(
     accepted = venues[0].accepted[AN_ID]
     assert accepted <= 1
     assert accepted == 1 or not any(isinstance(o, Accepted) for o in outcomes)
-    surely_not = all(isinstance(o, Refused) and o.reason != "IDEMPOTENCY_CONFLICT" for o in outcomes)
+    surely_not = all(
+        isinstance(o, Refused) and o.reason != "IDEMPOTENCY_CONFLICT" for o in outcomes
+    )
     if extra != "restart" and surely_not:
         assert accepted == 0
 
@@ -402,13 +405,19 @@ def test_a_cancel_that_lost_the_race_to_a_fill_is_answered_by_the_fill() -> None
         assert isinstance(outcome, Accepted)
         assert outcome.order.view.state is OrderState.FILLED
         assert outcome.order.executed_qty == 1
-        for _ in range(9):
-            other = ids()
-            desk.venue.change(AN_ID)
-            await desk.port.cancel("BTCUSDT", other(), order_id="1")
-        now = desk.client.now()
-        state = desk.client.breaker.state(Operation.CANCEL, now)
-        assert state is CircuitState.CLOSED  # a lost race is no failure of the venue
+
+    at_desk(scene)
+
+
+def test_lost_races_do_not_open_the_circuit_of_cancels() -> None:
+    async def scene(desk: Desk) -> None:
+        name = ids()
+        for _ in range(8):
+            desk.venue.rest(label := name())
+            desk.venue.change(label, status="FILLED", executedQty="1")
+            assert isinstance(await desk.port.cancel("BTCUSDT", label), Accepted)
+        assert desk.client.breaker.state(Operation.CANCEL, desk.client.now()) is CircuitState.CLOSED
+        assert len(desk.venue.sent("DELETE", "order")) == 8
 
     at_desk(scene)
 
@@ -495,9 +504,7 @@ def test_what_is_refused_before_sending_is_no_order_and_leaves_no_trace(by: str)
             for _ in range(5):
                 circuit.record_failure(circuit.before_call(now), now)
         else:
-            desk.client.guard.disarm()
-            desk.guard.arm(a_permission())
-            desk.witness.refusal = lambda *_: desk.guard.disarm() or "gone"  # type: ignore[method-assign]
+            desk.witness.on_record = desk.guard.disarm
         refused = await desk.port.place(a_limit_order())
         assert isinstance(refused, Refused)
         assert not refused.is_order
@@ -559,32 +566,35 @@ def test_a_wrong_time_is_measured_and_the_write_sent_once_more() -> None:
     at_desk(scene)
 
 
-REFUSED: list[tuple[int, Reaction]] = [
-    (-2010, Reaction.GIVE_UP),
-    (-2019, Reaction.STOP_ADDING),
-    (-2022, Reaction.RESYNC_POSITION),
-    (-2025, Reaction.DROP_OUTER_ORDERS),
-    (-1111, Reaction.RELOAD_FILTERS),
-    (-1121, Reaction.DROP_SYMBOL),
-    (-4164, Reaction.GIVE_UP),
-    (-4400, Reaction.REDUCE_ONLY),
-    (-5022, Reaction.RECOMPUTE_PRICE),
-    (-2015, Reaction.HALT),
-    (-4120, Reaction.TELL),
-]
+EVERY_CODE = [(code, kind, reaction) for codes, kind, reaction in ROWS for code in codes]
+SENT_AGAIN = {FailureKind.OUTCOME_UNKNOWN, FailureKind.TRANSIENT, FailureKind.CLOCK}
 
 
-@pytest.mark.parametrize(("code", "reaction"), REFUSED)
-def test_a_refusal_says_what_to_do_and_is_never_repeated(code: int, reaction: Reaction) -> None:
+@pytest.mark.parametrize(("code", "kind", "reaction"), EVERY_CODE)
+def test_every_code_of_the_reference_has_its_reaction_at_the_port(
+    code: int, kind: FailureKind, reaction: Reaction
+) -> None:
+    """The venue answers a place with the code and executes nothing."""
+
     async def scene(desk: Desk) -> None:
         desk.venue.faults.append(refusal(400, code))
         outcome = await desk.port.place(a_limit_order())
-        assert isinstance(outcome, Refused)
-        assert outcome.reason is RefusalReason.NON_RETRYABLE_ERROR
-        assert (outcome.code, outcome.reaction) == (str(code), reaction)
-        assert outcome.is_order
-        assert len(desk.venue.writes()) == 1
-        assert entry_status(desk) == [Status.FAILED]
+        writes = len(desk.venue.writes())
+        if kind in SENT_AGAIN:
+            assert isinstance(outcome, Accepted)
+            assert (outcome.attempts, writes) == (2, 2)
+        elif kind is FailureKind.ALREADY_SO:  # and yet it is not to be seen
+            assert isinstance(outcome, Unknown)
+            assert writes == 1
+        else:
+            assert isinstance(outcome, Refused)
+            assert (outcome.code, outcome.reaction, writes) == (str(code), reaction, 1)
+            assert outcome.is_order
+            assert entry_status(desk) == [Status.FAILED]
+            is_limit = kind is FailureKind.RATE_LIMITED
+            assert outcome.reason == (
+                RefusalReason.RETRIES_EXHAUSTED if is_limit else RefusalReason.NON_RETRYABLE_ERROR
+            )
 
     at_desk(scene)
 
