@@ -16,6 +16,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests", "lint", "types", "determinism", "docs"]
 
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+ORACLES = ("ccxt", "python-binance", "futures-connector", "sdk")
 CODE = ("grinder_core", "grinder_adapters", "grinder_app", "benchmarks", "tests", "noxfile.py")
 
 
@@ -102,6 +103,29 @@ def mutants(session: nox.Session) -> None:
     """Break the code in known ways; the tests must notice every one."""
     session.install("-q", "-e", ".[dev]")
     session.run("python", "-m", "tests.mutants.run", *session.posargs)
+
+
+@nox.session(python=FIRST)
+def oracles(session: nox.Session) -> None:
+    """Let other people's clients trade at the local exchange; an argument names one of them.
+
+    Each has an environment of its own, since two of them own the same module and one pins what
+    grinder uses; the exchange runs in this session's.
+    """
+    session.install("-q", "-e", ".")
+    grinder = f"{session.bin}/grinder"
+    for client in session.posargs or ORACLES:
+        folder = Path(session.create_tmp()) / client
+        python = str(folder / "bin" / "python")
+        requirements = f"tests/oracles/requirements-{client}.txt"
+        session.run("uv", "venv", "-q", "--allow-existing", "-p", session.python, str(folder))
+        session.run("uv", "pip", "sync", "-q", "--python", python, requirements)
+        session.run(
+            *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            f"tests/oracles/test_{client.replace('-', '_')}.py",
+            env={"GRINDER_ORACLE_GRINDER": grinder},
+            external=True,
+        )
 
 
 @nox.session(python=FIRST)

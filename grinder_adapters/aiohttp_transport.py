@@ -1,6 +1,6 @@
 """HTTP and WebSockets over aiohttp. Its errors become ours here and nowhere else.
 
-The library retries nothing here: whether a request may be sent again is decided above. A connection
+The library is kept from retrying: whether a request may be sent again is decided above. A connection
 that could not be made is told apart from one that broke after sending, because only then is it sure
 that nothing was executed.
 """
@@ -36,6 +36,7 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=300),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_send_once,),
         )
 
     async def request(
@@ -163,6 +164,21 @@ _ENDS: Final = frozenset(
         aiohttp.WSMsgType.ERROR,
     }
 )
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Hide from the library how a connection broke.
+
+    It would send GET, PUT and DELETE again, on another connection: an amend could happen twice.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
 
 
 def _as_sent(url: str) -> URL:

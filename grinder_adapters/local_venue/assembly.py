@@ -27,6 +27,7 @@ from grinder_adapters.local_venue.security import ApiKey, KeyRing
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_core.codec import dump_state, load_state, sha256_hex
 from grinder_core.errors import ArtifactError, ConfigError
+from grinder_core.settings import setting
 from grinder_core.venue.exchange.exchange import FIRST_NUMBER, Exchange
 from grinder_core.venue.exchange.floor import Floor
 from grinder_core.venue.exchange.instrument import Instrument
@@ -52,7 +53,6 @@ class VenueOptions:
     """What a local exchange is made of.
 
     Attributes:
-        deposit: Of each account, settlement asset.
         fills: How orders fill and what that costs.
         log_path: A file for every request.
         derives: Make quotes and marks of what the market has, where it has none.
@@ -60,7 +60,9 @@ class VenueOptions:
 
     instruments: Sequence[Instrument] = LOCAL_SYMBOLS
     keys: Sequence[ApiKey] = (LOCAL_KEY,)
-    deposit: Decimal = Decimal(10_000)
+    deposit: Decimal = setting(
+        Decimal(10_000), "First deposit of each account, settlement asset.", gt=0
+    )
     fills: VenueSettings = FAITHFUL
     rules: ExchangeSettings = ExchangeSettings()
     limits: LimitSettings = LimitSettings()
@@ -85,7 +87,11 @@ def assemble(options: VenueOptions, floor: Floor | None = None) -> LocalVenue:
         exchange = Exchange(floor)
     return LocalVenue(
         exchange,
-        MarketBoard(options.instruments, derives=options.derives),
+        MarketBoard(
+            exchange.floor.instruments.values(),
+            rate_limits(options.limits),
+            derives=options.derives,
+        ),
         KeyRing.of(options.keys),
         Limits(options.limits),
         ListenKeys(seed=options.seed),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from typing import Final
 
 from attrs import Factory, define, field
 
@@ -11,6 +12,12 @@ from grinder_adapters.local_venue.fault_kinds import USER_STREAM
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_adapters.local_venue.hub import Hub
 from grinder_adapters.local_venue.session import Category
+
+_EVENTS: Final = {  # where it is not the name of the stream
+    "markPrice": "markPriceUpdate",
+    "miniTicker": "24hrMiniTicker",
+    "ticker": "24hrTicker",
+}
 
 
 @define(order=True)
@@ -92,10 +99,11 @@ def _event_of(stream: str) -> str:
     """The event type of a market stream's frames, by its name.
 
     Example:
-        >>> _event_of("btcusdt@depth@100ms"), _event_of("btcusdt@bookTicker")
-        ('depthUpdate', 'bookTicker')
+        >>> _event_of("btcusdt@depth@100ms"), _event_of("btcusdt@kline_1m"), _event_of("!ticker@arr")
+        ('depthUpdate', 'kline', '24hrTicker')
     """
-    kind = stream.partition("@")[2].partition("@")[0] if "@" in stream else stream.strip("!")
+    symbol, _, name = stream.partition("@")
+    kind = symbol[1:] if symbol.startswith("!") else name.partition("@")[0].partition("_")[0]
     if kind.startswith("depth"):
         return "depthUpdate"
-    return {"markPrice": "markPriceUpdate"}.get(kind, kind)
+    return _EVENTS.get(kind, kind)

@@ -54,6 +54,7 @@ class LockstepFeed:
         acknowledged = asyncio.Event()
         session.on_ack = acknowledged.set
         for turn, event in enumerate(source):
+            self._check(session, turn)
             now = self.clock.now = max(self.clock.now, event.ts_ms)
             sent = session.sent
             self.venue.on_event(event, now)
@@ -62,11 +63,14 @@ class LockstepFeed:
             session.put(orjson.dumps({"turn": turn, "now": now, "events": self._events()}))
             while session.acknowledged < turn:
                 acknowledged.clear()
-                if session.close_code or session.number not in self.venue.hub.sessions:
-                    raise ConnectionError(f"the lockstep client left in turn {turn}")
                 await acknowledged.wait()
+                self._check(session, turn)
             self.turns += 1
         session.put(b'{"end":true}')
+
+    def _check(self, session: Session, turn: int) -> None:
+        if session.close_code or session.number not in self.venue.hub.sessions:
+            raise ConnectionError(f"the lockstep client left in turn {turn}")
 
     def _client(self) -> Session:
         for session in self.venue.hub.sessions.values():

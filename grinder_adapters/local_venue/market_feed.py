@@ -32,6 +32,7 @@ from grinder_core.contracts.market import (
 TURNS_BETWEEN_PAUSES: Final = 200
 WAITING_MAX: Final = 1_000
 PAUSED_POLL_S: Final = 0.05
+LAG_POLL_S: Final = 0.001
 
 
 @define(eq=False)
@@ -69,8 +70,8 @@ class MarketFeed:
         await asyncio.sleep(0)
         if self.pacer.speed_x100 == UNPACED:
             sessions = self.venue.hub.sessions
-            while any(len(session.outbox) > WAITING_MAX for session in sessions.values()):
-                await asyncio.sleep(0)
+            while any(session.is_behind(WAITING_MAX) for session in sessions.values()):
+                await asyncio.sleep(LAG_POLL_S)
 
     def _apply(self, step: VenueStep, now: int) -> None:
         if isinstance(step, Deposit):

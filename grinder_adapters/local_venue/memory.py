@@ -12,7 +12,7 @@ from typing import Final
 
 from grinder_adapters.clock import Clock
 from grinder_adapters.local_venue.fault_effects import RequestFault
-from grinder_adapters.local_venue.http import Request, Response
+from grinder_adapters.local_venue.http import IDENTITY, Request, Response
 from grinder_adapters.local_venue.session import Session
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_adapters.transport import HttpAnswer, WebSocket
@@ -64,7 +64,7 @@ class MemoryHttp:
         return HttpAnswer(
             answer.status,
             answer.body,
-            {name.lower(): value for name, value in answer.headers.items()},
+            {name.lower(): value for name, value in (IDENTITY | answer.headers).items()},
         )
 
     async def _arrive(self, request: Request, fault: RequestFault | None) -> Response | None:

@@ -13,11 +13,11 @@ from attrs import evolve
 
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind
 from grinder_core.contracts.enums import Side
-from grinder_core.numbers import BPS, exact, floor_div
+from grinder_core.numbers import BPS, ceil_div, exact, floor_div
 from grinder_core.venue.exchange.exchange import Exchange
 from grinder_core.venue.exchange.instrument import Instrument
 from grinder_core.venue.exchange.requests import NewOrder
-from grinder_core.venue.exchange.vocabulary import OrderType
+from grinder_core.venue.exchange.vocabulary import OrderType, PositionSide
 
 FOREIGN: Final = "web_foreign_"
 
@@ -50,11 +50,12 @@ def happen(exchange: Exchange, fault: Fault, now: int) -> Instrument | None:
 
 def _scaled(instrument: Instrument, fault: Fault) -> Instrument:
     with exact():
-        step = instrument.step * fault.step_times
+        tick = instrument.tick * fault.tick_times
         return evolve(
             instrument,
-            tick=instrument.tick * fault.tick_times,
-            step=step,
+            tick=tick,
+            min_price=tick * ceil_div(instrument.min_price, tick),  # prices count from it
+            step=instrument.step * fault.step_times,
             market_step=instrument.market_step * fault.step_times,
             min_qty=instrument.min_qty * fault.step_times,
             market_min_qty=instrument.market_min_qty * fault.step_times,
@@ -83,12 +84,14 @@ def _trade(
         best = last.bid_price if side is Side.BUY else last.ask_price
         price = _on_tick(instrument, best, side, fault.offset_bps if rests else 0)
         qty = instrument.step * floor_div(fault.notional, price * instrument.step)
+    opens = PositionSide.LONG if side is Side.BUY else PositionSide.SHORT
     request = NewOrder(
         symbol=instrument.symbol,
         side=side,
         type=OrderType.LIMIT if rests else OrderType.MARKET,
         qty=qty,
         price=price if rests else Decimal(0),
+        position_side=opens if exchange.floor.account(account).is_hedged else None,
         client_order_id=f"{FOREIGN}{now}_{exchange.floor.last_number}",
     )
     exchange.place(account, request, now)

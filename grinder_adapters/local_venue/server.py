@@ -7,21 +7,22 @@ that does not read is dropped once too much waits for it; at full speed the mark
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import WSMsgType, web
 
 from grinder_adapters.clock import Clock
 from grinder_adapters.local_venue import control
-from grinder_adapters.local_venue.http import Request
+from grinder_adapters.local_venue.http import IDENTITY, Request
 from grinder_adapters.local_venue.session import Session
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_core.errors import ConfigError
 
-IDENTITY: Final = {"X-Grinder-Venue": "local"}
 TICK_MS: Final = 10
 OUTBOX_MAX: Final = 100_000
-SLOW: Final = 1008
+SLOW, ABNORMAL = 1008, 1006
+SHUTDOWN_S: Final = 1.0
 HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -65,7 +66,7 @@ class VenueServer:
         self.host, self.port = host, port
         self._runner: web.ServerRunner | None = None
         self._ticker: asyncio.Task[None] | None = None
-        self._sockets: set[asyncio.Task[object]] = set()
+        self._transports: dict[int, asyncio.Transport] = {}
 
     async def start(self) -> str:
         """Listen; return the base URL.
@@ -73,7 +74,9 @@ class VenueServer:
         Raises:
             ConfigError: The port is taken.
         """
-        runner = web.ServerRunner(web.Server(self._serve))
+        runner = web.ServerRunner(
+            web.Server(self._serve, access_log=None), shutdown_timeout=SHUTDOWN_S
+        )
         await runner.setup()
         site = web.TCPSite(runner, self.host, self.port)
         try:
@@ -95,16 +98,12 @@ class VenueServer:
         """Stop listening and end all connections."""
         if self._ticker is not None:
             self._ticker.cancel()
-            await asyncio.gather(self._ticker, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await self._ticker
         for session in list(self.venue.hub.sessions.values()):
             session.close(1001, "the exchange stops")
         if self._runner is not None:
             await self._runner.cleanup()
-
-    async def drained(self, most: int = 1000) -> None:
-        """Wait until no connection has more than so many frames to be sent."""
-        while any(len(session.outbox) > most for session in self.venue.hub.sessions.values()):
-            await asyncio.sleep(0)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -112,6 +111,11 @@ class VenueServer:
         while True:
             await asyncio.sleep(TICK_MS / 1000)
             self.venue.tick(self.clock.now_ms())
+            for session in list(self.venue.hub.sessions.values()):
+                if session.is_behind(OUTBOX_MAX):
+                    session.close(SLOW, "reads too slowly")
+                    session.outbox.clear()
+                    self._transports[session.number].abort()  # nothing more fits into it
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -155,10 +159,13 @@ class VenueServer:
         socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 16)
         socket.headers.update(IDENTITY)
         await socket.prepare(request)
+        assert request.transport is not None  # it has just been written to
+        self._transports[session.number] = request.transport
         woken = asyncio.Event()
         session.wake = woken.set
         writer = asyncio.create_task(
-            _write(session, socket, woken), name=f"local venue: socket {session.number}"
+            _write(session, socket, request.transport, woken),
+            name=f"local venue: socket {session.number}",
         )
         try:
             await self._read(session, socket)
@@ -166,6 +173,7 @@ class VenueServer:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
             self.venue.hub.close(session)
+            del self._transports[session.number]
         return socket
 
     async def _read(self, session: Session, socket: web.WebSocketResponse) -> None:
@@ -180,20 +188,25 @@ class VenueServer:
                 session.pong(now)
 
 
-async def _write(session: Session, socket: web.WebSocketResponse, woken: asyncio.Event) -> None:
+async def _write(
+    session: Session,
+    socket: web.WebSocketResponse,
+    transport: asyncio.Transport,
+    woken: asyncio.Event,
+) -> None:
     """Send what waits, in order; end the connection when the exchange says so."""
+    outbox = session.outbox
     while True:
         woken.clear()
-        outbox = session.outbox
-        if len(outbox) > OUTBOX_MAX:
-            session.close(SLOW, "reads too slowly")
-            outbox.clear()
         while outbox:
             frame = outbox.popleft()
             if frame is None:
                 await socket.ping(b"")
             else:
                 await socket.send_frame(frame, WSMsgType.TEXT)
+        if session.close_code == ABNORMAL:  # it must not be sent: there is no word of the end
+            transport.abort()
+            return
         if session.close_code:
             await socket.close(code=session.close_code, message=session.close_reason.encode())
             return

@@ -95,6 +95,10 @@ class Session:
         self.sent += 1
         self.wake()
 
+    def is_behind(self, most: int) -> bool:
+        """Whether more than so many frames wait on a connection that lasts."""
+        return len(self.outbox) > most and not self.close_code
+
     def close(self, code: int, reason: str) -> None:
         """End the connection; what is queued is still sent."""
         if not self.close_code:

@@ -12,8 +12,8 @@ from grinder_core.contracts.enums import Side
 from grinder_core.numbers import canonical, exact
 from grinder_core.venue.exchange.account import AccountPush
 from grinder_core.venue.exchange.conditional_order import ConditionalPush
-from grinder_core.venue.exchange.floor import Push
-from grinder_core.venue.exchange.order import OrderPush
+from grinder_core.venue.exchange.floor import Floor, Push
+from grinder_core.venue.exchange.order import OrderPush, VenueOrder
 from grinder_core.venue.exchange.vocabulary import Execution, MarginType
 
 Frame = tuple[str, bytes]  # event type, body
@@ -46,7 +46,7 @@ def liquidation_of(push: Push) -> Liquidation | None:
     )
 
 
-def frames_of(push: Push) -> list[Frame]:
+def frames_of(push: Push, floor: Floor) -> list[Frame]:
     """The frames of one piece of news, in the order they are sent."""
     if isinstance(push, OrderPush):
         full = ("ORDER_TRADE_UPDATE", orjson.dumps(_order(push)))
@@ -55,7 +55,8 @@ def frames_of(push: Push) -> list[Frame]:
         return [full]
     if isinstance(push, AccountPush):
         return [("ACCOUNT_UPDATE", orjson.dumps(_account(push)))]
-    return [("ALGO_UPDATE", orjson.dumps(_conditional(push)))]
+    made = floor.find(push.order.account, push.order.symbol, push.order_number, "")
+    return [("ALGO_UPDATE", orjson.dumps(_conditional(push, made)))]
 
 
 def config_frame(symbol: str, leverage: int, now: int) -> Frame:
@@ -167,7 +168,7 @@ def _account(push: AccountPush) -> dict[str, Any]:
     return {"e": "ACCOUNT_UPDATE", "E": push.ts, "T": push.ts, "a": body}
 
 
-def _conditional(push: ConditionalPush) -> dict[str, Any]:
+def _conditional(push: ConditionalPush, made: VenueOrder | None) -> dict[str, Any]:
     order = push.order
     body: dict[str, Any] = {
         "caid": order.client_id,
@@ -181,6 +182,9 @@ def _conditional(push: ConditionalPush) -> dict[str, Any]:
         "q": canonical(order.qty),
         "X": push.status.value,
         "ai": str(push.order_number) if push.order_number else "",
+        "ap": "0" if made is None else canonical(made.average_price),
+        "aq": "0" if made is None else canonical(made.filled),
+        "act": "0" if made is None else made.type.value,
         "tp": canonical(order.trigger_price),
         "p": canonical(order.price),
         "V": "NONE",

@@ -111,7 +111,7 @@ class LocalVenue:
             if liquidation is not None:
                 self.streams.on_liquidation(liquidation)
             account, symbol = account_of(news), symbol_of(news)
-            for event, data in frames_of(news):
+            for event, data in frames_of(news, self.exchange.floor):
                 self._tell(account, event, symbol, data, now)
 
     # -- requests ------------------------------------------------------------------------------
@@ -120,9 +120,7 @@ class LocalVenue:
         """Return what will happen to a request that has just been sent; ``None``: nothing."""
         if not self.plan.faults:
             return None
-        given = parameters.parse(request)
-        values = {} if isinstance(given, Problem) else given
-        return self.plan.on_request(RequestInfo.of(request, values), now)
+        return self.plan.on_request(RequestInfo.of(request, _given(request)), now)
 
     def handle(
         self, request: Request, now: int, fault: RequestFault | None = None
@@ -142,7 +140,8 @@ class LocalVenue:
             answer = answer or done
         else:
             status = 0 if answer is None else answer.status
-            self.gateway.note(Visit(request, now, fault.name), status)
+            visit = Visit(request, now, fault.name, values=_given(request))
+            self.gateway.note(visit, status)
         return answer if fault.answers else None
 
     # -- WebSockets ----------------------------------------------------------------------------
@@ -189,9 +188,8 @@ class LocalVenue:
 
     def _twist(self, request: Request, fault: RequestFault, now: int) -> None:
         """Let the order that a request is about change just before it."""
-        given = parameters.parse(request)
-        account = self.gateway.account_of(request)
-        if isinstance(given, Problem) or account is None:
+        given, account = _given(request), self.gateway.account_of(request)
+        if account is None:
             return
         number = int(given["orderId"]) if given.get("orderId", "").isdigit() else 0
         symbol, name = given.get("symbol", ""), given.get("origClientOrderId", "")
@@ -203,3 +201,9 @@ class LocalVenue:
         else:
             self.exchange.force_fill(account, symbol, order.number, fault.share_bps, now)
         self.push(now)
+
+
+def _given(request: Request) -> dict[str, str]:
+    """The parameters of a request; none where they are malformed."""
+    given = parameters.parse(request)
+    return {} if isinstance(given, Problem) else given

@@ -12,7 +12,8 @@ from cyclopts import App, Parameter
 
 from grinder_app.cli import output
 from grinder_app.runner.options import DataFiles, Flag, Texts
-from grinder_core.errors import ConfigError
+from grinder_core.errors import ConfigError, ContractError
+from grinder_core.numbers import ZERO, parse_decimal
 
 app = App(name="venue", help="Serve the local exchange; make things go wrong at it.")
 faults = App(name="faults", help="Name, show and set what goes wrong at the local exchange.")
@@ -169,9 +170,9 @@ def _speed(text: str) -> int:
     if text == "max":
         return 0
     try:
-        value = Decimal(text) * 100
-    except ArithmeticError:
-        value = Decimal(0)
+        value = parse_decimal(text) * 100
+    except ContractError:
+        value = ZERO
     if value < 1 or value % 1:
         raise ConfigError(
             "must be a number >= 0.01 with at most 2 digits after the point, or max",

@@ -6,8 +6,10 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from attrs import evolve, frozen
@@ -36,6 +38,7 @@ from grinder_core.contracts.event import Event
 from grinder_core.errors import ConfigError, ConnectorError
 
 TIMEOUT_MS = 5_000
+PORT_MAX = 65_535
 
 
 @frozen(kw_only=True)
@@ -59,6 +62,12 @@ class ServePlan:
     state_path: Path | None = None
     log_path: Path | None = None
     duration_s: float = 0
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.port <= PORT_MAX:
+            raise ConfigError(f"must be 0 to {PORT_MAX}", field="--port", value=self.port)
+        if not 0 <= self.duration_s < inf:
+            raise ConfigError("must be >= 0", field="--duration", value=self.duration_s)
 
 
 async def serve_venue(plan: ServePlan, ready: Callable[[dict[str, str]], None]) -> None:
@@ -118,8 +127,16 @@ async def put_faults(url: str, text: str) -> dict[str, Any]:
     """Give a plan to an exchange that is running.
 
     Raises:
+        ConfigError: The address is none.
         ConnectorError: Nothing answers there, or no local exchange does.
     """
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ConfigError("must be like http://127.0.0.1:8790", field="--url", value=url)
     transport = AiohttpTransport()
     try:
         address = f"{url.rstrip('/')}/grinder/faults"

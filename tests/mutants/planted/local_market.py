@@ -100,7 +100,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_mark_of_the_source_is_told_twice",
         FRAMES,
-        "and (period > 1000 or board.told_mark is None)",
+        "and (period > 1000 or made)",
         "",
         BY_FRAMES,
     ),
