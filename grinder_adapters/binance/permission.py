@@ -178,3 +178,16 @@ class Permission:
         if self.venue_class is VenueClass.SIM:
             return "use the simulator's own key pair on loopback, never a venue's"
         return "set BINANCE_API_KEY and BINANCE_API_SECRET"
+
+
+def own_simulator() -> Permission:
+    """Return the permission to write to the local exchange of this process, and to nothing else."""
+    return Permission(
+        venue_class=VenueClass.SIM,
+        armed=True,
+        mode=SafeMode.LIVE_TRADE,
+        port=PortKind.SIM,
+        credentials=Credentials.LOCAL,
+        has_constraints=True,
+        simulator_is_identified=True,
+    )

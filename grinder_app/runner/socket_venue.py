@@ -20,13 +20,12 @@ from grinder_adapters.aiohttp_transport import AiohttpSockets, AiohttpTransport
 from grinder_adapters.binance import endpoints
 from grinder_adapters.binance.endpoints import Request
 from grinder_adapters.binance.engine_events import funding_of, update_of
-from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.lockstep import CountingTransport, LockstepSocket, TurnClock
 from grinder_adapters.binance.market_frames import MarketFrames
 from grinder_adapters.binance.order_requests import LimitOrder, MarketOrder, TimeInForce
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.outcomes import Outcome, Refused, Unknown
-from grinder_adapters.binance.permission import Credentials, Permission, PortKind, SafeMode
+from grinder_adapters.binance.permission import own_simulator
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_answers import read_listen_key
 from grinder_adapters.binance.signing import Secret, Signer
@@ -182,7 +181,7 @@ class SocketVenue:
         for window in BudgetWindow:  # nobody has asked this exchange for anything yet
             client.budget.observe(window, 0, client.now())
         key = await client.read(Request(endpoints.MAKE_LISTEN_KEY), read_listen_key)
-        guard.arm(_permission())
+        guard.arm(own_simulator())
         writer = Writer(client, IdempotencyStore(IdempotencySettings()), Unwitnessed())
         strategy = self._config.orders.strategy_id
         self._port = ExecutionPort(client, writer, IdentityCodec(frozenset({strategy})))
@@ -277,16 +276,3 @@ class SocketVenue:
 
 async def _awaited(task: asyncio.Task[T]) -> T:
     return await task
-
-
-def _permission() -> Permission:
-    """Writing to the exchange of this process: armed, on loopback, with its own key pair."""
-    return Permission(
-        venue_class=VenueClass.SIM,
-        armed=True,
-        mode=SafeMode.LIVE_TRADE,
-        port=PortKind.SIM,
-        credentials=Credentials.LOCAL,
-        has_constraints=True,
-        simulator_is_identified=True,
-    )

@@ -1,10 +1,9 @@
 """Break the code in known ways; the tests must notice every one.
 
-``python -m tests.mutants.run [--jobs N] [--per-file N] [NAME ...]`` copies packages and tests to a
-temporary
-folder, checks that the tests named by the mutants pass there, applies one mutant after the other
-and expects those tests to fail. Exit 0: all killed; 1: one survived; 2: a mutant no longer
-applies, its tests do not run, or the code fails them unmutated.
+``python -m tests.mutants.run [--jobs N] [--per-folder N] [NAME ...]`` copies packages and tests to
+a temporary folder, checks that the tests named by the mutants pass there, applies one mutant after
+the other and expects those tests to fail. Exit 0: all killed; 1: one survived; 2: a mutant no
+longer applies, its tests do not run, or the code fails them unmutated.
 """
 
 from __future__ import annotations
@@ -50,19 +49,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="mutants to run; default: all")
     parser.add_argument(
-        "--per-file", type=int, default=0, metavar="N", help="only N mutants of each file; 0: all"
+        "--per-folder", type=int, default=0, metavar="N", help="only N of each folder; 0: all"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="copies at once")
     options = parser.parse_args(arguments)
     known = {mutant.name: mutant for mutant in MUTANTS}
     unknown = sorted(set(options.names) - set(known))
-    if unknown or options.jobs < 1 or options.per_file < 0:
+    if unknown or options.jobs < 1 or options.per_folder < 0:
         print(f"unknown mutants {unknown} or jobs < 1; known: {', '.join(known)}", file=sys.stderr)
         return 2
     chosen = [known[name] for name in options.names] or list(MUTANTS)
-    if options.per_file:
-        chosen = spread(chosen, options.per_file)
-        print(f"{len(chosen)} of {len(MUTANTS)} planted mutants, {options.per_file} of each file")
+    if options.per_folder:
+        chosen = spread(chosen, options.per_folder)
+        print(
+            f"{len(chosen)} of {len(MUTANTS)} planted mutants, {options.per_folder} of each folder"
+        )
     with tempfile.TemporaryDirectory(prefix="grinder-mutants-") as folder:
         copies = [_copy(Path(folder) / f"copy{n}") for n in range(min(options.jobs, len(chosen)))]
         stale = [mutant for mutant in chosen if len(mutant.files(copies[0])) != 1]
@@ -75,15 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report(verdicts)
 
 
-def spread(mutants: Sequence[Mutant], per_file: int) -> list[Mutant]:
-    """Return up to that many mutants of each place, evenly over the table."""
-    by_place: dict[str, list[Mutant]] = {}
+def spread(mutants: Sequence[Mutant], per_folder: int) -> list[Mutant]:
+    """Return up to that many mutants of each folder, evenly over the table."""
+    by_folder: dict[str, list[Mutant]] = {}
     for mutant in mutants:
-        by_place.setdefault(mutant.place, []).append(mutant)
+        by_folder.setdefault(mutant.place.rpartition("/")[0], []).append(mutant)
     return [
         planted[index * len(planted) // count]
-        for planted in by_place.values()
-        for count in [min(per_file, len(planted))]
+        for planted in by_folder.values()
+        for count in [min(per_folder, len(planted))]
         for index in range(count)
     ]
 

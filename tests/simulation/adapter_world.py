@@ -16,12 +16,11 @@ from typing import Final
 from attrs import Factory, define
 
 from grinder_adapters.binance.account_port import AccountPort
-from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, TimeInForce
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Unknown
-from grinder_adapters.binance.permission import Credentials, Permission, PortKind, SafeMode
+from grinder_adapters.binance.permission import own_simulator
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.signing import Secret, Signer
 from grinder_adapters.binance.spec import IdentityCodec
@@ -127,7 +126,7 @@ class AdapterWorld:
             self.client.budget.observe(window, 0, self.client.now())
         market = asyncio.create_task(self._move_market())
         await self._until(self._sync)
-        guard.arm(_permission())
+        guard.arm(own_simulator())
         writer = Writer(self.client, IdempotencyStore(IdempotencySettings()), Nobody())
         self.port = ExecutionPort(self.client, writer, IdentityCodec({STRATEGY}))
         self.account = AccountPort(self.client)
@@ -390,15 +389,3 @@ class AdapterWorld:
             for order in orders.values()
             if self.port.codec.is_ours(order.client_order_id)
         }
-
-
-def _permission() -> Permission:
-    return Permission(
-        venue_class=VenueClass.SIM,
-        armed=True,
-        mode=SafeMode.LIVE_TRADE,
-        port=PortKind.SIM,
-        credentials=Credentials.LOCAL,
-        has_constraints=True,
-        simulator_is_identified=True,
-    )
