@@ -99,8 +99,8 @@ def _event_of(stream: str) -> str:
     """The event type of a market stream's frames, by its name.
 
     Example:
-        >>> _event_of("btcusdt@depth@100ms"), _event_of("btcusdt@kline_1m"), _event_of("!ticker@arr")
-        ('depthUpdate', 'kline', '24hrTicker')
+        >>> _event_of("btcusdt@depth@100ms"), _event_of("!ticker@arr")
+        ('depthUpdate', '24hrTicker')
     """
     symbol, _, name = stream.partition("@")
     kind = symbol[1:] if symbol.startswith("!") else name.partition("@")[0].partition("_")[0]

@@ -29,7 +29,7 @@ class Hub:
     refused: int = 0
 
     def open(self, path: str, query: str, remote: str, now: int) -> Session | None:
-        """Open a connection; ``None``: no such URL, too many streams, or an address opens too many."""
+        """Open a connection; ``None``: no such URL, too many streams, or too many connections."""
         parsed = parse_path(path, query)
         if parsed is None or not self._may_open(remote, now):
             return None

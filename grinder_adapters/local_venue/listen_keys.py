@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, evolve, frozen
 
 from grinder_adapters.local_venue.http import Problem
 from grinder_core.draws import draw_below, stream_seed
@@ -78,6 +78,11 @@ class ListenKeys:
         """Return whose live key this is."""
         self._settle(now)
         return next((held.account for held in self.live.values() if held.key == key), None)
+
+    def spare(self, elapsed_ms: int) -> None:
+        """Let all keys live longer by time in which nobody could extend them (lockstep)."""
+        for account, held in self.live.items():
+            self.live[account] = evolve(held, expires_at=held.expires_at + elapsed_ms)
 
     def due(self, now: int) -> list[ListenKey]:
         """Return the keys that ran out since the last time, the oldest end first."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Final
 
 import orjson
 from attrs import define
@@ -19,6 +20,8 @@ from attrs import define
 from grinder_adapters.local_venue.session import Category, Session
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_core.contracts.event import Event
+
+FAILED: Final = 1011
 
 
 @define
@@ -51,11 +54,18 @@ class LockstepFeed:
             ConnectionError: The client went away before the end.
         """
         session = self._client()
+        try:
+            await self._feed(source, session)
+        except BaseException:
+            session.close(FAILED, "the market ended early")  # nobody may wait for more of it
+            raise
+
+    async def _feed(self, source: Iterable[Event], session: Session) -> None:
         acknowledged = asyncio.Event()
         session.on_ack = acknowledged.set
         for turn, event in enumerate(source):
             self._check(session, turn)
-            now = self.clock.now = max(self.clock.now, event.ts_ms)
+            now = self._advance(event.ts_ms)
             sent = session.sent
             self.venue.on_event(event, now)
             if session.sent == sent:
@@ -67,6 +77,13 @@ class LockstepFeed:
                 self._check(session, turn)
             self.turns += 1
         session.put(b'{"end":true}')
+
+    def _advance(self, ts_ms: int) -> int:
+        """Move the clock; the client can neither answer pings nor extend its key in between."""
+        now = max(self.clock.now, ts_ms)
+        self.venue.listen_keys.spare(now - self.clock.now)
+        self.clock.now = now
+        return now
 
     def _check(self, session: Session, turn: int) -> None:
         if session.close_code or session.number not in self.venue.hub.sessions:

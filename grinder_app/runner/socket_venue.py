@@ -20,7 +20,7 @@ from grinder_adapters.aiohttp_transport import AiohttpSockets, AiohttpTransport
 from grinder_adapters.binance import endpoints
 from grinder_adapters.binance.endpoints import Request
 from grinder_adapters.binance.engine_events import funding_of, update_of
-from grinder_adapters.binance.lockstep import CountingTransport, LockstepSocket, TurnClock
+from grinder_adapters.binance.lockstep import CountingTransport, LockstepSocket, Turn, TurnClock
 from grinder_adapters.binance.market_frames import MarketFrames
 from grinder_adapters.binance.order_requests import LimitOrder, MarketOrder, TimeInForce
 from grinder_adapters.binance.orders_port import ExecutionPort
@@ -41,7 +41,7 @@ from grinder_core.contracts.enums import RiskIntent
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.market import MarkPrice, Snapshot
 from grinder_core.engine.config import EngineConfig
-from grinder_core.errors import ConnectorOutcomeUnknownError
+from grinder_core.errors import ConnectorError, ConnectorOutcomeUnknownError
 from grinder_core.numbers import ZERO
 from grinder_core.resilience.budget import BudgetWindow
 from grinder_core.resilience.idempotency import Entry, IdempotencySettings, IdempotencyStore
@@ -119,13 +119,14 @@ class SocketVenue:
 
     def __iter__(self) -> Iterator[Event]:
         """The market as the adapter reads it, turn by turn; once."""
-        while (turn := self._run(self._socket.next_turn())) is not None:
+        turn = self._run(self._next(None))
+        while turn is not None:
             self._news = self._translated(turn.news)
             for event in turn.market:
                 if isinstance(event.payload, MarkPrice):
                     self._marks[event.payload.symbol] = event.payload
                 yield event
-            self._run(self._socket.acknowledge(turn))
+            turn = self._run(self._next(turn))
         self._run(self._feeding)
 
     # -- the venue -----------------------------------------------------------------------------
@@ -198,6 +199,17 @@ class SocketVenue:
         self._stack.push_async_callback(socket.close)
         frames = MarketFrames(instrument.symbol for instrument in self._instruments)
         self._socket = LockstepSocket(socket, frames, key.reveal(), clock)
+
+    async def _next(self, done: Turn | None) -> Turn | None:
+        """Say that a turn is done, and return the next one."""
+        try:
+            if done is not None:
+                await self._socket.acknowledge(done)
+            return await self._socket.next_turn()
+        except ConnectorError:
+            if self._feeding.done():
+                await self._feeding  # raises why the market ended
+            raise
 
     async def _perform(self, effect: Effect, now: int) -> list[VenueEvent]:
         outcome = await self._sent(effect)

@@ -164,7 +164,12 @@ def test_saved_markets_with_whole_numbers_as_text_are_read(markets: Any) -> None
         real = found[local.symbol]
         if local.symbol == "BTCUSDT":  # lowered from 100 since
             real = evolve(real, min_notional=D(50))
-        assert evolve(real, liquidation_fee=local.liquidation_fee) == local
+        assert (
+            evolve(
+                real, liquidation_fee=local.liquidation_fee, trigger_protect=local.trigger_protect
+            )
+            == local
+        )
     assert found["BTCUSDT"].liquidation_fee == D("0.0125")
 
 
