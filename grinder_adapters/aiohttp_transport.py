@@ -1,8 +1,8 @@
 """HTTP and WebSockets over aiohttp. Its errors become ours here and nowhere else.
 
-The library is kept from retrying: whether a request may be sent again is decided above. A connection
-that could not be made is told apart from one that broke after sending, because only then is it sure
-that nothing was executed.
+The library is kept from retrying: whether a request may be sent again is decided above. A
+connection that could not be made is told apart from one that broke after sending, because only then
+is it sure that nothing was executed.
 """
 
 from __future__ import annotations

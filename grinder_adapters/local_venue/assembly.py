@@ -45,7 +45,6 @@ START_PRICES: Final = {
 }
 STATE_VERSION: Final = 1
 BY_NUMBER: Final = ("orders", "closed", "conditionals", "finished_conditionals")
-NUMBERED: Final = ("orders", "closed", "conditionals", "finished_conditionals")
 
 
 @frozen(kw_only=True)

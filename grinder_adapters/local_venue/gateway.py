@@ -141,9 +141,7 @@ class Gateway:
         if visit.request.path == LISTEN_KEY:
             method = visit.request.method
             return stream_routes.answer(self.listen_keys, method, visit.account, visit.now)
-        call = Call(
-            self.exchange, visit.account, visit.values, visit.now, self.limits.settings
-        )
+        call = Call(self.exchange, visit.account, visit.values, visit.now, self.limits.settings)
         try:
             return HANDLERS[visit.route](call)
         except RefusedError as refusal:

@@ -210,9 +210,10 @@ def test_an_isolated_position_has_a_margin_that_can_be_moved(client: Client) -> 
     assert D(row["isolatedWallet"]) - D(before["isolatedWallet"]) == D("0.1")
     for wrong in ({"type": 3}, {"type": 1, "amount": "0"}, {"type": 1, "amount": "-5"}):
         assert client.ask("POST", "v1/positionMargin", **{**given, **wrong})["code"] == -1130
-    assert client.ask("POST", "v1/positionMargin", **{**given, "amount": "99999"}, type=1)[
-        "code"
-    ] == -4050
+    assert (
+        client.ask("POST", "v1/positionMargin", **{**given, "amount": "99999"}, type=1)["code"]
+        == -4050
+    )
     assert of(client.ask("GET", "v2/positionRisk"))["marginType"] == "isolated"
     row = of(client.ask("GET", "v1/symbolConfig"))
     assert (row["marginType"], row["isAutoAddMargin"]) == ("ISOLATED", "false")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from grinder_adapters.local_venue import gateway
 from grinder_adapters.local_venue.answers import Call, RefusedError
-from grinder_adapters.local_venue.assembly import FIRST_NUMBER
 from grinder_adapters.local_venue.gateway import HANDLERS
 from grinder_adapters.local_venue.market_answers import MARKET_ROUTES
 from grinder_adapters.local_venue.openapi import PARAMETERS, SCHEMAS, document, routes
 from grinder_adapters.local_venue.security import Security
+from grinder_core.venue.exchange.exchange import FIRST_NUMBER
 from tests.adapters.local_venue.request_cases import OPERATIONS, SOUND, Given, Route, parameters
 from tests.adapters.local_venue.venue_cases import NOW, Client, a_venue
 
@@ -60,10 +61,8 @@ def read_by(route: Route) -> set[str]:
         if route in MARKET_ROUTES:
             MARKET_ROUTES[route](venue.board, noted, NOW)
         else:
-            try:
+            with suppress(RefusedError):
                 HANDLERS[route](Call(venue.exchange, "main", noted, NOW))
-            except RefusedError:
-                pass
         read |= noted.read
     return read
 

@@ -73,9 +73,7 @@ def answers(client: Client) -> dict[str, Any]:
     told["EditMultipleOrders"] = ask("PUT", "v1/batchOrders", batchOrders=rows)
     told["CancelOrder"] = client.cancel(number)
     rows = json.dumps([number + 1])
-    told["CancelMultipleOrders"] = ask(
-        "DELETE", "v1/batchOrders", symbol=SYMBOL, orderIdList=rows
-    )
+    told["CancelMultipleOrders"] = ask("DELETE", "v1/batchOrders", symbol=SYMBOL, orderIdList=rows)
     told["CancelAllOrders"] = ask("DELETE", "v1/allOpenOrders", symbol=SYMBOL)
     told["CancelAllOrdersAfterTimeout"] = ask(
         "POST", "v1/countdownCancelAll", symbol=SYMBOL, countdownTime=100_000
