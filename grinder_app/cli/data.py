@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
@@ -29,16 +29,16 @@ from grinder_adapters.feeds.market_fold import Quotes
 from grinder_adapters.feeds.problems import OnError, Problems
 from grinder_adapters.feeds.recordings import Format, RecordingOptions, open_recordings
 from grinder_adapters.feeds.source import EventSource
-from grinder_adapters.feeds.stream_gaps import Key
 from grinder_app.cli import output
 from grinder_app.report.wording import duration, nearest_second
-from grinder_app.runner.live_market import KINDS, MarketOptions, split
-from grinder_app.runner.record import RecordPlan, RecordReport
-from grinder_app.runner.record import record as record_market
+from grinder_app.runner.market_options import KINDS, MarketOptions, split
 from grinder_core.codec import to_dict
 from grinder_core.contracts.event import KIND_NAMES, Event
 from grinder_core.errors import ConfigError
 from grinder_core.numbers import canonical, parse_decimal
+
+if TYPE_CHECKING:
+    from grinder_app.runner.record import RecordReport
 
 app = App(name="data", help="Import, inspect, convert, download and record market data.")
 
@@ -284,6 +284,9 @@ def record(
     json
         Print one JSON line.
     """
+    from grinder_app.runner.record import RecordPlan
+    from grinder_app.runner.record import record as record_market
+
     plan = RecordPlan(market=market.plan(split(streams)), out=out)
     with output.progress(f"recording into {out}, events") as advance:
         report = asyncio.run(record_market(plan, SystemClock(), lambda event: advance(1)))
@@ -380,7 +383,7 @@ def _print_inspection(found: Inspection, problems: Problems) -> None:
 
 
 def _print_recorded(out: Path, report: RecordReport) -> None:
-    gaps: dict[Key, list[int]] = {}
+    gaps: dict[tuple[str, str], list[int]] = {}
     for gap in report.gaps:
         gaps.setdefault((gap.symbol, gap.stream), []).append(gap.to_ms - gap.from_ms)
     rows = []

@@ -255,9 +255,7 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
 }
 
 # Published ahead of what will emit them; a test fails once code outside the list uses one.
-RESERVED: Final[tuple[StrEnum, ...]] = (
-    GateReason.DRAWDOWN_LIMIT_EXCEEDED,
-)
+RESERVED: Final[tuple[StrEnum, ...]] = (GateReason.DRAWDOWN_LIMIT_EXCEEDED,)
 
 EXITS: Final[dict[Exit, str]] = {
     Exit.GOOD: "Good.",
