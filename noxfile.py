@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -56,8 +57,9 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on every Python found.
 
-    On further ones without the browser and the pages, those in between also without the commands,
-    and, where a test does not say how many, with a quarter of the examples of each property.
+    On further ones without the browser and the pages, and, where a test does not say how many, with
+    a quarter of the examples of each property; on those between the oldest and the newest only the
+    core and the fixtures.
     """
     session.install("-q", "-e", ".[dev]")
     further = session.python != FIRST
@@ -67,7 +69,7 @@ def tests(session: nox.Session) -> None:
         "-q",
         *("-n", "2"),
         *(("-m", "not browser", "--ignore", "tests/docs") if further else ()),
-        *(("--ignore", "tests/app") if between else ()),
+        *(("tests/core", "tests/fixtures") if between else ()),
         *session.posargs,
         env={"GRINDER_TEST_PROFILE": "further" if further else "grinder"},
     )
@@ -113,19 +115,23 @@ def oracles(session: nox.Session) -> None:
     grinder uses; the exchange runs in this session's.
     """
     session.install("-q", "-e", ".")
-    grinder = f"{session.bin}/grinder"
-    for client in session.posargs or ORACLES:
+    grinder, suites = f"{session.bin}/grinder", Path("tests/oracles")
+
+    def trade(client: str) -> None:
         folder = Path(session.create_tmp()) / client
         python = str(folder / "bin" / "python")
-        requirements = f"tests/oracles/requirements-{client}.txt"
+        requirements = str(suites / f"requirements-{client}.txt")
         session.run("uv", "venv", "-q", "--allow-existing", "-p", session.python, str(folder))
         session.run("uv", "pip", "sync", "-q", "--python", python, requirements)
         session.run(
             *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            f"tests/oracles/test_{client.replace('-', '_')}.py",
+            *map(str, sorted(suites.glob(f"test_{client.replace('-', '_')}*.py"))),
             env={"GRINDER_ORACLE_GRINDER": grinder},
             external=True,
         )
+
+    with ThreadPoolExecutor(2) as pool:  # they mostly wait for the market
+        list(pool.map(trade, session.posargs or ORACLES))
 
 
 @nox.session(python=FIRST)
