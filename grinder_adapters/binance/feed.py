@@ -85,6 +85,7 @@ class BinanceFeed:
         fetch_depth: Asks REST for a symbol's book; used where a stream of changes is among the
             kinds.
         on_notice: Told of every book that was given up.
+        on_loss: Called when a connection is lost: events may be missing from then on.
 
     Attributes:
         streams: The connections, with their metrics.
@@ -102,6 +103,7 @@ class BinanceFeed:
         fetch_depth: FetchDepth,
         settings: FeedSettings,
         on_notice: Callable[[BookNotice], None] = lambda notice: None,
+        on_loss: Callable[[], None] = lambda: None,
     ) -> None:
         self._keeps_books = any(kind in DIFFS for kind in kinds)
         whole = [kind for kind in kinds if kind.startswith("depth") and kind not in DIFFS]
@@ -121,6 +123,8 @@ class BinanceFeed:
         self._time = TimeKeeper()
         self._woken = asyncio.Event()
         self._events = self._ticks = 0
+        self._on_loss = on_loss
+        self._lost = frozenset[int]()
         self._books = Books(
             network, fetch_depth, self._emit, settings.books, on_notice, self._failed
         )
@@ -260,6 +264,7 @@ class BinanceFeed:
 
     def _follow(self) -> None:
         """Take the state of the shards as a whole."""
+        self._note_losses()
         states, state = list(self.streams.states.values()), self._state
         if state.now in (State.CLOSED, State.DISCONNECTED):
             return
@@ -270,6 +275,13 @@ class BinanceFeed:
             state.to(State.DISCONNECTED, self.streams.error)
         elif state.now is not State.CONNECTED and all(one is State.CONNECTED for one in states):
             state.to(State.CONNECTED)
+
+    def _note_losses(self) -> None:
+        states = self.streams.states
+        lost = frozenset(n for n, state in states.items() if state is State.RECONNECTING)
+        if not lost <= self._lost:
+            self._on_loss()
+        self._lost = lost
 
     def _failed(self, error: BaseException) -> None:
         self._failure = error

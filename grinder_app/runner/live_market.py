@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Any, Final
@@ -28,8 +28,13 @@ DEPTH_LEVELS: Final = 1_000
 
 
 @asynccontextmanager
-async def open_market(plan: MarketPlan, clock: Clock) -> AsyncIterator[BinanceFeed]:
+async def open_market(
+    plan: MarketPlan, clock: Clock, on_loss: Callable[[], None] = lambda: None
+) -> AsyncIterator[BinanceFeed]:
     """Connect to a venue's market streams.
+
+    Args:
+        on_loss: Called when a connection is lost.
 
     Yields:
         The feed, connected.
@@ -54,7 +59,9 @@ async def open_market(plan: MarketPlan, clock: Clock) -> AsyncIterator[BinanceFe
             return await client.read(request, lambda body: read_depth(body, symbol, client.now()))
 
         kinds = [KINDS[stream] for stream in plan.streams]
-        feed = BinanceFeed(network, kinds, plan.urls.stream, fetch_depth, FeedSettings())
+        feed = BinanceFeed(
+            network, kinds, plan.urls.stream, fetch_depth, FeedSettings(), on_loss=on_loss
+        )
         stack.push_async_callback(feed.close)
         feed.subscribe(plan.symbols)
         await feed.connect()

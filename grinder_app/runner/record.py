@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from attrs import Factory, frozen
 
-from grinder_adapters.binance.connector_state import State
 from grinder_adapters.binance.feed import BinanceFeed, FeedStats
 from grinder_adapters.clock import Clock
 from grinder_adapters.feeds.recorder import RECONNECT, Recorder, RecorderSettings
@@ -20,8 +19,6 @@ from grinder_app.runner.live_market import open_market, until_stopped
 from grinder_app.runner.market_options import MarketPlan
 from grinder_core.codec import to_dict
 from grinder_core.contracts.event import Event
-
-WATCH_S: Final = 0.25
 
 
 @frozen(kw_only=True)
@@ -81,9 +78,10 @@ async def record(
     with ThreadPoolExecutor(1, "recorder") as thread:
         recording = _Recording(recorder, thread, plan.settings, on_event)
         try:
-            async with open_market(plan.market, clock) as feed:
+            lost = recording.lost
+            async with open_market(plan.market, clock, lambda: lost(clock.now_ms())) as feed:
                 await until_stopped(
-                    plan.market.duration_s, recording.receive(feed), recording.watch(feed)
+                    plan.market.duration_s, recording.receive(feed), recording.keep_flushing()
                 )
                 stats = feed.stats
             await recording.flush()  # tells what a flush that was under way met
@@ -110,12 +108,16 @@ class _Recording:
         self._recorder, self._thread, self._settings = recorder, thread, settings
         self._on_event = on_event
         self._flushing = asyncio.Lock()
+        self._losses = deque[int]()
         self.counts: Counter[Key] = Counter()
 
     async def receive(self, feed: BinanceFeed) -> None:
         """Take events; while a flush that is due waits for the disk, they wait in the feed."""
         recorder = self._recorder
         async for event in feed.iter_events():
+            while self._losses and self._losses[0] < event.ts_ms:  # earlier ones were on the way
+                self._losses.popleft()
+                recorder.interrupted(RECONNECT)
             kept = recorder.add(event)
             payload: Any = kept.payload
             self.counts[payload.symbol, stream_of(kept.kind)] += 1
@@ -123,19 +125,15 @@ class _Recording:
             if recorder.needs_flush:
                 await self.flush()
 
-    async def watch(self, feed: BinanceFeed) -> None:
-        """Flush also when nothing comes; notice when the connection is lost."""
-        since_flush, was_lost = 0.0, False
+    def lost(self, now: int) -> None:
+        """Note that the connection was lost: what is received later comes after a gap."""
+        self._losses.append(now)
+
+    async def keep_flushing(self) -> None:
+        """Flush also when nothing comes."""
         while True:
-            await asyncio.sleep(WATCH_S)
-            is_lost = feed.state is State.RECONNECTING
-            if is_lost and not was_lost:
-                self._recorder.interrupted(RECONNECT)
-            was_lost = is_lost
-            since_flush += WATCH_S
-            if since_flush * 1_000 >= self._settings.flush_ms:
-                await self.flush()
-                since_flush = 0.0
+            await asyncio.sleep(self._settings.flush_ms / 1_000)
+            await self.flush()
 
     async def flush(self) -> None:
         """Keep what waits; one flush at a time, and one that began is not given up."""

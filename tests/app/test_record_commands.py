@@ -8,18 +8,17 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from attrs import evolve
 from hypothesis import given, settings
 
-from grinder_adapters.binance.connector_state import State
 from grinder_adapters.binance.feed import BinanceFeed
 from grinder_adapters.binance.hosts import VenueUrls
 from grinder_adapters.clock import SystemClock
@@ -179,21 +178,17 @@ def test_what_cannot_be_recorded_is_told(
     assert words in capsys.readouterr().err
 
 
-def a_feed(state: State) -> BinanceFeed:
-    return cast(BinanceFeed, SimpleNamespace(state=state))
-
-
 def test_a_quiet_market_is_flushed_all_the_same(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, RecorderSettings(flush_ms=1_000))
 
     async def scene(recording: _Recording) -> None:
-        watching = asyncio.create_task(recording.watch(a_feed(State.CONNECTED)))
+        flushing = asyncio.create_task(recording.keep_flushing())
         recorder.add(mid_quote(1_000, "100"))
         await asyncio.sleep(0.9)
         assert recorder.events == 0
         await asyncio.sleep(0.2)
         assert recorder.events == 1
-        watching.cancel()
+        flushing.cancel()
         await recording.close()
 
     with ThreadPoolExecutor(1) as thread:
@@ -201,25 +196,39 @@ def test_a_quiet_market_is_flushed_all_the_same(tmp_path: Path) -> None:
         virtual_time.run(scene(recording))
 
 
-def test_a_lost_connection_is_noted_once(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+@pytest.mark.parametrize(
+    ("losses", "gaps"),
+    [
+        ((), []),
+        ((500,), []),  # nothing was heard before
+        ((1_500,), [(1_000, 2_000)]),
+        ((2_000,), [(2_000, 3_000)]),  # what came in that very moment was on the way
+        ((1_200, 1_800), [(1_000, 2_000)]),
+        ((1_500, 2_500), [(1_000, 2_000), (2_000, 3_000)]),
+        ((3_500,), []),  # nothing was heard after
+    ],
+)
+def test_a_gap_lies_where_the_connection_was_lost(
+    tmp_path: Path, losses: tuple[int, ...], gaps: list[tuple[int, int]]
+) -> None:
+    """Whenever the loss is noticed: here before any of the events is read."""
+
+    async def events() -> AsyncIterator[Event]:
+        for ts in (1_000, 2_000, 3_000):
+            yield mid_quote(ts, "100")
 
     async def scene(recording: _Recording) -> None:
-        feed = a_feed(State.CONNECTED)
-        watching = asyncio.create_task(recording.watch(feed))
-        recorder.add(mid_quote(1_000, "100"))
-        cast(Any, feed).state = State.RECONNECTING
-        await asyncio.sleep(1)
-        recorder.add(mid_quote(2_000, "100"))
-        await asyncio.sleep(1)
-        recorder.add(mid_quote(3_000, "100"))
-        watching.cancel()
+        for ms in losses:
+            recording.lost(ms)
+        await recording.receive(cast(BinanceFeed, SimpleNamespace(iter_events=events)))
         await recording.close()
 
+    recorder = Recorder(tmp_path)
     with ThreadPoolExecutor(1) as thread:
         virtual_time.run(scene(_Recording(recorder, thread, RecorderSettings(), lambda e: None)))
-    gaps = [(gap.from_ms, gap.to_ms, gap.reason) for gap in GapFile(tmp_path).read()]
-    assert gaps == [(1_000, 2_000, "reconnect")]
+    found = GapFile(tmp_path).read()
+    assert [(gap.from_ms, gap.to_ms) for gap in found] == gaps
+    assert {gap.reason for gap in found} <= {"reconnect"}
 
 
 def test_a_disk_that_fails_under_way_ends_the_recording(address: str, tmp_path: Path) -> None:

@@ -65,8 +65,11 @@ class Scene:
         network = Network(self.sockets, clock, limiter, Random(1))
         self.notices: list[BookNotice] = []
         self.fetches: list[str] = []
+        self.losses = 0
         self.feed = BinanceFeed(
-            network, kinds, "wss://venue", self.fetch, given, self.notices.append
+            *(network, kinds, "wss://venue", self.fetch, given),
+            on_notice=self.notices.append,
+            on_loss=self.lose,
         )
         self.path = [self.feed.state]
         self.feed._state._on_change = lambda: self.path.append(self.feed.state)
@@ -74,6 +77,9 @@ class Scene:
         self.reader: asyncio.Task[None] | None = None
         self.at_id = 100
         self.trade_id = 0
+
+    def lose(self) -> None:
+        self.losses += 1
 
     async def fetch(self, symbol: str) -> DepthAnswer:
         self.fetches.append(symbol)
@@ -214,8 +220,10 @@ def test_a_loss_is_seen_and_the_cursor_survives_it() -> None:
         scene.of("public")[0].end()
         await settle()
         assert scene.state() is State.RECONNECTING
+        assert scene.losses == 1
         assert isinstance(scene.feed.error, ConnectorTransientError)
         await scene.at(2_000)
+        assert scene.losses == 1
         assert scene.state() is State.CONNECTED
         for update_id in (49, 50, 51):
             scene.quote(update_id=update_id)
@@ -239,11 +247,13 @@ def test_the_feed_is_connected_only_while_every_shard_is() -> None:
         scene.of("market")[0].end()
         await settle()
         assert scene.state() is State.RECONNECTING
+        assert scene.losses == 2
         scene.sockets.failures.append(ConnectorTransientError("no"))
         await scene.at(1_500)
         assert scene.state() is State.RECONNECTING
         await scene.at(20_000)
         assert scene.state() is State.CONNECTED
+        assert scene.losses == 2
 
     play(story)
 

@@ -101,15 +101,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_quiet_market_is_never_flushed",
         f"{RUNNER}/record.py",
-        "            since_flush += WATCH_S\n",
-        "",
+        "sleep(self._settings.flush_ms / 1_000)\n            await self.flush()",
+        "sleep(self._settings.flush_ms / 1_000)",
         COMMANDS,
     ),
     Mutant(
-        "a_lost_connection_is_noted_again_and_again",
+        "what_came_before_a_loss_ends_its_gap",
         f"{RUNNER}/record.py",
-        "            if is_lost and not was_lost:",
-        "            if is_lost:",
+        "self._losses[0] < event.ts_ms",
+        "True",
         COMMANDS,
     ),
     Mutant(
