@@ -33,7 +33,7 @@ from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.draws import draw_below, stream_seed
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError, GrinderError
-from grinder_core.ports import OutputSink, Policy
+from grinder_core.ports import OutputSink, Policy, Venue
 from grinder_core.session.result import feed_selection
 from grinder_core.session.session import Session
 
@@ -50,6 +50,7 @@ class Subject:
         policy: Returns a policy that was loaded afresh; ``None`` for the built-in ones.
         running_digest: What the kept run came to; ``None`` where there is none to compare with.
         reads: Data files that the policy opened by itself so far.
+        venue: Returns a fresh venue; ``None`` for the simulated one of the settings.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Subject:
     policy: Callable[[], Policy | None] = lambda: None
     running_digest: str | None = None
     reads: Callable[[], Sequence[str]] = tuple
+    venue: Callable[[], Venue | None] = lambda: None
 
 
 @frozen
@@ -157,6 +159,7 @@ def _subject(repeat: Repeat, name: str) -> Subject:
         config=repeat.config,
         events=repeat.events_of(name),
         running_digest=repeat.digests[name],
+        venue=lambda: repeat.inputs.venue(repeat.config),
     )
     if repeat.policy is None:
         return subject
@@ -281,7 +284,9 @@ def _line_of_whole(subject: Subject, index: int) -> bytes | None:
 
 
 def _begin(subject: Subject, cut: int | None, on_line: OutputSink) -> Session:
-    session = Session(subject.config, subject.policy(), on_line=on_line, digest=False)
+    session = Session(
+        subject.config, subject.policy(), venue=subject.venue(), on_line=on_line, digest=False
+    )
     feed_selection(session, subject.events(cut))
     return session
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from grinder_adapters.airgap import airgap
 from grinder_app.cli import output
+from grinder_app.runner.agreement import code_of, told
 from grinder_app.runner.funding import charge_funding
 from grinder_app.runner.options import (
     DataFiles,
@@ -88,9 +89,7 @@ def paper(
     with airgap():
         prepared = prepare(data, fixture, loaded, settings, narrow)
         own = None if spec is None else spec.load()
-    chosen = choose(
-        venue, rules, prepared.config, band=bool(band), parts=bool(checkpoint or resume)
-    )
+    chosen = choose(venue, rules, prepared.config, parts=bool(checkpoint or resume))
     wanted = PaperRun(
         job=SessionJob(
             config=chosen.config,
@@ -101,7 +100,6 @@ def paper(
             start=None if resume is None else read_checkpoint(resume),
             stop_after=stop_after,
             wants_checkpoint=checkpoint is not None,
-            venue=chosen.in_process(),
         ),
         source=prepared.source,
         about=Circumstances(
@@ -112,27 +110,33 @@ def paper(
             origins=prepared.origins,
             profile=prepared.profile,
             files=prepared.files,
-            inputs=evolve(prepared.inputs, stop_after=stop_after, continues=resume is not None),
+            inputs=evolve(
+                prepared.inputs,
+                stop_after=stop_after,
+                continues=resume is not None,
+                instruments=chosen.instruments,
+            ),
             data_name=prepared.name,
             policy=spec,
             spread_bps=prepared.spread_bps,
         ),
         name=name,
         report=report,
-        band=report and venue is VenueChoice.SIM if band is None else band,
+        band=report if band is None else band,
         checkpoint=checkpoint,
         out=out,
     )
     with output.progress("paper session, events") as advance, chosen.opened(wanted) as opened:
         done = run_recorded(
-            opened, settings.store(loaded), tell=advance, also=[Narrator()] if verbose else []
+            opened.run, settings.store(loaded), tell=advance, also=[Narrator()] if verbose else []
         )
+        agreement = opened.agreement(done)
     if json:
-        output.print_json(done.to_dict())
-        return 0
+        output.print_json(done.to_dict() | told(agreement))
+        return code_of(agreement)
     result = done.end.result
     print(f"Paper trading completed. Events processed: {result.stats.events_processed}")
     if result.digest is not None:
         print(f"Output digest: {result.digest}")
-    print_session("Paper session", done)
-    return 0
+    print_session("Paper session", done, agreement)
+    return code_of(agreement)

@@ -48,7 +48,9 @@ all its profiles and exits 0 or 2.
 def render_reference() -> str:
     """Return the Markdown of ``docs/reference/configuration.md``."""
     parts = [section(code(f"[{name}]"), f"{meaning_of(name)}.", _table(name)) for name in SECTIONS]
-    parts += [_record(name) for name in sorted(RECORDS)]
+    kinds = " ".join(key.kind for key in KEYS.values())
+    used = {name for name in RECORDS if name in kinds}  # others are of tools beside the engine
+    parts += [_record(name) for name in sorted(used)]
     return "\n\n".join((_LEAD, *parts, section("Variables", _VARIABLES_LEAD, _variables()))) + "\n"
 
 

@@ -21,6 +21,7 @@ from grinder_core.contracts.enums import FillMode
 from grinder_core.contracts.event import Event
 from grinder_core.engine.config import EngineConfig
 from grinder_core.numbers import ZERO, exact
+from grinder_core.ports import Venue
 from grinder_core.session.result import PaperResult, feed_selection, run_session
 from grinder_core.session.session import Session
 
@@ -83,6 +84,7 @@ def fill_band(
     own: PaperResult,
     policy: PolicySpec | None = None,
     *,
+    venue: Callable[[EngineConfig], Venue | None] = lambda config: None,
     tell: Callable[[int], None] | None = None,
 ) -> tuple[BandRow, ...]:
     """Run a stream under every model of the band but the one that ran already.
@@ -90,6 +92,7 @@ def fill_band(
     Args:
         events: Re-iterable; the stream of the run.
         own: The run's own result.
+        venue: Returns who answers; ``None`` for the simulated venue of the settings.
         tell: Called with numbers of further events, for progress.
 
     Returns:
@@ -106,9 +109,11 @@ def fill_band(
         if mode is mine:
             rows.append(BandRow.of(mode, own, is_own=True))
             continue
+        other = config.with_values({"fill_mode": mode})
         session = Session(
-            config.with_values({"fill_mode": mode}),
+            other,
             None if policy is None else policy.load(),
+            venue=venue(other),
             digest=False,
         )
         feed_selection(session, events)

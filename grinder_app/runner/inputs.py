@@ -15,8 +15,12 @@ from grinder_adapters.feeds.source import EventSource
 from grinder_adapters.synthetic.demo import demo_events
 from grinder_app.runner.data import DataOptions, Days, describe_files, open_data, with_funding
 from grinder_app.runner.fixture_source import FixtureSource
-from grinder_core.errors import ArtifactError, ConfigError, InputError
+from grinder_core.codec import from_dict, to_dict
+from grinder_core.engine.config import EngineConfig
+from grinder_core.errors import ArtifactError, ConfigError, ContractError, InputError
 from grinder_core.numbers import parse_decimal
+from grinder_core.venue.exchange.in_process import ExchangeVenue
+from grinder_core.venue.exchange.instrument import Instrument
 
 _AGAIN: Final = "run it again with this version of grinder"
 
@@ -39,6 +43,7 @@ class RunInputs:
         options: Which part of the files was read, and how.
         stop_after: Events of the stream that were read; ``None`` for all.
         continues: The run went on from a checkpoint, which is no part of it.
+        instruments: What the local exchange listed; nothing where the simulated venue answered.
     """
 
     kind: InputKind
@@ -47,6 +52,7 @@ class RunInputs:
     options: DataOptions = DataOptions()
     stop_after: int | None = None
     continues: bool = False
+    instruments: Sequence[Instrument] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; tick sizes are left out, they are settings."""
@@ -61,6 +67,7 @@ class RunInputs:
             "funding": [str(path) for path in self.options.funding],
             "stop_after": self.stop_after,
             "continues": self.continues,
+            "instruments": [to_dict(instrument) for instrument in self.instruments],
         }
 
     @classmethod
@@ -93,8 +100,9 @@ class RunInputs:
                 options=options,
                 stop_after=kept["stop_after"],
                 continues=kept["continues"],
+                instruments=tuple(from_dict(Instrument, one) for one in kept["instruments"]),
             )
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        except (ContractError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ArtifactError(f"is damaged: {error!r}", field="inputs") from error
 
     @property
@@ -104,6 +112,15 @@ class RunInputs:
             return tuple(str(Path(self.fixture) / name) for name in EVENT_NAMES)
         funding = map(str, self.options.funding)
         return (*(path for paths in self.sessions.values() for path in paths), *funding)
+
+    def venue(self, config: EngineConfig) -> ExchangeVenue | None:
+        """Return a fresh exchange in process, which decides as the one over sockets does.
+
+        ``None`` where the simulated venue of the settings answers.
+        """
+        if not self.instruments:
+            return None
+        return ExchangeVenue.of(config.venue, config.risk.initial_capital, self.instruments)
 
     def open(self, session: str) -> EventSource:
         """Open the events of one session, as they were.

@@ -47,6 +47,7 @@ class PaperRun:
         name: Of the run, for people; empty for none.
         report: Write the report, if the extra for it is installed.
         band: Run the session again under other fill models; a part of a session has no band.
+        again: The source of the band, where ``source`` can be read only once.
         checkpoint: Write a checkpoint of the session's end there.
         out: Write every output there, a canonical line each.
     """
@@ -57,6 +58,7 @@ class PaperRun:
     name: str = ""
     report: bool = True
     band: bool = False
+    again: EventSource | None = None
     checkpoint: Path | None = None
     out: Path | None = None
 
@@ -156,7 +158,9 @@ def _band(
     job = wanted.job
     if not wanted.band or job.start is not None or job.stop_after is not None:
         return ()
-    return fill_band(job.config, wanted.source, end.result, wanted.about.policy, tell=tell)
+    about, source = wanted.about, wanted.again or wanted.source
+    venue = about.inputs.venue
+    return fill_band(job.config, source, end.result, about.policy, venue=venue, tell=tell)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

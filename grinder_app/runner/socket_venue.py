@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeVar
 
 from grinder_adapters.aiohttp_transport import AiohttpSockets, AiohttpTransport
 from grinder_adapters.binance import endpoints
+from grinder_adapters.binance.account_port import AccountPort
 from grinder_adapters.binance.endpoints import Request
 from grinder_adapters.binance.engine_events import funding_of, update_of
 from grinder_adapters.binance.lockstep import CountingTransport, LockstepSocket, Turn, TurnClock
@@ -28,6 +29,7 @@ from grinder_adapters.binance.outcomes import Outcome, Refused, Unknown
 from grinder_adapters.binance.permission import own_simulator
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_answers import read_listen_key
+from grinder_adapters.binance.rest_records import TradeAnswer
 from grinder_adapters.binance.signing import Secret, Signer
 from grinder_adapters.binance.spec import IdentityCodec
 from grinder_adapters.binance.user_events import AccountEvent, FuturesOrderEvent, UserEvent
@@ -36,8 +38,9 @@ from grinder_adapters.binance.writes import Writer
 from grinder_adapters.local_venue.assembly import LOCAL_KEY, VenueOptions, assemble
 from grinder_adapters.local_venue.lockstep import LockstepFeed, SteppedClock
 from grinder_adapters.local_venue.server import VenueServer
+from grinder_app.runner.agreement import Row, VenueStatement
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten, PlaceOrder
-from grinder_core.contracts.enums import RiskIntent
+from grinder_core.contracts.enums import Liquidity, RiskIntent
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.market import MarkPrice, Snapshot
 from grinder_core.engine.config import EngineConfig
@@ -151,6 +154,14 @@ class SocketVenue:
         """Nothing is left: an order that takes did so on arrival."""
         return ()
 
+    def statement(self) -> VenueStatement:
+        """Ask the exchange what it holds on record for the account.
+
+        Raises:
+            ConnectorError: It does not answer.
+        """
+        return self._run(self._stated())
+
     # -- inside, on the other thread -----------------------------------------------------------
 
     async def _open(self) -> None:
@@ -164,7 +175,13 @@ class SocketVenue:
         )
         venue = assemble(options)
         server = VenueServer(venue, stepped)
-        address = await server.start()
+        try:
+            address = await server.start()
+        except OSError as error:
+            raise ConnectorError(
+                f"this machine allows no socket on loopback: {error.strerror}",
+                remedy="use --venue exchange, which decides the same in process",
+            ) from error
         self._stack.push_async_callback(server.close)
         clock = TurnClock(stepped.now)
         await self._connect(address, clock)
@@ -186,6 +203,7 @@ class SocketVenue:
         writer = Writer(client, IdempotencyStore(IdempotencySettings()), Unwitnessed())
         strategy = self._config.orders.strategy_id
         self._port = ExecutionPort(client, writer, IdentityCodec(frozenset({strategy})))
+        self._account = AccountPort(client)
         sockets = AiohttpSockets(clock)
         self._stack.push_async_callback(sockets.close)
         names = [
@@ -255,6 +273,19 @@ class SocketVenue:
         self._generations[key] += 1
         return self._generations[key]
 
+    async def _stated(self) -> VenueStatement:
+        account = self._account
+        fills = {
+            instrument.symbol: [_row(trade) for trade in await account.trades(instrument.symbol, 0)]
+            for instrument in self._instruments
+        }
+        positions = {p.symbol: p.position_amt for p in await account.positions() if p.position_amt}
+        return VenueStatement(
+            fills={symbol: rows for symbol, rows in fills.items() if rows},
+            positions=positions,
+            wallet=(await account.account()).wallet_balance,
+        )
+
     def _translated(self, news: Iterable[UserEvent]) -> list[VenueEvent]:
         """What the engine learns of user events."""
         events: list[VenueEvent] = []
@@ -284,6 +315,13 @@ class SocketVenue:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _row(trade: TradeAnswer) -> Row:
+    """A trade as the files of a run keep it."""
+    liquidity = Liquidity.MAKER if trade.is_maker else Liquidity.TAKER
+    side = trade.side.value
+    return (trade.ts, side, trade.price, trade.qty, trade.fee, liquidity.value, trade.order_id)
 
 
 async def _awaited(task: asyncio.Task[T]) -> T:

@@ -9,6 +9,7 @@ from grinder_app.cli.output import note, print_facts, print_table
 from grinder_app.report.sharpe import NotDefined, Sharpe
 from grinder_app.report.sharpe_words import confidence_text, interval_text, meaning, ratio_text
 from grinder_app.report.wording import money
+from grinder_app.runner.agreement import Agreement
 from grinder_app.runner.band import COLUMNS as BAND_COLUMNS
 from grinder_app.runner.band import BandRow
 from grinder_app.runner.outputs import Changes
@@ -42,7 +43,7 @@ class Narrator:
             note(_happening(output))
 
 
-def print_session(title: str, done: PaperDone) -> None:
+def print_session(title: str, done: PaperDone, agreement: Agreement | None = None) -> None:
     """Print the table of a session, its warnings, its policy and where its files lie."""
     result = done.end.result
     print_table(title, SYMBOL_COLUMNS, symbol_rows(result), note=COSTS_NOTE)
@@ -63,6 +64,8 @@ def print_session(title: str, done: PaperDone) -> None:
     print_facts("Result", facts)
     print_band(done.band)
     print(meaning(figures.sharpe))
+    if agreement is not None:
+        print(agreement.line)
     for warning in done.warnings:
         note(f"warning: {warning}")
     note(pace(done.end.events_read, done.session_s))

@@ -5,7 +5,7 @@ The exchange answers in process or over sockets, by the same rules, and decides 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -14,13 +14,14 @@ from attrs import evolve, frozen
 
 from grinder_adapters.exchange_info.document import read_document
 from grinder_adapters.local_venue.exchange_info import LOCAL_SYMBOLS, read, render
-from grinder_app.runner.paper import PaperRun
+from grinder_adapters.runs import load_run
+from grinder_app.runner.agreement import Agreement, VenueStatement, agree
+from grinder_app.runner.paper import PaperDone, PaperRun
 from grinder_core.contracts.enums import SelectionSource
 from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError, ContractError, FixtureError
 from grinder_core.orders.exchange_info import parse_exchange_info
-from grinder_core.venue.exchange.in_process import ExchangeVenue
 from grinder_core.venue.exchange.instrument import Instrument
 
 
@@ -30,6 +31,27 @@ class VenueChoice(StrEnum):
     SIM = "sim"
     EXCHANGE = "exchange"
     LOCAL = "local"
+
+
+@frozen
+class OpenedVenue:
+    """A run with its venue, and what the venue can be asked afterwards.
+
+    Attributes:
+        statement: Asks for its own record of the session; ``None`` where nothing is between the
+            engine and its venue.
+    """
+
+    run: PaperRun
+    statement: Callable[[], VenueStatement] | None = None
+
+    def agreement(self, done: PaperDone) -> Agreement | None:
+        """Compare the finished session with the venue's record, where there is one."""
+        if self.statement is None:
+            return None
+        capital = self.run.job.config.risk.initial_capital
+        (kept,) = load_run(done.folder).sessions
+        return agree(done.end.result, capital, kept, self.statement())
 
 
 @frozen
@@ -44,33 +66,32 @@ class ChosenVenue:
     config: EngineConfig
     instruments: Sequence[Instrument]
 
-    def in_process(self) -> ExchangeVenue | None:
-        """Return the exchange where it answers in process."""
-        if self.choice is not VenueChoice.EXCHANGE:
-            return None
-        capital = self.config.risk.initial_capital
-        return ExchangeVenue.of(self.config.venue, capital, self.instruments)
-
     @contextmanager
-    def opened(self, run: PaperRun) -> Iterator[PaperRun]:
-        """Return the run with server and adapter in it while the block lasts, where wanted."""
+    def opened(self, run: PaperRun) -> Iterator[OpenedVenue]:
+        """Put the venue into a run; server and adapter last as long as the block.
+
+        Raises:
+            ConnectorError: This machine allows no sockets on loopback.
+        """
         if self.choice is not VenueChoice.LOCAL:
-            yield run
+            venue = run.about.inputs.venue(self.config)
+            yield OpenedVenue(evolve(run, job=evolve(run.job, venue=venue)))
             return
         from grinder_app.runner.socket_venue import SocketVenue
 
-        with SocketVenue(self.config, run.source, self.instruments) as venue:
-            yield evolve(run, source=venue, job=evolve(run.job, venue=venue))
+        with SocketVenue(self.config, run.source, self.instruments) as sockets:
+            job = evolve(run.job, venue=sockets)
+            over_sockets = evolve(run, source=sockets, job=job, again=run.source)
+            yield OpenedVenue(over_sockets, sockets.statement)
 
 
 def choose(
-    choice: VenueChoice, rules: Path | None, config: EngineConfig, *, band: bool, parts: bool
+    choice: VenueChoice, rules: Path | None, config: EngineConfig, *, parts: bool = False
 ) -> ChosenVenue:
     """Return the venue that was asked for, with the settings that fit it.
 
     Args:
         rules: An ``exchangeInfo`` body; ``None``: the exchange's own symbols.
-        band: The session is to run again under other fill models.
         parts: A checkpoint is to be written or continued.
 
     Raises:
@@ -81,9 +102,8 @@ def choose(
         if rules is not None:
             raise ConfigError("needs --venue exchange or local", field="--rules", value=str(rules))
         return ChosenVenue(choice, config, ())
-    for name, wanted in (("--band", band), ("--checkpoint or --resume", parts)):
-        if wanted:
-            raise ConfigError("needs --venue sim", field=name)
+    if parts:
+        raise ConfigError("needs --venue sim", field="--checkpoint or --resume")
     instruments = LOCAL_SYMBOLS if rules is None else _read(rules)
     return ChosenVenue(choice, with_rules(config, instruments), instruments)
 

@@ -168,7 +168,7 @@ def test_a_backtest_and_the_demo_pay_too(
     assert tested["sessions"][0]["funding"] == whole["funding_paid"]
     assert tested["totals"]["funding"] == whole["funding_paid"]
     assert tested["sessions"][0]["digest"] == whole["digest"]
-    shown = command(capsys, "demo", "--funding", funding)
+    shown = command(capsys, "demo", "--venue", "sim", "--funding", funding)
     assert funding_of(shown) == twin(demo_events(), latest(), RATES)
     manifest = latest().manifest
     assert [file.get("kind") for file in manifest["data"]] == [None, "funding"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,36 @@ def test_sockets_change_no_decision_and_no_fill(capsys: pytest.CaptureFixture[st
     assert int(str(inside["total_fills"])) > 10
     for name in ("digest", "final_positions", "events_processed", "fees_paid"):
         assert inside[name] == outside[name], name
+    assert inside["agreement"] is None
+    agreement = outside["agreement"]
+    assert isinstance(agreement, dict)
+    assert agreement["fills"] == inside["total_fills"]
+    assert Decimal(agreement["fees"]) == Decimal(str(inside["fees_paid"]))
+    assert agreement["differences"] == []
     assert run(["compare", "inside", "outside"]) == 0
     assert "The runs are equal." in capsys.readouterr().out
+
+
+def test_what_the_exchange_did_is_checked_for_lookahead_at_the_exchange(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session(capsys, "local")
+    assert run(["check", "lookahead", "--samples", "2", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["sessions"]
+    assert (found["first"], found["unrepeatable"]) == (None, "")
+    assert found["events"] > 1_000
+
+
+def test_a_band_is_made_at_the_same_exchange(capsys: pytest.CaptureFixture[str]) -> None:
+    small = ("--set", "policies.notional_per_level=20", "--symbols", "BTCUSDT")
+    rows = session(capsys, "exchange", "--band", *small)["band"]
+    assert isinstance(rows, list)
+    assert [row["fills"] for row in rows] == [0, 0, 0]  # the simulated venue has no least notional
+    rows = session(capsys, "exchange", "--band")["band"]
+    assert isinstance(rows, list)
+    own = session(capsys, "exchange", "--set", "venue.fill_mode=touch")
+    (touch,) = (row for row in rows if row["fill_mode"] == "touch")
+    assert (touch["fills"], touch["fees"]) == (own["total_fills"], own["fees_paid"])
 
 
 def test_the_exchanges_lot_rules_hold(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +96,6 @@ def test_the_exchanges_lot_rules_hold(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--venue", "exchange", "--band"], "--band: needs --venue sim"),
         (["--venue", "local", "--checkpoint", "x.json"], "needs --venue sim"),
         (["--rules", "x.json"], "needs --venue exchange or local"),
         (["--venue", "local", "--set", "venue.order_latency_ms=5"], "venue.order_latency_ms = 5"),
