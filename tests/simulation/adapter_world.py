@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
 from typing import Final
@@ -16,12 +17,16 @@ from typing import Final
 from attrs import Factory, define
 
 from grinder_adapters.binance.account_port import AccountPort
+from grinder_adapters.binance.endpoints import DEPTH, Request
+from grinder_adapters.binance.feed import BinanceFeed, FeedSettings
 from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, TimeInForce
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Unknown
 from grinder_adapters.binance.permission import own_simulator
 from grinder_adapters.binance.rest import RestClient
+from grinder_adapters.binance.rest_answers import read_depth
+from grinder_adapters.binance.rest_records import DepthAnswer
 from grinder_adapters.binance.signing import Secret, Signer
 from grinder_adapters.binance.spec import IdentityCodec
 from grinder_adapters.binance.user_events import FuturesOrderEvent
@@ -34,9 +39,13 @@ from grinder_adapters.binance.user_stream import (
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_adapters.binance.writes import Writer
 from grinder_adapters.local_venue.assembly import LOCAL_KEY, VenueOptions, assemble, generated
+from grinder_adapters.local_venue.fault_kinds import Fault
 from grinder_adapters.local_venue.fault_plans import random_plan
+from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_adapters.local_venue.memory import MemoryHttp, MemorySockets
 from grinder_core.contracts.enums import OrderState, RiskIntent, Side
+from grinder_core.contracts.event import Event
+from grinder_core.contracts.market import Snapshot
 from grinder_core.errors import ConnectorError
 from grinder_core.numbers import exact
 from grinder_core.orders.identity import OrderIds
@@ -94,21 +103,41 @@ class Findings:
 
 
 class AdapterWorld:
-    """One adapter, one exchange, one plan of faults, one trader."""
+    """One adapter, one exchange, one plan of faults, one trader.
 
-    def __init__(self, seed: int, duration_ms: int, intensity: int) -> None:
-        self.seed, self.duration_ms = seed, duration_ms
+    Args:
+        intensity: Number of random faults.
+        faults: Instead of random ones.
+        watches: Whether a market feed runs beside the trader.
+        calm_ms: How long the world goes on without faults and orders, until all is asked for.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        duration_ms: int,
+        intensity: int = 0,
+        *,
+        faults: Sequence[Fault] | None = None,
+        watches: bool = False,
+        calm_ms: int = CALM_MS,
+    ) -> None:
+        self.seed, self.duration_ms, self.watches = seed, duration_ms, watches
+        self.calm_ms = calm_ms
         self.clock = VirtualClock()
         self.dice = Random(seed)
         start = self.clock.now_ms()
         plan = random_plan(seed, duration_ms, intensity, (SYMBOL,), start)
+        if faults is not None:
+            plan = FaultPlan(tuple(faults), seed=seed, started_at=start)
         self.venue = assemble(VenueOptions(deposit=Decimal(10**6), seed=seed, plan=plan))
-        self.market = generated([SYMBOL], seed, start, duration_ms=duration_ms + 2 * CALM_MS)
+        self.market = generated([SYMBOL], seed, start, duration_ms=duration_ms + 2 * calm_ms)
         self.orders: dict[str, Told] = {}
         self.fills: dict[int, Decimal] = {}
         self.found = Findings()
         self.ids = OrderIds(STRATEGY)
         self.generation = 0
+        self.last_quote: Snapshot | None = None
 
     def play(self) -> Findings:
         """Live through it; the findings hold everything that was wrong."""
@@ -131,16 +160,24 @@ class AdapterWorld:
         self.port = ExecutionPort(self.client, writer, IdentityCodec({STRATEGY}))
         self.account = AccountPort(self.client)
         stream = self._stream()
-        listening = asyncio.create_task(self._listen(stream))
+        listening = [asyncio.create_task(self._listen(stream))]
+        feed = self._feed()
+        if self.watches:
+            listening.append(asyncio.create_task(self._watch(feed)))
         trading = asyncio.create_task(self._trade())
         await trading
-        await asyncio.sleep(CALM_MS / 1000)
+        self.found.counts["faults"] = sum(self.venue.plan.counts.values())
+        self.venue.set_plan(FaultPlan(()))
+        await asyncio.sleep(self.calm_ms / 1000)
         await self._settle()
         self._judge()
+        if self.watches:
+            self._judge_feed(feed)
+        await feed.close()
         await stream.close()
-        for task in (listening, market):
+        for task in (*listening, market):
             task.cancel()
-        await asyncio.gather(listening, market, return_exceptions=True)
+        await asyncio.gather(*listening, market, return_exceptions=True)
         await self.client.close()
 
     async def _move_market(self) -> None:
@@ -194,6 +231,7 @@ class AdapterWorld:
                 await stream.connect()
                 async for item in stream.events():
                     if isinstance(item, Gap):
+                        self.found.counts["user stream opened"] += 1
                         continue
                     self.found.events += 1
                     if isinstance(item.event, FuturesOrderEvent):
@@ -201,6 +239,40 @@ class AdapterWorld:
             except ConnectorError:
                 self.found.counts["stream given up"] += 1
             await asyncio.sleep(10)
+
+    def _feed(self) -> BinanceFeed:
+        async def fetch(symbol: str) -> DepthAnswer:
+            request = Request(DEPTH, {"symbol": symbol, "limit": "100"})
+            now = self.client.now
+            return await self.client.read(request, lambda body: read_depth(body, symbol, now()))
+
+        sockets = MemorySockets(self.venue, self.clock)
+        limiter = ReconnectLimiter(ReconnectSettings())
+        network = Network(sockets, self.clock, limiter, Random(self.seed + 1))
+        kinds = ("bookTicker", "depth@100ms", "aggTrade")
+        url = URL.replace("http", "ws")
+        return BinanceFeed(network, kinds, url, fetch, FeedSettings(), on_loss=self._lose)
+
+    def _lose(self) -> None:
+        self.found.counts["market connection lost"] += 1
+
+    async def _watch(self, feed: BinanceFeed) -> None:
+        """Follow the market, and connect anew where it was given up."""
+        feed.subscribe([SYMBOL])
+        while True:
+            try:
+                await feed.connect()
+                async for event in feed.iter_events():
+                    self._see(event)
+            except ConnectorError:
+                self.found.counts["market given up"] += 1
+            await asyncio.sleep(10)
+
+    def _see(self, event: Event) -> None:
+        self.found.events += 1
+        payload = event.payload
+        if isinstance(payload, Snapshot):
+            self.last_quote = payload
 
     def _hear(self, event: FuturesOrderEvent) -> None:
         self.port.on_order_event(event)
@@ -265,7 +337,7 @@ class AdapterWorld:
             raise
         if isinstance(told.outcome, Accepted) and told.outcome.is_final:
             told.ended = True
-        self.found.counts[f"place {type(told.outcome).__name__}"] += 1
+        self._count("place", told.outcome)
 
     async def _amend(self, name: str) -> None:
         told = self.orders[name]
@@ -290,7 +362,7 @@ class AdapterWorld:
         outcome = await self.port.amend(order)
         if isinstance(outcome, Accepted) and outcome.is_final:
             told.ended = True
-        self.found.counts[f"amend {type(outcome).__name__}"] += 1
+        self._count("amend", outcome)
 
     async def _cancel(self, name: str) -> None:
         outcome = await self.port.cancel(SYMBOL, name)
@@ -298,7 +370,15 @@ class AdapterWorld:
             self.orders[name].ended = True
             if self._at_venue(name, open_only=True):
                 self.found.wrong.append(f"{name}: cancelled for us, open at the venue")
-        self.found.counts[f"cancel {type(outcome).__name__}"] += 1
+        self._count("cancel", outcome)
+
+    def _count(self, what: str, outcome: Outcome) -> None:
+        counts = self.found.counts
+        counts[f"{what} {type(outcome).__name__}"] += 1
+        if isinstance(outcome, Refused):
+            counts[f"refused {outcome.code}"] += 1
+        elif isinstance(outcome, Accepted) and outcome.attempts > 1:
+            counts["accepted after several attempts"] += 1
 
     def _price(self, side: Side) -> Decimal:
         last = self.venue.exchange.floor.books[SYMBOL].last
@@ -370,7 +450,24 @@ class AdapterWorld:
             wrong.append(f"fills differ: lost {lost}, made up {made_up}")
         self.found.counts["orders"] = len(self.orders)
         self.found.counts["fills"] = len(trades)
-        self.found.counts["faults"] = sum(self.venue.plan.counts.values())
+        stats = self.client.stats
+        for (_, kind), n in stats.failures.items():
+            self.found.counts[f"failed {kind}"] += n
+        for (_, reason), n in stats.retries.items():
+            self.found.counts[f"retried {reason}"] += n
+
+    def _judge_feed(self, feed: BinanceFeed) -> None:
+        """The market is known again: the newest quote is the exchange's, and the book too."""
+        found, stats = self.found, feed.stats
+        best = self.venue.exchange.floor.books[SYMBOL].last
+        if self.last_quote is None or best is None or not feed.book_is_synced(SYMBOL):
+            found.wrong.append("the market is not known again")
+        elif self.last_quote.bid_price != best.bid_price:
+            found.wrong.append(f"bid {self.last_quote.bid_price}, at the venue {best.bid_price}")
+        found.counts["books given up"] = stats.book_losses
+        found.counts["trade gaps"] = stats.trade_gaps
+        for reason, n in stats.drops.items():
+            found.counts[f"dropped {reason}"] = n
 
     def _is_known(self, name: str) -> bool:
         told = self.orders.get(name)
