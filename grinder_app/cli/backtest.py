@@ -36,6 +36,7 @@ from grinder_app.runner.pool import cores
 from grinder_app.runner.recording import Circumstances
 from grinder_app.runner.summary import COLUMNS, COSTS_NOTE, blocks_table
 from grinder_app.runner.told import pace, policy_text, print_band
+from grinder_app.runner.venues import VenueChoice, choose
 from grinder_core.errors import ConfigError
 from grinder_core.numbers import canonical
 
@@ -50,6 +51,8 @@ def backtest(
     narrow: NarrowOptions = NarrowOptions(),  # noqa: B008 - frozen
     policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
     trials: int | None = None,
+    venue: VenueChoice = VenueChoice.SIM,
+    rules: Path | None = None,
     jobs: int | None = None,
     name: str = "",
     report: bool = True,
@@ -72,6 +75,11 @@ def backtest(
         What forms a session: each file by itself, or all files together.
     trials
         How many settings you tried before this one: Sharpe ratios are deflated by it.
+    venue
+        Who answers orders: sim, the simulated venue, or exchange, the whole local exchange in
+        process; grinder paper also knows local.
+    rules
+        An exchangeInfo body of the venue: what the exchange lists instead of its own symbols.
     jobs
         Processes; by default one a core.
     name
@@ -90,6 +98,14 @@ def backtest(
     if jobs is not None and jobs < 1:
         raise ConfigError("must be >= 1", field="--jobs", value=jobs)
     check_trials(trials)
+    if venue is VenueChoice.LOCAL:
+        raise ConfigError(
+            "is for one session at a time",
+            field="--venue",
+            value=venue.value,
+            remedy="use exchange, which decides the same, or grinder paper",
+        )
+    chosen = choose(venue, rules, loaded.engine)
     options = narrow.read(loaded)
     paths = of_symbols(data, options.symbols)
     plans = plan_sessions(paths, sessions, together)
@@ -101,7 +117,7 @@ def backtest(
     about = Circumstances(
         kind="backtest",
         command=sys.argv[1:],
-        config=loaded.engine,
+        config=chosen.config,
         outputs=loaded.app.outputs,
         origins=loaded.origins,
         profile=loaded.profile,
@@ -110,6 +126,7 @@ def backtest(
             kind=InputKind.FILES,
             sessions={p.name: tuple(str(path.absolute()) for path in p.paths) for p in plans},
             options=options,
+            instruments=chosen.instruments,
         ),
         policy=spec,
         spread_bps=canonical(options.spread_bps),

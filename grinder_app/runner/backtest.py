@@ -32,6 +32,7 @@ from grinder_app.runner.session_loop import SessionJob
 from grinder_app.runner.summary import SessionFigures, Totals
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError
+from grinder_core.venue.exchange.in_process import ExchangeVenue
 
 _SUFFIXES: Final = (*EXTENSIONS, ".csv.gz", ".csv", ".zip", ".gz")
 _NAME_LIMIT: Final = 80
@@ -59,7 +60,11 @@ class SessionPlan:
 
 @frozen(kw_only=True)
 class BacktestTask:
-    """Everything one session needs, as values that cross a process border."""
+    """Everything one session needs, as values that cross a process border.
+
+    Attributes:
+        venue: Returns who answers; ``None`` for the simulated venue of the settings.
+    """
 
     plan: SessionPlan
     folder: Path
@@ -69,6 +74,7 @@ class BacktestTask:
     policy: PolicySpec | None
     interval_ms: int
     trials: int | None
+    venue: Callable[[EngineConfig], ExchangeVenue | None]
     band: bool = False
 
 
@@ -139,13 +145,16 @@ def run_task(task: BacktestTask, tell: Callable[[int], None]) -> BacktestDone:
             policy=policy,
             name=task.plan.name,
             interval_ms=task.interval_ms,
+            venue=task.venue(task.config),
         )
         source = open_data(task.plan.paths, task.options)
         writer = SessionWriter.at(task.folder, task.plan.name)
         end = record_session(job, source, writer, task.outputs, tell=tell)
         band: tuple[BandRow, ...] = ()
         if task.band and end.result.failure is None:
-            band = fill_band(task.config, source, end.result, task.policy, tell=tell)
+            band = fill_band(
+                task.config, source, end.result, task.policy, venue=task.venue, tell=tell
+            )
     return BacktestDone(
         figures=SessionFigures.of(task.plan.name, end, task.trials),
         events=end.events_read,
@@ -262,6 +271,7 @@ def run_backtest(
             policy=about.policy,
             interval_ms=interval_ms,
             trials=trials,
+            venue=about.inputs.venue,
             band=band,
         )
         # the longest first, so that the last to end ends soonest

@@ -65,6 +65,20 @@ def test_sockets_change_no_decision_and_no_fill(capsys: pytest.CaptureFixture[st
     assert "The runs are equal." in capsys.readouterr().out
 
 
+def test_a_backtest_at_the_exchange_decides_what_paper_there_decides(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session(capsys, "local", "--name", "sockets")
+    options = ("--config", "settings.toml", "--no-report", "--json", "--name", "tested")
+    assert run(["backtest", "market.jsonl", "--venue", "exchange", *options]) == 0
+    (tested,) = json.loads(capsys.readouterr().out)["sessions"]
+    assert int(tested["fills"]) > 10
+    assert run(["compare", "sockets", "tested"]) == 0
+    assert "The runs are equal." in capsys.readouterr().out
+    assert run(["backtest", "market.jsonl", "--venue", "local"]) == 2
+    assert "--venue = 'local': is for one session at a time" in capsys.readouterr().err
+
+
 def test_what_the_exchange_did_is_checked_for_lookahead_at_the_exchange(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
