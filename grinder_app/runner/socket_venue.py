@@ -44,7 +44,7 @@ from grinder_core.contracts.enums import Liquidity, RiskIntent
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.market import MarkPrice, Snapshot
 from grinder_core.engine.config import EngineConfig
-from grinder_core.errors import ConnectorError, ConnectorOutcomeUnknownError
+from grinder_core.errors import ConfigError, ConnectorError, ConnectorOutcomeUnknownError
 from grinder_core.numbers import ZERO
 from grinder_core.resilience.budget import BudgetWindow
 from grinder_core.resilience.idempotency import Entry, IdempotencySettings, IdempotencyStore
@@ -177,9 +177,9 @@ class SocketVenue:
         server = VenueServer(venue, stepped)
         try:
             address = await server.start()
-        except OSError as error:
+        except ConfigError as error:
             raise ConnectorError(
-                f"this machine allows no socket on loopback: {error.strerror}",
+                f"this machine allows no socket on loopback: it {error.rule}",
                 remedy="use --venue exchange, which decides the same in process",
             ) from error
         self._stack.push_async_callback(server.close)

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttp.web import TCPSite
 
-from grinder_adapters.local_venue.server import VenueServer
 from grinder_adapters.runs import load_run
 from grinder_adapters.synthetic.demo import demo_events
 from grinder_app.cli import run
@@ -66,10 +66,11 @@ def test_without_sockets_the_exchange_answers_in_process_and_decides_the_same(
     def refuse(*args: object, **named: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(VenueServer, "start", refuse)
+    monkeypatch.setattr(TCPSite, "start", refuse)
     assert run(["demo", "--no-report", "--json"]) == 0
     shown = capsys.readouterr()
-    assert "in process, for this machine allows no socket on loopback" in shown.err
+    words = "in process, for this machine allows no socket on loopback: it cannot be listened on"
+    assert words in shown.err
     found = json.loads(shown.out)
     assert run(["demo", "--no-report", "--json", "--venue", "exchange"]) == 0
     assert json.loads(capsys.readouterr().out)["digest"] == found["digest"]
