@@ -38,11 +38,13 @@ from grinder_adapters.binance.user_stream import (
 )
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_adapters.binance.writes import Writer
+from grinder_adapters.clock import Clock
 from grinder_adapters.local_venue.assembly import LOCAL_KEY, VenueOptions, assemble, generated
 from grinder_adapters.local_venue.fault_kinds import Fault
 from grinder_adapters.local_venue.fault_plans import random_plan
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_adapters.local_venue.memory import MemoryHttp, MemorySockets
+from grinder_adapters.transport import HttpTransport, WebSocketTransport
 from grinder_core.contracts.enums import OrderState, RiskIntent, Side
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.market import Snapshot
@@ -56,7 +58,6 @@ from grinder_core.resilience.unknown import OrderView
 from tests.support.virtual_time import VirtualClock, run
 
 SYMBOL: Final = "BTCUSDT"
-URL: Final = "http://127.0.0.1"
 STRATEGY: Final = "sim"
 TICK_MS: Final = 100
 CALM_MS: Final = 180_000
@@ -124,7 +125,7 @@ class AdapterWorld:
     ) -> None:
         self.seed, self.duration_ms, self.watches = seed, duration_ms, watches
         self.calm_ms = calm_ms
-        self.clock = VirtualClock()
+        self.clock: Clock = self.clock_of()
         self.dice = Random(seed)
         start = self.clock.now_ms()
         plan = random_plan(seed, duration_ms, intensity, (SYMBOL,), start)
@@ -141,14 +142,32 @@ class AdapterWorld:
 
     def play(self) -> Findings:
         """Live through it; the findings hold everything that was wrong."""
+        assert isinstance(self.clock, VirtualClock)
         run(self._life(), self.clock)
         return self.found
+
+    # -- what connects the two -----------------------------------------------------------------
+
+    def clock_of(self) -> Clock:
+        """Return the time of everybody."""
+        return VirtualClock()
+
+    async def opened(self) -> tuple[HttpTransport, str]:
+        """Return the way to the exchange, and its address."""
+        return MemoryHttp(self.venue, self.clock, asyncio.sleep), "http://127.0.0.1"
+
+    def sockets(self) -> WebSocketTransport:
+        """Return the way to its streams."""
+        return MemorySockets(self.venue, self.clock)
+
+    async def closed(self) -> None:
+        """Shut the exchange."""
 
     # -- the world -----------------------------------------------------------------------------
 
     async def _life(self) -> None:
-        transport = MemoryHttp(self.venue, self.clock, asyncio.sleep)
-        guard = WriteGuard(transport, URL)
+        transport, self.url = await self.opened()
+        guard = WriteGuard(transport, self.url)
         signer = Signer(Secret(LOCAL_KEY.key), Secret(LOCAL_KEY.secret))
         self.client = RestClient(guard, self.clock, asyncio.sleep, signer=signer)
         for window in BudgetWindow:
@@ -179,6 +198,7 @@ class AdapterWorld:
             task.cancel()
         await asyncio.gather(*listening, market, return_exceptions=True)
         await self.client.close()
+        await self.closed()
 
     async def _move_market(self) -> None:
         due = self.clock.now_ms()
@@ -214,15 +234,14 @@ class AdapterWorld:
         async def close(key: Secret) -> None:
             await self.account.close_listen_key()
 
-        network = Network(
-            MemorySockets(self.venue, self.clock),
-            self.clock,
-            ReconnectLimiter(ReconnectSettings()),
-            Random(self.seed),
-        )
+        limiter = ReconnectLimiter(ReconnectSettings())
+        network = Network(self.sockets(), self.clock, limiter, Random(self.seed))
         create = self.account.make_listen_key
         calls = ListenKeyCalls(create=create, keep_alive=keep, close=close)
-        return UserStream(network, URL.replace("http", "ws"), calls, UserStreamSettings())
+        return UserStream(network, self._stream_url(), calls, UserStreamSettings())
+
+    def _stream_url(self) -> str:
+        return self.url.replace("http", "ws", 1)
 
     async def _listen(self, stream: UserStream) -> None:
         """Follow the stream, and connect anew where it was given up."""
@@ -246,11 +265,9 @@ class AdapterWorld:
             now = self.client.now
             return await self.client.read(request, lambda body: read_depth(body, symbol, now()))
 
-        sockets = MemorySockets(self.venue, self.clock)
         limiter = ReconnectLimiter(ReconnectSettings())
-        network = Network(sockets, self.clock, limiter, Random(self.seed + 1))
-        kinds = ("bookTicker", "depth@100ms", "aggTrade")
-        url = URL.replace("http", "ws")
+        network = Network(self.sockets(), self.clock, limiter, Random(self.seed + 1))
+        kinds, url = ("bookTicker", "depth@100ms", "aggTrade"), self._stream_url()
         return BinanceFeed(network, kinds, url, fetch, FeedSettings(), on_loss=self._lose)
 
     def _lose(self) -> None:
