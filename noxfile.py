@@ -57,9 +57,9 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on every Python found.
 
-    On further ones without the browser and the pages, and, where a test does not say how many, with
-    a quarter of the examples of each property; on those between the oldest and the newest only the
-    core and the fixtures.
+    On further ones without the browser, the pages and the simulations, and, where a test does not
+    say how many, with a quarter of the examples of each property; on those between the oldest and
+    the newest only the core and the fixtures.
     """
     session.install("-q", "-e", ".[dev]")
     further = session.python != FIRST
@@ -68,7 +68,8 @@ def tests(session: nox.Session) -> None:
         "pytest",
         "-q",
         *("-n", "2"),
-        *(("-m", "not browser", "--ignore", "tests/docs") if further else ()),
+        *(("-m", "not browser") if further else ()),
+        *(f"--ignore=tests/{folder}" for folder in ("docs", "simulation") if further),
         *(("tests/core", "tests/fixtures") if between else ()),
         *session.posargs,
         env={"GRINDER_TEST_PROFILE": "further" if further else "grinder"},

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from grinder_adapters.local_venue.answers import Call, Handler, refused, wrong
 from grinder_adapters.local_venue.order_texts import QUOTE
+from grinder_adapters.local_venue.position_texts import account_position, position_v2, position_v3
 from grinder_core.numbers import canonical, exact
 from grinder_core.venue.exchange import reading
 from grinder_core.venue.exchange.reading import Balance, PositionReport
@@ -58,13 +59,13 @@ def account_v3(call: Call) -> dict[str, Any]:
 def positions_v2(call: Call) -> list[dict[str, Any]]:
     """GET /v2/positionRisk: every symbol, with leverage and margin type."""
     reports = _reports(call, _named(call), all_symbols=True)
-    return [_position_v2(report) for report in reports]
+    return [position_v2(report) for report in reports]
 
 
 def positions_v3(call: Call) -> list[dict[str, Any]]:
     """GET /v3/positionRisk: symbols with a position or orders only."""
     reports = _reports(call, _named(call), all_symbols=False)
-    return [_position_v3(report) for report in reports]
+    return [position_v3(report) for report in reports]
 
 
 def symbol_config(call: Call) -> list[dict[str, Any]]:
@@ -314,99 +315,10 @@ def _account(call: Call, *, all_symbols: bool) -> dict[str, Any]:
         "maxWithdrawAmount": free,
         "assets": [asset],
         "positions": [
-            _account_position(report, all_symbols=all_symbols)
+            account_position(report, all_symbols=all_symbols)
             for report in _reports(call, None, all_symbols=all_symbols)
         ],
     }
-
-
-def _account_position(report: PositionReport, *, all_symbols: bool) -> dict[str, Any]:
-    needs, position = report.needs, report.position
-    with exact():
-        initial = canonical(needs.position + needs.orders)
-    row = {
-        "symbol": position.symbol,
-        "positionSide": position.side.value,
-        "positionAmt": canonical(position.ledger.qty),
-        "unrealizedProfit": canonical(needs.unrealized),
-        "isolatedMargin": _isolated_margin(report),
-        "notional": canonical(report.notional),
-        "isolatedWallet": canonical(position.isolated_wallet),
-        "initialMargin": initial,
-        "maintMargin": canonical(needs.maintenance),
-        "updateTime": position.updated_at,
-    }
-    if all_symbols:
-        row |= {
-            "positionInitialMargin": canonical(needs.position),
-            "openOrderInitialMargin": canonical(needs.orders),
-            "leverage": str(report.terms.leverage),
-            "isolated": report.terms.margin_type is MarginType.ISOLATED,
-            "entryPrice": canonical(report.entry),
-            "breakEvenPrice": canonical(report.break_even),
-            "maxNotional": canonical(report.max_notional),
-            "bidNotional": canonical(position.bids),
-            "askNotional": canonical(position.asks),
-        }
-    return row
-
-
-def _position_v2(report: PositionReport) -> dict[str, Any]:
-    position = report.position
-    isolated = report.terms.margin_type is MarginType.ISOLATED
-    return {
-        "symbol": position.symbol,
-        "positionAmt": canonical(position.ledger.qty),
-        "entryPrice": canonical(report.entry),
-        "breakEvenPrice": canonical(report.break_even),
-        "markPrice": canonical(report.mark),
-        "unRealizedProfit": canonical(report.needs.unrealized),
-        "liquidationPrice": canonical(report.liquidation),
-        "leverage": str(report.terms.leverage),
-        "maxNotionalValue": canonical(report.max_notional),
-        "marginType": "isolated" if isolated else "cross",
-        "isolatedMargin": _isolated_margin(report),
-        "isAutoAddMargin": "false",
-        "positionSide": position.side.value,
-        "notional": canonical(report.notional),
-        "isolatedWallet": canonical(position.isolated_wallet),
-        "updateTime": position.updated_at,
-    }
-
-
-def _position_v3(report: PositionReport) -> dict[str, Any]:
-    position, needs = report.position, report.needs
-    with exact():
-        initial = canonical(needs.position + needs.orders)
-    return {
-        "symbol": position.symbol,
-        "positionSide": position.side.value,
-        "positionAmt": canonical(position.ledger.qty),
-        "entryPrice": canonical(report.entry),
-        "breakEvenPrice": canonical(report.break_even),
-        "markPrice": canonical(report.mark),
-        "unRealizedProfit": canonical(needs.unrealized),
-        "liquidationPrice": canonical(report.liquidation),
-        "isolatedMargin": _isolated_margin(report),
-        "notional": canonical(report.notional),
-        "marginAsset": QUOTE,
-        "isolatedWallet": canonical(position.isolated_wallet),
-        "initialMargin": initial,
-        "maintMargin": canonical(needs.maintenance),
-        "positionInitialMargin": canonical(needs.position),
-        "openOrderInitialMargin": canonical(needs.orders),
-        "adl": 0,
-        "bidNotional": canonical(position.bids),
-        "askNotional": canonical(position.asks),
-        "updateTime": position.updated_at,
-    }
-
-
-def _isolated_margin(report: PositionReport) -> str:
-    if report.terms.margin_type is not MarginType.ISOLATED:
-        return "0"
-    with exact():
-        return canonical(report.position.isolated_wallet + report.needs.unrealized)
 
 
 def _number(amount: Decimal) -> int | float:

@@ -8,7 +8,13 @@ from typing import Any, Final
 import orjson
 from attrs import Factory, define
 
-from grinder_adapters.local_venue import account_routes, order_routes, parameters, stream_routes
+from grinder_adapters.local_venue import (
+    account_routes,
+    conditional_routes,
+    order_routes,
+    parameters,
+    stream_routes,
+)
 from grinder_adapters.local_venue.answers import Call, Handler, RefusedError
 from grinder_adapters.local_venue.board import MarketBoard
 from grinder_adapters.local_venue.http import Problem, Request, Response
@@ -27,6 +33,7 @@ OK, NOT_FOUND = 200, 404
 
 HANDLERS: Final[dict[tuple[str, str], Handler]] = {
     **order_routes.ROUTES,
+    **conditional_routes.ROUTES,
     **account_routes.ROUTES,
 }
 

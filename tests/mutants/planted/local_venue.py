@@ -73,7 +73,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a_rate_is_computed_in_the_ambient_context",
-        ORDERS,
+        f"{ROOM}/conditional_routes.py",
         "    with exact():\n        if rate * 10",
         "    if True:\n        if rate * 10",
         BY_ORDERS,
