@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from grinder_adapters.binance.user_events import AccountEvent, FuturesOrderEvent
-from grinder_core.contracts.control import AccountUpdate, FundingPaid, PositionUpdate
+from grinder_core.contracts.control import FundingPaid, PositionUpdate
 from grinder_core.contracts.enums import Liquidity, OrderState
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.numbers import ZERO
@@ -82,14 +82,6 @@ def positions_of(event: AccountEvent) -> list[PositionUpdate]:
         )
         for position in event.positions
     ]
-
-
-def balances_of(event: AccountEvent) -> AccountUpdate:
-    """The venue's own view of the balances that changed."""
-    return AccountUpdate(
-        ts=event.ts,
-        balances={balance.asset: balance.wallet_balance for balance in event.balances},
-    )
 
 
 def _reason(event: FuturesOrderEvent) -> str:

@@ -177,6 +177,18 @@ def test_a_claim_whose_request_may_have_left_never_expires() -> None:
     assert store.stats["place_conflicts"] == 1
 
 
+def test_what_expired_leaves_as_fast_as_new_writes_come() -> None:
+    store = a_store()
+    stuck = store.put_if_absent(a_place(generation=0), 0)
+    store.mark_sent(stuck, 0)
+    for n in range(1, 500):
+        now = n * DAY // 10
+        claim = store.put_if_absent(a_place(generation=n), now)
+        store.mark_done(claim, {"order_id": "1"}, now)
+        assert len(store.entries) <= 12  # ten in a day, the new one, and the stuck one
+    assert store.get(stuck.key, 500 * DAY) is not None
+
+
 def test_a_claim_that_never_left_expires_after_five_minutes_and_may_not_be_sent_then() -> None:
     store = a_store()
     claim = store.put_if_absent(a_place(), 0)

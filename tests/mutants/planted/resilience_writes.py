@@ -17,6 +17,13 @@ VENUE = (
 MUTANTS: tuple[Mutant, ...] = (
     # -- breaker
     Mutant(
+        "a_claim_that_never_expires_holds_up_those_behind_it",
+        _STORE,
+        "                self.entries[key] = self.entries.pop(key)",
+        "                break",
+        STORE,
+    ),
+    Mutant(
         "results_of_an_earlier_state_count",
         _BREAKER,
         "elif ticket.generation == self.generation:",
