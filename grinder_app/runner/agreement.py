@@ -28,11 +28,14 @@ class VenueStatement:
         fills: By symbol, in order of execution: the values of ``COLUMNS``.
         positions: Signed quantities by symbol, flat ones left out.
         wallet: Quote currency, without what open positions gain or lose.
+        is_whole: Whether all fills are there; an exchange keeps the newest only. The wallet
+            holds the others to account.
     """
 
     fills: Mapping[str, Sequence[Row]]
     positions: Mapping[str, Decimal]
     wallet: Decimal
+    is_whole: bool = True
 
     @property
     def fees(self) -> Decimal:
@@ -47,12 +50,14 @@ class Agreement:
 
     Attributes:
         fills, fees, positions: As the exchange has them.
+        is_whole: Whether that is all fills.
     """
 
     fills: int
     fees: Decimal
     positions: int
     differences: tuple[str, ...]
+    is_whole: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -68,8 +73,9 @@ class Agreement:
         """One sentence for people."""
         if self.differences:
             return f"Engine, exchange and report differ: {'; '.join(self.differences)}"
+        which = "" if self.is_whole else "the newest "
         return (
-            f"Engine, exchange and report agree on {self.fills:,} fills, "
+            f"Engine, exchange and report agree on {which}{self.fills:,} fills, "
             f"{canonical(self.fees)} of fees and {self.positions} open positions."
         )
 
@@ -97,6 +103,7 @@ def agree(
         fees=stated.fees,
         positions=len(stated.positions),
         differences=tuple(_differences(result, capital, kept, stated)),
+        is_whole=stated.is_whole,
     )
 
 
@@ -112,16 +119,20 @@ def _differences(
 ) -> Iterator[str]:
     fills = _kept_fills(kept)
     for symbol in sorted(fills.keys() | stated.fills.keys()):
-        yield from _first_difference(symbol, fills.get(symbol, ()), stated.fills.get(symbol, ()))
+        ours, theirs = fills.get(symbol, []), stated.fills.get(symbol, [])
+        if not stated.is_whole:
+            ours = ours[max(len(ours) - len(theirs), 0) :]
+        yield from _first_difference(symbol, ours, theirs)
     positions = {s: p.qty for s, p in result.final_positions.items() if p.qty}
     for symbol in sorted(positions.keys() | stated.positions.keys()):
-        ours, theirs = positions.get(symbol, ZERO), stated.positions.get(symbol, ZERO)
-        yield from _unequal(f"position of {symbol}", engine=ours, exchange=theirs)
+        held, known = positions.get(symbol, ZERO), stated.positions.get(symbol, ZERO)
+        yield from _unequal(f"position of {symbol}", engine=held, exchange=known)
     with exact():
         reported = sum((fee_of(row) for rows in fills.values() for row in rows), ZERO)
         gained = result.total_realized_pnl - result.fees_paid - result.funding_paid
         wallet = capital + gained
-    yield from _unequal("fees", engine=result.fees_paid, exchange=stated.fees, report=reported)
+    fees = {"exchange": stated.fees} if stated.is_whole else {}
+    yield from _unequal("fees", engine=result.fees_paid, report=reported, **fees)
     yield from _unequal("wallet", engine=wallet, exchange=stated.wallet)
 
 

@@ -48,6 +48,7 @@ from grinder_core.errors import ConfigError, ConnectorError, ConnectorOutcomeUnk
 from grinder_core.numbers import ZERO
 from grinder_core.resilience.budget import BudgetWindow
 from grinder_core.resilience.idempotency import Entry, IdempotencySettings, IdempotencyStore
+from grinder_core.venue.exchange.account import HISTORY
 from grinder_core.venue.exchange.in_process import LISTENS
 from grinder_core.venue.exchange.instrument import Instrument
 from grinder_core.venue.exchange.orders_of import rejection_of
@@ -284,6 +285,7 @@ class SocketVenue:
             fills={symbol: rows for symbol, rows in fills.items() if rows},
             positions=positions,
             wallet=(await account.account()).wallet_balance,
+            is_whole=sum(map(len, fills.values())) < HISTORY,
         )
 
     def _translated(self, news: Iterable[UserEvent]) -> list[VenueEvent]:

@@ -98,6 +98,22 @@ def test_whatever_differs_is_named(
     assert found.differences[0] in found.line
 
 
+def test_an_exchange_that_keeps_the_newest_fills_only_is_asked_for_no_others(
+    told: tuple[PaperResult, SessionView],
+) -> None:
+    result, kept = told
+    stated = statement_of(result, kept)
+    newest = {symbol: rows[-n:] for n, (symbol, rows) in enumerate(stated.fills.items(), 2)}
+    part = evolve(stated, fills=newest, is_whole=False)
+    found = agree(result, CAPITAL, kept, part)
+    assert found.differences == ()
+    assert f"agree on the newest {sum(map(len, newest.values()))} fills" in found.line
+    assert agree(result, CAPITAL, kept, evolve(part, is_whole=True)).differences
+    symbol = min(newest)
+    more = evolve(part, fills={**newest, symbol: [*stated.fills[symbol], stated.fills[symbol][0]]})
+    assert agree(result, CAPITAL, kept, more).differences
+
+
 def test_an_engine_that_counts_other_fees_differs(told: tuple[PaperResult, SessionView]) -> None:
     result, kept = told
     off = evolve(result, fees_paid=result.fees_paid + 1)
