@@ -16,7 +16,7 @@ from grinder_adapters.local_venue.fault_plans import named_faults
 from tests.docs.documents import ROOT
 from tests.simulation.adapter_world import AdapterWorld
 
-SEED, DURATION_MS, CALM_MS = 11, 90_000, 60_000
+SEED, DURATION_MS, CALM_MS = 11, 50_000, 30_000
 PAGE: Final = ROOT / "docs" / "concepts" / "when-the-venue-misbehaves.md"
 
 AGAIN: Final = "accepted after several attempts"
@@ -86,7 +86,7 @@ REACTIONS: Final = {
 
 
 def counts_of(kind: FaultKind) -> Counter[str]:
-    """Live through a minute and a half with one fault; what was wrong fails the test."""
+    """Live through most of a minute with one fault; what was wrong fails the test."""
     world = AdapterWorld(
         *(SEED, DURATION_MS), faults=named_faults(kind), watches=True, calm_ms=CALM_MS
     )
