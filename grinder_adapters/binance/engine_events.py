@@ -45,7 +45,7 @@ def update_of(event: FuturesOrderEvent) -> OrderUpdate:
         fee=event.fee,
         liquidity=Liquidity.TAKER if event.last_qty and not event.is_maker else Liquidity.MAKER,
         trade_id=event.trade_id,
-        reason=_reason(event),
+        reason=reason_of(event),
     )
 
 
@@ -84,7 +84,8 @@ def positions_of(event: AccountEvent) -> list[PositionUpdate]:
     ]
 
 
-def _reason(event: FuturesOrderEvent) -> str:
+def reason_of(event: FuturesOrderEvent) -> str:
+    """Words for the venue's reason of an expiry; empty for anything else."""
     if event.status is not OrderState.EXPIRED:
         return ""
     return EXPIRIES.get(event.expiry_reason, "")

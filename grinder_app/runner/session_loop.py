@@ -125,7 +125,8 @@ def run_job(
         carry_over(session, collector)
     skipped = 0 if job.start is None else job.start.events_read
     stream = _Stream(watched, skipped, job.stop_after, session.engine.hot.now, tell)
-    result = run_session(session, stream, name=job.name, collector=collector)
+    over = not job.wants_checkpoint
+    result = run_session(session, stream, name=job.name, collector=collector, is_over=over)
     if skipped and result.errors:
         moved = tuple(evolve(e, event_index=e.event_index + skipped) for e in result.errors)
         result = evolve(result, errors=moved)

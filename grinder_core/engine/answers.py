@@ -35,7 +35,8 @@ def fold_update(hot: HotState, update: OrderUpdate) -> None:
         else:
             hot.stats.foreign_updates += 1  # we touch only our own orders
         return
-    if update.last_qty and update.trade_id <= s.last_trade_id:
+    if update.last_qty and update.filled_qty <= before.filled_qty:
+        # trade ids rise at the venue, but two orders' fills may reach us in either order
         hot.stats.duplicate_fills += 1
         return
     order = s.grid.fold(update)
@@ -71,7 +72,7 @@ def _book_fill(
     hot: HotState, s: SymbolState, update: OrderUpdate, level_id: int, *, is_forced: bool
 ) -> None:
     ledger = s.ledger
-    s.last_trade_id = update.trade_id
+    s.last_trade_id = max(s.last_trade_id, update.trade_id)
     hot.fill_seq += 1
     hot.stats.total_fills += 1
     fill = Fill(

@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import evolve
 
-from grinder_core.contracts.control import Control, FundingPaid, Selection, TurnEnd
+from grinder_core.contracts.control import Control, FundingPaid, Selection, Timer, TurnEnd
 from grinder_core.contracts.decisions import CycleIntent, Seen
 from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.enums import MarkSource, Override, SelectionSource
@@ -123,6 +123,8 @@ class Engine:
         kind = type(payload)
         if kind is Snapshot:
             return self._on_snapshot(payload)  # type: ignore[arg-type]
+        if kind is Timer:
+            return NOTHING  # time itself is all that it brings
         if kind not in self._folded:
             bump(hot.stats.ignored, event.kind)
             return NOTHING

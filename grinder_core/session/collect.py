@@ -8,7 +8,7 @@ come and keeps none. Nothing here is read by a decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -182,7 +182,7 @@ class Collector:
         elif not out.prefilter_result.allowed:
             self._blocks.add(out.prefilter_result.reason.value, now)
         if out.fills:
-            self._fills(out)
+            self._fills(out.pnl_snapshot, out.fills)
         if out.funding:
             with exact():
                 self._funding += sum((payment.amount for payment in out.funding), ZERO)
@@ -193,6 +193,11 @@ class Collector:
             self.steering.add(ts, symbol, seen.controller)
         for event in out.events:
             self._levels.on_event(event)
+
+    def rest(self, pnl: PnlSnapshot, fills: Sequence[Fill]) -> None:
+        """Take fills that came after a symbol's last quote, which no output tells any more."""
+        self.symbols[pnl.symbol] = pnl
+        self._fills(pnl, fills)
 
     def finish(self) -> None:
         """Take the last sample and close the levels that still rest."""
@@ -253,18 +258,19 @@ class Collector:
                 while each.interval_ms < samples.interval_ms:
                     each.double()
 
-    def _fills(self, out: PaperOutput) -> None:
-        self.fill_count += len(out.fills)
+    def _fills(self, pnl: PnlSnapshot, fills: Sequence[Fill]) -> None:
+        symbol = pnl.symbol
+        self.fill_count += len(fills)
         if self.keep_trades:
-            self.trades.extend(out.fills)
+            self.trades.extend(fills)
         with exact():
-            paid = sum((fill.fee for fill in out.fills), ZERO)
-            self._fees[out.symbol] = self._fees.get(out.symbol, ZERO) + paid
-        if out.pnl_snapshot.qty:
-            self._in_market[out.symbol] = None
+            paid = sum((fill.fee for fill in fills), ZERO)
+            self._fees[symbol] = self._fees.get(symbol, ZERO) + paid
+        if pnl.qty:
+            self._in_market[symbol] = None
         else:
-            self._in_market.pop(out.symbol, None)
-        for fill in out.fills:
+            self._in_market.pop(symbol, None)
+        for fill in fills:
             if self.on_trade is not None:
                 self.on_trade(fill)
             self._levels.close(fill.order_id, fill.ts)

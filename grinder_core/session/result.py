@@ -18,6 +18,7 @@ from grinder_core.contracts.outputs import SCHEMA_VERSION, PaperOutput, PnlSnaps
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.state import HotState
 from grinder_core.engine.stats import EngineStats
+from grinder_core.engine.symbol import SymbolState
 from grinder_core.errors import ConfigError, GrinderError
 from grinder_core.numbers import ZERO, exact
 from grinder_core.ports import OutputSink, Policy
@@ -254,8 +255,13 @@ def run_session(
     kept: list[PaperOutput] | None = None,
     collector: Collector | None = None,
     on_event: Callable[[], None] | None = None,
+    is_over: bool = True,
 ) -> PaperResult:
-    """Run a prepared session over a stream and return its result."""
+    """Run a prepared session over a stream and return its result.
+
+    Args:
+        is_over: Nothing continues it, so what no output has told is told to the collector.
+    """
     errors: tuple[RunError, ...] = ()
     failure: Exception | None = None
     counting = _Counting(events, on_event)
@@ -268,6 +274,10 @@ def run_session(
             RunError(event_index=counting.index, step=counting.kind, error=f"{code}: {error}"),
         )
     if collector is not None:
+        if is_over:
+            for s in session.engine.hot.symbols.values():
+                if s.fills:
+                    collector.rest(_pnl_of(s), s.fills)
         collector.finish()
     return result_of(session, name, kept, collector, errors, failure)
 
@@ -275,18 +285,21 @@ def run_session(
 def carry_over(session: Session, collector: Collector) -> None:
     """Tell a collector what a session that was continued brings along."""
     for s in session.engine.hot.symbols.values():
-        pnl = PnlSnapshot(
-            symbol=s.symbol,
-            qty=s.ledger.qty,
-            avg_entry_price=s.ledger.avg_entry_price,
-            realized_pnl=s.ledger.realized_pnl,
-            unrealized_pnl=s.unrealized,
-            mark_price=s.mark,
-        )
         with exact():
             untold = sum((payment.amount for payment in s.funding), ZERO)
             told = s.ledger.funding_paid - untold
-        collector.carry(pnl, s.ledger.fees_paid, told)
+        collector.carry(_pnl_of(s), s.ledger.fees_paid, told)
+
+
+def _pnl_of(s: SymbolState) -> PnlSnapshot:
+    return PnlSnapshot(
+        symbol=s.symbol,
+        qty=s.ledger.qty,
+        avg_entry_price=s.ledger.avg_entry_price,
+        realized_pnl=s.ledger.realized_pnl,
+        unrealized_pnl=s.unrealized,
+        mark_price=s.mark,
+    )
 
 
 class _Counting:

@@ -524,7 +524,8 @@ def test_ignored_events_change_no_digest(events: list[Event], data: st.DataObjec
     ]
     result = run(mixed, roomy())
     assert result.digest == run(events, roomy()).digest
-    assert sum(result.events_ignored.values()) == len(mixed) - len(events)
+    timers = sum(isinstance(event.payload, Timer) for event in mixed)  # folded: time passes
+    assert sum(result.events_ignored.values()) == len(mixed) - len(events) - timers
 
 
 @given(quotes(symbols=SYMBOLS), tight)

@@ -166,18 +166,7 @@ class AdapterWorld:
     # -- the world -----------------------------------------------------------------------------
 
     async def _life(self) -> None:
-        transport, self.url = await self.opened()
-        guard = WriteGuard(transport, self.url)
-        signer = Signer(Secret(LOCAL_KEY.key), Secret(LOCAL_KEY.secret))
-        self.client = RestClient(guard, self.clock, asyncio.sleep, signer=signer)
-        for window in BudgetWindow:
-            self.client.budget.observe(window, 0, self.client.now())
-        market = asyncio.create_task(self._move_market())
-        await self._until(self._sync)
-        guard.arm(own_simulator())
-        writer = Writer(self.client, IdempotencyStore(IdempotencySettings()), Nobody())
-        self.port = ExecutionPort(self.client, writer, IdentityCodec({STRATEGY}))
-        self.account = AccountPort(self.client)
+        market = await self._open()
         stream = self._stream()
         listening = [asyncio.create_task(self._listen(stream))]
         feed = self._feed()
@@ -193,10 +182,29 @@ class AdapterWorld:
         if self.watches:
             self._judge_feed(feed)
         await feed.close()
+        await self._leave(stream, *listening, market)
+
+    async def _open(self) -> asyncio.Task[None]:
+        """Connect, with the market moving."""
+        transport, self.url = await self.opened()
+        guard = WriteGuard(transport, self.url)
+        signer = Signer(Secret(LOCAL_KEY.key), Secret(LOCAL_KEY.secret))
+        self.client = RestClient(guard, self.clock, asyncio.sleep, signer=signer)
+        for window in BudgetWindow:
+            self.client.budget.observe(window, 0, self.client.now())
+        market = asyncio.create_task(self._move_market())
+        await self._until(self._sync)
+        guard.arm(own_simulator())
+        writer = Writer(self.client, IdempotencyStore(IdempotencySettings()), Nobody())
+        self.port = ExecutionPort(self.client, writer, IdentityCodec({STRATEGY}))
+        self.account = AccountPort(self.client)
+        return market
+
+    async def _leave(self, stream: UserStream, *tasks: asyncio.Task[None]) -> None:
         await stream.close()
-        for task in (*listening, market):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*listening, market, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.client.close()
         await self.closed()
 

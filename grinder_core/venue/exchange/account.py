@@ -199,6 +199,7 @@ class TradingAccount:
     def __attrs_post_init__(self) -> None:
         # what was stored and loaded has forgotten its bound
         self.trades, self.income = deque(self.trades, HISTORY), deque(self.income, HISTORY)
+        self.amendments = deque(self.amendments, HISTORY)
 
     @property
     def wallet(self) -> Decimal:
