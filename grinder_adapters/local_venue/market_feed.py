@@ -8,7 +8,7 @@ waits for the slowest connection instead of filling its memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from attrs import define, evolve
@@ -29,6 +29,7 @@ from grinder_core.contracts.market import (
     Trade,
 )
 
+Sleep = Callable[[float], Awaitable[None]]
 TURNS_BETWEEN_PAUSES: Final = 200
 WAITING_MAX: Final = 1_000
 PAUSED_POLL_S: Final = 0.05
@@ -40,12 +41,16 @@ class MarketFeed:
     """Feeds a source to the exchange.
 
     Attributes:
+        restamps: Stamp events with the moment they are told; not where the clock is the market's.
+        sleep: Waits, in seconds of the clock.
         count: Events fed so far.
     """
 
     venue: LocalVenue
     clock: Clock
     pacer: Pacer
+    restamps: bool = True
+    sleep: Sleep = asyncio.sleep
     count: int = 0
 
     async def run(self, source: Iterable[Event | VenueStep]) -> None:
@@ -54,7 +59,7 @@ class MarketFeed:
             await self._wait(item.ts_ms)
             now = self.clock.now_ms()
             if isinstance(item, Event):
-                self.venue.on_event(restamped(item, now), now)
+                self.venue.on_event(restamped(item, now) if self.restamps else item, now)
             else:
                 self._apply(item, now)
             self.count += 1
@@ -63,7 +68,7 @@ class MarketFeed:
 
     async def _wait(self, ts_ms: int) -> None:
         while (wait := self.pacer.wait_ms(ts_ms, self.clock.now_ms())) != 0:
-            await asyncio.sleep(PAUSED_POLL_S if wait is None else wait / 1000)
+            await self.sleep(PAUSED_POLL_S if wait is None else wait / 1000)
 
     async def _breathe(self) -> None:
         """Let connections send; at full speed until none lags."""

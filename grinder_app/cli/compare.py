@@ -9,6 +9,7 @@ from typing import Any
 from grinder_adapters.runs import load_run
 from grinder_app.cli import output
 from grinder_app.report.sharpe_words import interval_text, ratio_text, sure_text
+from grinder_app.runner.causes import Cause, Causes, Finding, Subject
 from grinder_app.runner.compare import (
     Difference,
     OutputDifference,
@@ -38,6 +39,10 @@ def compare(
 
     Sessions are compared by their digests; where those differ, the kept outputs tell the first
     event and field. Settings that differ are listed and make no difference by themselves.
+
+    Where both runs kept all outputs of one market under the same settings, every difference has its
+    cause told: data order (a quote that one run did not see), latency (the same news at another
+    quote), or the venue's answer. So a session that ran free is explained against one in lockstep.
 
     Runs of the same data with different settings are trials: whoever picks the best of them picks
     luck too. The Sharpe ratio of the best is therefore shown deflated by their number.
@@ -95,6 +100,7 @@ def _session_json(session: SessionComparison) -> dict[str, Any]:
         "first": None if session.output is None else _output_json(session.output),
         "results": [_difference_json(each) for each in session.results],
         "remark": session.remark,
+        "causes": None if session.causes is None else session.causes.to_dict(),
     }
 
 
@@ -130,11 +136,35 @@ def _print_runs(found: RunComparison, a: str, b: str) -> None:
         if session.remark:
             print(f"  {session.remark}")
         _print_differences(f"Results of {session.name}", "figure", session.results)
+        if session.causes is not None:
+            _print_causes(session.name, session.causes)
     for names, where in ((found.only_in_a, a), (found.only_in_b, b)):
         for name in names:
             print(f"{name}: only in {where}")
     _print_differences("Settings that differ", "setting", found.config)
     print("The runs are equal." if found.equal else "The runs differ.")
+
+
+def _print_causes(name: str, causes: Causes) -> None:
+    columns = ("cause", *(subject.value for subject in Subject), "first")
+    rows = [
+        (
+            cause.value,
+            *(causes.counts[cause, subject] or "" for subject in Subject),
+            _first(causes.firsts[cause]),
+        )
+        for cause in Cause
+        if cause in causes.firsts
+    ]
+    output.print_table(f"Why {name} differs", columns, rows)
+    print(
+        f"{causes.quotes_equal:,} quotes seen by both; fills: {causes.fills_equal:,} in both, "
+        f"{causes.fills_only_a:,} only in A, {causes.fills_only_b:,} only in B; {causes.lag_words}."
+    )
+
+
+def _first(found: Finding) -> str:
+    return f"{found.ts} {found.symbol}: {_shown(found.text)}"
 
 
 def _print_trials(trials: Sequence[SessionTrials]) -> None:

@@ -25,7 +25,7 @@ from grinder_app.runner.prepared import prepare
 from grinder_app.runner.recording import Circumstances
 from grinder_app.runner.session_loop import SessionJob
 from grinder_app.runner.told import Narrator, print_session
-from grinder_app.runner.venues import VenueChoice, choose
+from grinder_app.runner.venues import CALM, LOCKSTEP, VenueChoice, choose
 
 
 def paper(
@@ -42,6 +42,8 @@ def paper(
     stop_after: int | None = None,
     resume: Path | None = None,
     venue: VenueChoice = VenueChoice.SIM,
+    pace: str = LOCKSTEP,
+    faults: str = CALM,
     rules: Path | None = None,
     out: Path | None = None,
     json: Flag = False,
@@ -74,7 +76,13 @@ def paper(
     venue
         Who answers orders: sim, the simulated venue; exchange, the whole local exchange in process,
         with its filters, margin and error codes; local, the same over real sockets on loopback
-        through the adapter of the real venue, in lockstep. The last two decide the same.
+        through the adapter of the real venue. In lockstep the last two decide the same.
+    pace
+        With --venue local: lockstep, where the market waits for the engine, or market seconds in a
+        second of the clock, where nothing waits, as it is live; compare tells what that changes.
+    faults
+        What goes wrong at the exchange while the session runs free: a named plan (see ``grinder
+        venue faults list``), or a file of one.
     rules
         An exchangeInfo body of the venue: what the exchange lists instead of its own symbols.
     out
@@ -89,7 +97,9 @@ def paper(
     with airgap():
         prepared = prepare(data, fixture, loaded, settings, narrow)
         own = None if spec is None else spec.load()
-    chosen = choose(venue, rules, prepared.config, parts=bool(checkpoint or resume))
+    chosen = choose(
+        venue, rules, prepared.config, parts=bool(checkpoint or resume), pace=pace, faults=faults
+    )
     wanted = PaperRun(
         job=SessionJob(
             config=chosen.config,
@@ -115,6 +125,8 @@ def paper(
                 stop_after=stop_after,
                 continues=resume is not None,
                 instruments=chosen.instruments,
+                pace=pace if chosen.speed_x100 is not None else "",
+                faults=faults if chosen.speed_x100 is not None else "",
             ),
             data_name=prepared.name,
             policy=spec,

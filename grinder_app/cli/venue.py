@@ -10,10 +10,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from grinder_adapters.local_venue.markets.pacing import UNPACED
 from grinder_app.cli import output
 from grinder_app.runner.options import DataFiles, Flag, Texts
-from grinder_core.errors import ConfigError, ContractError
-from grinder_core.numbers import ZERO, parse_decimal
+from grinder_app.runner.speed import parse_speed
 
 app = App(name="venue", help="Serve the local exchange; make things go wrong at it.")
 faults = App(name="faults", help="Name, show and set what goes wrong at the local exchange.")
@@ -167,16 +167,4 @@ def set_plan(
 
 def _speed(text: str) -> int:
     """Hundredths of real time; 0 is as fast as possible."""
-    if text == "max":
-        return 0
-    try:
-        value = parse_decimal(text) * 100
-    except ContractError:
-        value = ZERO
-    if value < 1 or value % 1:
-        raise ConfigError(
-            "must be a number >= 0.01 with at most 2 digits after the point, or max",
-            field="--speed",
-            value=text,
-        )
-    return int(value)
+    return UNPACED if text == "max" else parse_speed(text, "--speed", ("max",))

@@ -13,6 +13,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from grinder_adapters.runs import SessionView
+from grinder_core.contracts.enums import Side
+from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import ZERO, canonical, exact
 from grinder_core.session.result import PaperResult
 
@@ -119,7 +121,9 @@ def _differences(
 ) -> Iterator[str]:
     fills = _kept_fills(kept)
     for symbol in sorted(fills.keys() | stated.fills.keys()):
-        ours, theirs = fills.get(symbol, []), stated.fills.get(symbol, [])
+        # by time: the engine may have been told in another order
+        ours = sorted(fills.get(symbol, []), key=_place)
+        theirs = sorted(stated.fills.get(symbol, []), key=_place)
         if not stated.is_whole:
             ours = ours[max(len(ours) - len(theirs), 0) :]
         yield from _first_difference(symbol, ours, theirs)
@@ -129,11 +133,38 @@ def _differences(
         yield from _unequal(f"position of {symbol}", engine=held, exchange=known)
     with exact():
         reported = sum((fee_of(row) for rows in fills.values() for row in rows), ZERO)
-        gained = result.total_realized_pnl - result.fees_paid - result.funding_paid
-        wallet = capital + gained
+        realized = result.total_realized_pnl
+        for symbol, rows in stated.fills.items():
+            if _is_reordered(fills.get(symbol, []), rows):
+                realized += _realized(symbol, rows) - result.final_positions[symbol].realized_pnl
+        wallet = capital + realized - result.fees_paid - result.funding_paid
     fees = {"exchange": stated.fees} if stated.is_whole else {}
     yield from _unequal("fees", engine=result.fees_paid, report=reported, **fees)
     yield from _unequal("wallet", engine=wallet, exchange=stated.wallet)
+
+
+def _is_reordered(ours: Sequence[Row], theirs: Sequence[Row]) -> bool:
+    """Whether both are the same fills in different orders."""
+    return list(ours) != list(theirs) and sorted(ours, key=_place) == sorted(theirs, key=_place)
+
+
+def _realized(symbol: str, rows: Sequence[Row]) -> Decimal:
+    """Profit in the venue's order of the fills: it depends on it, as average cost does.
+
+    What was told to the engine in another order closed the same positions at other averages; what
+    it realised less stands in its unrealised profit.
+    """
+    ledger = SymbolLedger(symbol)
+    for row in rows:
+        _, side, price, qty, *_ = row
+        assert isinstance(price, Decimal)
+        assert isinstance(qty, Decimal)
+        ledger.apply(Side(str(side)), price, qty)
+    return ledger.realized_pnl
+
+
+def _place(row: Row) -> tuple[object, ...]:
+    return row[0], *map(str, row[1:])
 
 
 def _kept_fills(kept: SessionView) -> dict[str, list[Row]]:

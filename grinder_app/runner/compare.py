@@ -12,10 +12,12 @@ from attrs import frozen
 
 from grinder_adapters.feeds.lines import read_lines
 from grinder_adapters.runs import RunView, SessionView
+from grinder_app.runner.causes import Causes, explain
 from grinder_core.errors import FixtureError
 
 ABSENT: Final = "(absent)"
 _HEAD: Final = ("ts", "symbol")
+_MARKET: Final = ("kind", "fixture", "symbols", "days", "spread_bps", "stop_after")
 
 
 @frozen(kw_only=True)
@@ -54,6 +56,7 @@ class SessionComparison:
         output: ``None`` when equal, or when no kept output shows the difference.
         results: Differing figures of the results; looked at only when the digests differ.
         remark: What the reader must know to understand the rest; empty mostly.
+        causes: Every difference and why, of one market under the same settings; else ``None``.
     """
 
     name: str
@@ -61,6 +64,7 @@ class SessionComparison:
     output: OutputDifference | None
     results: tuple[Difference, ...] = ()
     remark: str = ""
+    causes: Causes | None = None
 
 
 @frozen(kw_only=True)
@@ -94,9 +98,10 @@ def compare_runs(a: RunView, b: RunView) -> RunComparison:
     if len(left) == len(right) == 1:
         right = dict(zip(left, right.values(), strict=True))
     same_kept = a.manifest.get("outputs") == b.manifest.get("outputs")
+    has_causes = same_kept and a.manifest.get("outputs") == "all" and _same_market(a, b)
     return RunComparison(
         sessions=tuple(
-            _compare_sessions(name, session, right[name], same_kept)
+            _compare_sessions(name, session, right[name], same_kept, has_causes)
             for name, session in left.items()
             if name in right
         ),
@@ -148,7 +153,7 @@ def differences(a: Any, b: Any, path: str = "") -> Iterator[Difference]:
 
 
 def _compare_sessions(
-    name: str, a: SessionView, b: SessionView, same_kept: bool
+    name: str, a: SessionView, b: SessionView, same_kept: bool, has_causes: bool
 ) -> SessionComparison:
     if a.result["running_digest"] == b.result["running_digest"]:
         return SessionComparison(name=name, equal=True, output=None)
@@ -167,7 +172,27 @@ def _compare_sessions(
         output=output,
         results=tuple(differences(_figures(a.result), _figures(b.result))),
         remark=remark,
+        causes=_causes(a, b) if has_causes else None,
     )
+
+
+def _same_market(a: RunView, b: RunView) -> bool:
+    """Whether both runs had the same settings and the same events, whoever answered orders."""
+    heads = [
+        (
+            run.manifest.get("config_hash"),
+            [file.get("sha256", file.get("name")) for file in run.manifest.get("data", [])],
+            {k: v for k, v in run.manifest.get("inputs", {}).items() if k in _MARKET},
+        )
+        for run in (a, b)
+    ]
+    return heads[0] == heads[1]
+
+
+def _causes(a: SessionView, b: SessionView) -> Causes | None:
+    if a.outputs is None or b.outputs is None:
+        return None
+    return explain(a.outputs, b.outputs)
 
 
 def _figures(result: Mapping[str, Any]) -> dict[str, Any]:

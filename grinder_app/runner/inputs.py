@@ -44,6 +44,8 @@ class RunInputs:
         stop_after: Events of the stream that were read; ``None`` for all.
         continues: The run went on from a checkpoint, which is no part of it.
         instruments: What the local exchange listed; nothing where the simulated venue answered.
+        pace: Speed of a session that ran free; its decisions depend on the machine. Else empty.
+        faults: What went wrong at its exchange: a plan's name or file; empty for other sessions.
     """
 
     kind: InputKind
@@ -53,6 +55,8 @@ class RunInputs:
     stop_after: int | None = None
     continues: bool = False
     instruments: Sequence[Instrument] = ()
+    pace: str = ""
+    faults: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; tick sizes are left out, they are settings."""
@@ -68,6 +72,8 @@ class RunInputs:
             "stop_after": self.stop_after,
             "continues": self.continues,
             "instruments": [to_dict(instrument) for instrument in self.instruments],
+            "pace": self.pace,
+            "faults": self.faults,
         }
 
     @classmethod
@@ -101,6 +107,8 @@ class RunInputs:
                 stop_after=kept["stop_after"],
                 continues=kept["continues"],
                 instruments=tuple(from_dict(Instrument, one) for one in kept["instruments"]),
+                pace=kept["pace"],
+                faults=kept["faults"],
             )
         except (ContractError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ArtifactError(f"is damaged: {error!r}", field="inputs") from error

@@ -70,6 +70,13 @@ def repeat_of(view: RunView, data: Sequence[Path] = ()) -> Repeat:
             where=where,
             remedy="name a run from the beginning",
         )
+    if inputs.pace:
+        raise InputError(
+            "ran free, so that no run of it equals another",
+            field="run",
+            where=where,
+            remedy="name a run in lockstep or in process",
+        )
     policy = manifest.get("policy")
     return Repeat(
         config=config,

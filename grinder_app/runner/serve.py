@@ -25,15 +25,14 @@ from grinder_adapters.local_venue.assembly import (
     save_floor,
 )
 from grinder_adapters.local_venue.exchange_info import LOCAL_SYMBOLS
-from grinder_adapters.local_venue.fault_file import read_fault_file, render_faults
-from grinder_adapters.local_venue.fault_plans import PLAN_NAMES, named_faults
-from grinder_adapters.local_venue.faults import FaultPlan
+from grinder_adapters.local_venue.fault_file import render_faults
 from grinder_adapters.local_venue.market_feed import MarketFeed
 from grinder_adapters.local_venue.markets.pacing import Pacer
 from grinder_adapters.local_venue.markets.recording import RecordedMarket
 from grinder_adapters.local_venue.markets.scenario import read_scenario
 from grinder_adapters.local_venue.markets.venue_steps import VenueStep
 from grinder_adapters.local_venue.server import VenueServer
+from grinder_app.runner.fault_choice import fault_plan
 from grinder_core.contracts.event import Event
 from grinder_core.errors import ConfigError, ConnectorError
 
@@ -85,7 +84,7 @@ async def serve_venue(plan: ServePlan, ready: Callable[[dict[str, str]], None]) 
     options = VenueOptions(
         deposit=plan.deposit,
         seed=plan.seed,
-        plan=evolve(_faults(plan.faults), started_at=clock.now_ms()),
+        plan=evolve(fault_plan(plan.faults), started_at=clock.now_ms()),
         log_path=plan.log_path,
     )
     floor = None if plan.state_path is None else load_floor(plan.state_path)
@@ -119,7 +118,7 @@ def fault_text(plan: str) -> str:
     Raises:
         ConfigError: It is neither a name nor a sound file.
     """
-    found = _faults(plan)
+    found = fault_plan(plan)
     return render_faults(found.seed, found.faults)
 
 
@@ -178,10 +177,3 @@ def _market(plan: ServePlan, clock: Clock) -> Iterable[Event | VenueStep]:
     if plan.data:
         return RecordedMarket(plan.data, is_looped=plan.is_looped)
     return generated(plan.symbols, plan.seed, clock.now_ms())
-
-
-def _faults(plan: str) -> FaultPlan:
-    if plan in PLAN_NAMES:
-        return FaultPlan(named_faults(plan))
-    file = read_fault_file(Path(plan))
-    return FaultPlan(file.faults, file.seed)

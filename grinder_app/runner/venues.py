@@ -9,20 +9,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
 from grinder_adapters.exchange_info.document import read_document
 from grinder_adapters.local_venue.exchange_info import LOCAL_SYMBOLS, read, render
+from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_adapters.runs import load_run
 from grinder_app.runner.agreement import Agreement, VenueStatement, agree
+from grinder_app.runner.fault_choice import fault_plan
 from grinder_app.runner.paper import PaperDone, PaperRun
+from grinder_app.runner.speed import parse_speed
 from grinder_core.contracts.enums import SelectionSource
 from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError, ContractError, FixtureError
 from grinder_core.orders.exchange_info import parse_exchange_info
 from grinder_core.venue.exchange.instrument import Instrument
+
+if TYPE_CHECKING:
+    from grinder_app.runner.free_paper import FreePaper
+    from grinder_app.runner.socket_venue import SocketVenue
+
+LOCKSTEP: Final = "lockstep"
+CALM: Final = "calm"
 
 
 class VenueChoice(StrEnum):
@@ -60,11 +71,16 @@ class ChosenVenue:
 
     Attributes:
         instruments: What the exchange lists; nothing at the simulated venue.
+        speed_x100: Market time in a time of the wall, hundredths, for a session over sockets that
+            runs free; ``None``: in lockstep.
+        faults: What goes wrong at the exchange of such a session.
     """
 
     choice: VenueChoice
     config: EngineConfig
     instruments: Sequence[Instrument]
+    speed_x100: int | None = None
+    faults: FaultPlan = FaultPlan(())
 
     @contextmanager
     def opened(self, run: PaperRun) -> Iterator[OpenedVenue]:
@@ -77,27 +93,48 @@ class ChosenVenue:
             venue = run.about.inputs.venue(self.config)
             yield OpenedVenue(evolve(run, job=evolve(run.job, venue=venue)))
             return
-        from grinder_app.runner.socket_venue import SocketVenue
-
-        with SocketVenue(self.config, run.source, self.instruments) as sockets:
+        with self._sockets(run) as sockets:
             job = evolve(run.job, venue=sockets)
             over_sockets = evolve(run, source=sockets, job=job, again=run.source)
             yield OpenedVenue(over_sockets, sockets.statement)
 
+    def _sockets(self, run: PaperRun) -> SocketVenue | FreePaper:
+        from grinder_app.runner.free_paper import FreePaper
+        from grinder_app.runner.socket_venue import SocketVenue
+
+        if self.speed_x100 is None:
+            return SocketVenue(self.config, run.source, self.instruments)
+        return FreePaper(self.config, run.source, self.instruments, self.speed_x100, self.faults)
+
 
 def choose(
-    choice: VenueChoice, rules: Path | None, config: EngineConfig, *, parts: bool = False
+    choice: VenueChoice,
+    rules: Path | None,
+    config: EngineConfig,
+    *,
+    parts: bool = False,
+    pace: str = LOCKSTEP,
+    faults: str = CALM,
 ) -> ChosenVenue:
     """Return the venue that was asked for, with the settings that fit it.
 
     Args:
         rules: An ``exchangeInfo`` body; ``None``: the exchange's own symbols.
         parts: A checkpoint is to be written or continued.
+        pace: Lockstep, or a speed to run free at.
+        faults: What goes wrong then: a plan's name, or a file of one.
 
     Raises:
         ConfigError: An option or a setting asks for what this venue does not do.
         FixtureError: ``rules`` is no such body.
     """
+    speed_x100 = None if pace == LOCKSTEP else parse_speed(pace, "--pace", (LOCKSTEP,))
+    if speed_x100 is not None and choice is not VenueChoice.LOCAL:
+        raise ConfigError("needs --venue local", field="--pace", value=pace)
+    if faults != CALM and speed_x100 is None:
+        raise ConfigError(
+            "needs --venue local and a --pace to run free at", field="--faults", value=faults
+        )
     if choice is VenueChoice.SIM:
         if rules is not None:
             raise ConfigError("needs --venue exchange or local", field="--rules", value=str(rules))
@@ -105,7 +142,8 @@ def choose(
     if parts:
         raise ConfigError("needs --venue sim", field="--checkpoint or --resume")
     instruments = LOCAL_SYMBOLS if rules is None else _read(rules)
-    return ChosenVenue(choice, with_rules(config, instruments), instruments)
+    wanted = with_rules(config, instruments)
+    return ChosenVenue(choice, wanted, instruments, speed_x100, fault_plan(faults))
 
 
 def with_rules(config: EngineConfig, instruments: Sequence[Instrument]) -> EngineConfig:

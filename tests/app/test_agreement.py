@@ -13,6 +13,8 @@ from grinder_adapters.runs import RunStore, SessionView, load_run
 from grinder_adapters.synthetic.demo import demo_events
 from grinder_app.cli.demo import demo_config
 from grinder_app.runner.agreement import COLUMNS, VenueStatement, agree, code_of
+from grinder_core.contracts.enums import Side
+from grinder_core.ledger import SymbolLedger
 from grinder_core.session.result import PaperResult, run
 from tests.support.virtual_time import START_MS
 
@@ -119,3 +121,26 @@ def test_an_engine_that_counts_other_fees_differs(told: tuple[PaperResult, Sessi
     off = evolve(result, fees_paid=result.fees_paid + 1)
     found = agree(off, CAPITAL, kept, statement_of(result, kept))
     assert [text.partition(":")[0] for text in found.differences] == ["fees", "wallet"]
+
+
+def test_fills_told_late_change_what_is_realised_and_not_the_agreement(
+    told: tuple[PaperResult, SessionView],
+) -> None:
+    """The exchange closes at its own averages; the engine booked two fills the other way round."""
+    result, kept = told
+    stated = statement_of(result, kept)
+    symbol, rows = max(stated.fills.items(), key=lambda item: len(item[1]))
+    swapped = next(
+        [*rows[:n], rows[n + 1], rows[n], *rows[n + 2 :]]
+        for n in range(len(rows) - 1)
+        if rows[n][1] != rows[n + 1][1]
+    )
+    exchange = SymbolLedger(symbol)
+    for _, side, price, qty, *_ in swapped:
+        exchange.apply(Side(str(side)), Decimal(str(price)), Decimal(str(qty)))
+    moved = exchange.realized_pnl - result.final_positions[symbol].realized_pnl
+    other = evolve(stated, fills={**stated.fills, symbol: swapped}, wallet=stated.wallet + moved)
+    assert agree(result, CAPITAL, kept, other).differences == ()
+    if moved:
+        wrong = evolve(other, wallet=stated.wallet)
+        assert "wallet" in agree(result, CAPITAL, kept, wrong).differences[0]

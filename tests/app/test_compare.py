@@ -54,7 +54,14 @@ def test_a_repeated_run_is_equal(capsys: pytest.CaptureFixture[str]) -> None:
     assert found == {
         "equal": True,
         "sessions": [
-            {"name": "session", "equal": True, "first": None, "results": [], "remark": ""}
+            {
+                "name": "session",
+                "equal": True,
+                "first": None,
+                "results": [],
+                "remark": "",
+                "causes": None,
+            }
         ],
         "only_in_a": [],
         "only_in_b": [],
