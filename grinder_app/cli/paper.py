@@ -143,6 +143,7 @@ def paper(
             opened.run, settings.store(loaded), tell=advance, also=[Narrator()] if verbose else []
         )
         agreement = opened.agreement(done)
+        done = evolve(done, warnings=(*done.warnings, *opened.remarks()))
     if json:
         output.print_json(done.to_dict() | told(agreement))
         return code_of(agreement)

@@ -112,6 +112,20 @@ class FreePaper(FreeVenue):
         """
         return self._thread.run(self._trading.statement(self._instruments))
 
+    def remarks(self) -> tuple[str, ...]:
+        """Return what to know of how the session went."""
+        stats, found = self._feed.stats, []
+        if stats.conflated:
+            found.append(
+                f"The engine lagged behind the market: {stats.conflated:,} events gave way to "
+                "newer ones; a slower --pace, or fewer levels, would keep them."
+            )
+        if self._desk.unknown_outcomes:
+            found.append(
+                f"The outcome of {self._desk.unknown_outcomes:,} orders had to be asked for."
+            )
+        return tuple(found)
+
     def _send(self, effect: Effect) -> None:
         self._thread.soon(self._desk.perform, effect)
 
@@ -171,6 +185,7 @@ class FreePaper(FreeVenue):
         symbols = [instrument.symbol for instrument in self._instruments]
         feed.subscribe(symbols)
         await feed.connect()
+        self._feed = feed
         wanted = {f"{symbol.lower()}@{kind}" for symbol in symbols for kind in kinds}
         async with asyncio.timeout(OPEN_TIMEOUT_S):  # nothing of the market may be missed
             while not wanted <= exchange.venue.hub.by_stream.keys():

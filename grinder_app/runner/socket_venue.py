@@ -125,6 +125,10 @@ class SocketVenue:
         """
         return self._thread.run(self._trading.statement(self._instruments))
 
+    def remarks(self) -> tuple[str, ...]:
+        """Nothing: in lockstep nothing can be missed."""
+        return ()
+
     # -- inside, on the other thread -----------------------------------------------------------
 
     async def _open(self) -> None:

@@ -51,10 +51,12 @@ class OpenedVenue:
     Attributes:
         statement: Asks for its own record of the session; ``None`` where nothing is between the
             engine and its venue.
+        remarks: Returns what to know of how the session went, once it is over.
     """
 
     run: PaperRun
     statement: Callable[[], VenueStatement] | None = None
+    remarks: Callable[[], Sequence[str]] = tuple
 
     def agreement(self, done: PaperDone) -> Agreement | None:
         """Compare the finished session with the venue's record, where there is one."""
@@ -96,7 +98,7 @@ class ChosenVenue:
         with self._sockets(run) as sockets:
             job = evolve(run.job, venue=sockets)
             over_sockets = evolve(run, source=sockets, job=job, again=run.source)
-            yield OpenedVenue(over_sockets, sockets.statement)
+            yield OpenedVenue(over_sockets, sockets.statement, sockets.remarks)
 
     def _sockets(self, run: PaperRun) -> SocketVenue | FreePaper:
         from grinder_app.runner.free_paper import FreePaper
