@@ -85,6 +85,8 @@ CANCEL: Final = _write("DELETE", _ORDER, Operation.CANCEL, RequestClass.CANCEL)
 CANCEL_BATCH: Final = _write(
     "DELETE", "/fapi/v1/batchOrders", Operation.CANCEL, RequestClass.CANCEL
 )
+PLACE_CONDITIONAL: Final = _write("POST", _ALGO, Operation.PLACE, RequestClass.NEW_RISK)
+PLACE_CONDITIONAL_REDUCE: Final = _write("POST", _ALGO, Operation.REDUCE, RequestClass.REDUCE)
 CANCEL_CONDITIONAL: Final = _write("DELETE", _ALGO, Operation.CANCEL, RequestClass.CANCEL)
 SET_LEVERAGE: Final = _write(
     "POST", "/fapi/v1/leverage", Operation.CONNECT, RequestClass.CRITICAL, "set_leverage"

@@ -3,7 +3,8 @@
 A call goes, in this order: closed; fields; mode and class guards; whitelist; notional; counts;
 ``dry_run``; then the write protocol of ``writes.py``. What fails before the protocol raises, for it
 must not be tried again; what the protocol or the venue decided comes back as an `Outcome`. Cancels
-and what only shrinks a position are exempt from notional and counts.
+and what only shrinks a position are exempt from notional and counts; a conditional order counts
+from the moment it waits, for nobody asks again when it triggers.
 """
 
 from __future__ import annotations
@@ -12,18 +13,24 @@ from collections.abc import Iterable
 
 from grinder_adapters.binance import endpoints
 from grinder_adapters.binance.batch_cancel import BatchCanceller
-from grinder_adapters.binance.conditional import ConditionalOrder, read_conditionals
+from grinder_adapters.binance.conditional import (
+    ConditionalOrder,
+    read_conditionals,
+    seen_in,
+)
+from grinder_adapters.binance.conditional_requests import ConditionalRequest
 from grinder_adapters.binance.dry_run import DryRun
 from grinder_adapters.binance.endpoints import Endpoint, Request
 from grinder_adapters.binance.order_limits import OrderLimits
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, MarketOrder
-from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused
+from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Seen
 from grinder_adapters.binance.permission import Permission, PortKind
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_answers import read_order, read_orders
 from grinder_adapters.binance.rest_records import OrderAnswer
 from grinder_adapters.binance.spec import USDM, IdentityCodec, VenueSpec
-from grinder_adapters.binance.user_events import FuturesOrderEvent
+from grinder_adapters.binance.user_events import AlgoEvent, FuturesOrderEvent
+from grinder_adapters.binance.write_call import WriteCall
 from grinder_adapters.binance.write_calls import WriteCalls
 from grinder_adapters.binance.writes import Writer
 from grinder_core.contracts.checks import check_symbol
@@ -33,6 +40,7 @@ from grinder_core.errors import (
     ConnectorError,
     ContractError,
 )
+from grinder_core.numbers import ZERO
 
 
 class ExecutionPort:
@@ -81,11 +89,7 @@ class ExecutionPort:
             is_counted = self.limits.take(permission, order.client_order_id)
         if self._dry_run is not None:
             return self._dry_run.placed(order.client_order_id, order.price, order.qty)
-        outcome = await self._writer.perform(self._calls.place(order))
-        self._note_end(outcome)
-        if is_counted and isinstance(outcome, Refused):
-            self.limits.give_back(order.client_order_id, was_order=outcome.is_order)
-        return outcome
+        return await self._placed(self._calls.place(order), is_counted)
 
     async def place_market(self, order: MarketOrder) -> Outcome:
         """Leave a position at the market, reduce-only; raises as ``place`` does."""
@@ -93,6 +97,22 @@ class ExecutionPort:
         if self._dry_run is not None:
             return self._dry_run.filled(order.client_order_id, order.qty)
         return await self._writer.perform(self._calls.market(order))
+
+    async def place_conditional(self, order: ConditionalRequest) -> Outcome:
+        """Place an order that waits for its trigger; raises as ``place`` does.
+
+        Its notional is held against the limit at the highest price that it asks for. A trailing
+        stop asks for none, so where there is a limit it must be reduce-only.
+        """
+        permission = self._permitted(order.symbol, order.client_algo_id)
+        is_counted = False
+        if not order.only_reduces:
+            self.limits.check_notional(permission, order.asked_price, order.asked_qty)
+            is_counted = self.limits.take(permission, order.client_algo_id)
+        if self._dry_run is not None:
+            price = order.trigger_price or ZERO
+            return self._dry_run.placed(order.client_algo_id, price, order.asked_qty)
+        return await self._placed(self._calls.place_conditional(order), is_counted)
 
     async def amend(self, order: AmendOrder) -> Outcome:
         """Give a limit order another price and quantity; raises as ``place`` does.
@@ -145,7 +165,8 @@ class ExecutionPort:
         self._checked(symbol, client_algo_id)
         if self._dry_run is not None:
             return self._dry_run.cancelled(client_algo_id)
-        return await self._writer.perform(self._calls.cancel_conditional(symbol, client_algo_id))
+        call = self._calls.cancel_conditional(symbol, client_algo_id)
+        return self._note_end(await self._writer.perform(call))
 
     async def cancel_own(self, symbol: str, *, keep_reduce_only: bool = False) -> list[Outcome]:
         """Cancel every order of ours on a symbol, conditional ones first, and no foreign one.
@@ -205,9 +226,11 @@ class ExecutionPort:
 
     def on_order_event(self, event: FuturesOrderEvent) -> None:
         """Take what the user stream says of an order; it may end a search for an outcome."""
-        if event.status.is_final:
-            self.limits.closed(event.client_order_id)
-        self._writer.on_order_event(event)
+        self._hear(self._calls.scope, event.client_order_id, Seen.of(event))
+
+    def on_conditional_event(self, event: AlgoEvent) -> None:
+        """Take what the user stream says of a conditional order, as of a normal one."""
+        self._hear(self._calls.conditional_scope, event.client_algo_id, seen_in(event))
 
     async def close(self) -> None:
         """Take no call any more and close the client; idempotent."""
@@ -239,6 +262,17 @@ class ExecutionPort:
         permission = self._checked(symbol, client_order_id)
         self.limits.check_symbol(permission, symbol)
         return permission
+
+    async def _placed(self, call: WriteCall, is_counted: bool) -> Outcome:
+        outcome = self._note_end(await self._writer.perform(call))
+        if is_counted and isinstance(outcome, Refused):
+            self.limits.give_back(outcome.client_order_id, was_order=outcome.is_order)
+        return outcome
+
+    def _hear(self, scope: str, client_order_id: str, seen: Seen) -> None:
+        if seen.view.state.is_final:
+            self.limits.closed(client_order_id)
+        self._writer.on_news(scope, client_order_id, seen)
 
     def _note_end(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Accepted) and outcome.is_final:

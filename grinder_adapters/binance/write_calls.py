@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from grinder_adapters.binance import endpoints
 from grinder_adapters.binance.conditional import read_cancelled, read_conditional
+from grinder_adapters.binance.conditional_requests import ConditionalRequest
 from grinder_adapters.binance.endpoints import Request
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, MarketOrder, named
 from grinder_adapters.binance.outcomes import Seen
@@ -31,15 +32,20 @@ class WriteCalls:
         venue_id: Scope of the idempotency keys.
         client: Whose receive window and clock the searches for outcomes go by.
         settings: How patiently those ask.
+
+    Attributes:
+        scope: Of normal orders.
+        conditional_scope: Of conditional ones; an order of either kind may bear the same id.
     """
 
     def __init__(self, venue_id: str, client: RestClient, settings: InquirySettings) -> None:
-        self._venue_id, self._client, self._settings = venue_id, client, settings
+        self.scope, self.conditional_scope = venue_id, f"{venue_id}/conditional"
+        self._client, self._settings = client, settings
 
     def place(self, order: LimitOrder) -> WriteCall:
         """Place a limit order."""
         intent = WriteIntent.place(
-            self._venue_id,
+            self.scope,
             order.client_order_id,
             symbol=order.symbol,
             side=order.side,
@@ -55,7 +61,7 @@ class WriteCalls:
     def market(self, order: MarketOrder) -> WriteCall:
         """Leave a position at the market."""
         intent = WriteIntent.place(
-            self._venue_id,
+            self.scope,
             order.client_order_id,
             symbol=order.symbol,
             side=order.side,
@@ -71,7 +77,7 @@ class WriteCalls:
     def amend(self, order: AmendOrder) -> WriteCall:
         """Give an order another price and quantity."""
         intent = WriteIntent.amend(
-            self._venue_id,
+            self.scope,
             order.client_order_id,
             symbol=order.symbol,
             order_id=order.order_id,
@@ -95,27 +101,49 @@ class WriteCalls:
 
     def cancel(self, symbol: str, client_order_id: str, order_id: str | None) -> WriteCall:
         """Cancel an order."""
-        intent = WriteIntent.cancel(
-            self._venue_id, client_order_id, symbol=symbol, order_id=order_id
-        )
+        intent = WriteIntent.cancel(self.scope, client_order_id, symbol=symbol, order_id=order_id)
         parameters = {"symbol": symbol, **named(client_order_id, order_id)}
         request = Request(endpoints.CANCEL, parameters)
         return self._call(intent, RiskIntent.CANCEL, symbol, request, self._inquire_cancel)
 
+    def place_conditional(self, order: ConditionalRequest) -> WriteCall:
+        """Place a conditional order."""
+        intent = WriteIntent.place(
+            self.conditional_scope,
+            order.client_algo_id,
+            symbol=order.symbol,
+            side=order.side,
+            price=order.price,
+            qty=order.qty,
+            level_id=order.level_id,
+            generation=order.generation,
+            condition=order.condition(),
+        )
+        find = _finds_conditional(order.symbol, order.client_algo_id)
+        return WriteCall(
+            intent=intent,
+            risk=_risk(order.only_reduces),
+            symbol=order.symbol,
+            request=order.request(),
+            read=find,
+            query=_query_conditional(order.client_algo_id),
+            find=find,
+            inquire=self._inquire_place,
+        )
+
     def cancel_conditional(self, symbol: str, client_algo_id: str) -> WriteCall:
         """Cancel a conditional order."""
-        # a scope of its own: an order and a conditional order may bear one id
-        scope = f"{self._venue_id}/conditional"
-        intent = WriteIntent.cancel(scope, client_algo_id, symbol=symbol, order_id=None)
-        parameters = {"clientAlgoId": client_algo_id}
+        intent = WriteIntent.cancel(
+            self.conditional_scope, client_algo_id, symbol=symbol, order_id=None
+        )
         return WriteCall(
             intent=intent,
             risk=RiskIntent.CANCEL,
             symbol=symbol,
-            request=Request(endpoints.CANCEL_CONDITIONAL, parameters),
+            request=Request(endpoints.CANCEL_CONDITIONAL, {"clientAlgoId": client_algo_id}),
             read=read_cancelled,
-            query=Request(endpoints.QUERY_CONDITIONAL, parameters),
-            find=lambda body: read_conditional(body).seen(),
+            query=_query_conditional(client_algo_id),
+            find=_finds_conditional(symbol, client_algo_id),
             inquire=self._inquire_cancel,
         )
 
@@ -163,12 +191,27 @@ def _finds(symbol: str, client_order_id: str) -> Find:
     def find(body: bytes) -> Seen:
         order = read_order(body)
         if (order.symbol, order.client_order_id) != (symbol, client_order_id):
-            raise ConnectorError(
-                f"must be about {client_order_id} of {symbol}",
-                field="clientOrderId",
-                value=order.client_order_id,
-                where="order",
-            )
+            raise _other_order(symbol, client_order_id, order.client_order_id, "order")
         return Seen.of(order)
 
     return find
+
+
+def _finds_conditional(symbol: str, client_algo_id: str) -> Find:
+    def find(body: bytes) -> Seen:
+        order = read_conditional(body)
+        if (order.symbol, order.client_algo_id) != (symbol, client_algo_id):
+            raise _other_order(symbol, client_algo_id, order.client_algo_id, "algoOrder")
+        return order.seen()
+
+    return find
+
+
+def _query_conditional(client_algo_id: str) -> Request:
+    return Request(endpoints.QUERY_CONDITIONAL, {"clientAlgoId": client_algo_id})
+
+
+def _other_order(symbol: str, wanted: str, found: str, where: str) -> ConnectorError:
+    return ConnectorError(
+        f"must be about {wanted} of {symbol}", field="client id", value=found, where=where
+    )

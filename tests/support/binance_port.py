@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from attrs import Factory, define
 
+from grinder_adapters.binance.conditional_requests import ConditionalRequest, ConditionalType
 from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.order_limits import OrderLimits
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder
@@ -158,6 +159,20 @@ def a_limit_order(name: str = AN_ID, **changes: Any) -> LimitOrder:
         generation=0,
     )
     return LimitOrder(**{**fields, **changes})
+
+
+def a_stop(name: str = AN_ID, **changes: Any) -> ConditionalRequest:
+    """A sale of 1 at the market, once the mark price falls to 90."""
+    fields = dict[str, Any](
+        client_algo_id=name,
+        symbol="BTCUSDT",
+        side=Side.SELL,
+        order_type=ConditionalType.STOP_MARKET,
+        qty=Decimal(1),
+        trigger_price=Decimal(90),
+        generation=0,
+    )
+    return ConditionalRequest(**{**fields, **changes})
 
 
 def an_amend(name: str = AN_ID, **changes: Any) -> AmendOrder:

@@ -272,8 +272,32 @@ class ScriptedVenue:
     def _get_openAlgoOrders(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
         return 200, [o for o in self.conditionals.values() if o["algoStatus"] == "NEW"]
 
+    def _post_algoOrder(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
+        name = p["clientAlgoId"]
+        if name in self.conditionals and self.conditionals[name]["algoStatus"] == "NEW":
+            return 400, {"code": -4116, "msg": "ClientOrderId is duplicated."}
+        self.accepted[f"conditional {name}"] += 1
+        self.conditionals[name] = {
+            "algoId": sum(self.accepted.values()),
+            "clientAlgoId": name,
+            "algoType": p["algoType"],
+            "orderType": p["type"],
+            "symbol": p["symbol"],
+            "side": p["side"],
+            "quantity": p.get("quantity", "0"),
+            "algoStatus": "NEW",
+            "triggerPrice": p.get("triggerPrice", "0"),
+            "closePosition": p.get("closePosition") == "true",
+            "reduceOnly": p.get("reduceOnly") == "true",
+            "updateTime": self.now(),
+        }
+        return 200, self.conditionals[name]
+
     def _get_algoOrder(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
-        return 200, self.conditionals[p["clientAlgoId"]]
+        order = self.conditionals.get(p["clientAlgoId"])
+        if order is None or order["updateTime"] > self.now() - self.read_lag_ms:
+            return 400, {"code": -2013, "msg": "Order does not exist."}
+        return 200, order
 
     def _delete_algoOrder(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
         self.conditionals[p["clientAlgoId"]]["algoStatus"] = "CANCELED"

@@ -32,6 +32,7 @@ from tests.support.binance_port import (
     Desk,
     a_limit_order,
     a_permission,
+    a_stop,
     an_amend,
     an_order_event,
     at_desk,
@@ -180,6 +181,7 @@ def test_only_ids_of_ours_are_sent(name: str) -> None:
         calls = [
             desk.port.place(a_limit_order(name)),
             desk.port.place_market(a_market_order(name)),
+            desk.port.place_conditional(a_stop(name)),
             desk.port.amend(an_amend(name)),
             desk.port.cancel("BTCUSDT", name),
             desk.port.cancel_conditional("BTCUSDT", name),
@@ -462,6 +464,7 @@ def test_a_closed_port_takes_no_call() -> None:
             desk.port.place(a_limit_order()),
             desk.port.place(a_limit_order("foreign")),  # closed comes before the fields
             desk.port.place_market(a_market_order()),
+            desk.port.place_conditional(a_stop()),
             desk.port.amend(an_amend()),
             desk.port.cancel("BTCUSDT", AN_ID),
             desk.port.cancel_many("BTCUSDT", [AN_ID]),

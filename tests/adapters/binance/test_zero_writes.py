@@ -33,6 +33,7 @@ from tests.support.binance_port import (
     a_desk,
     a_limit_order,
     a_permission,
+    a_stop,
     an_amend,
 )
 from tests.support.scripted_venue import ScriptedVenue
@@ -54,6 +55,8 @@ ACTS: dict[str, Act] = {
     "place": lambda d: d.port.place(a_limit_order()),
     "reduce": lambda d: d.port.place(a_limit_order(reduce_only=True)),
     "market": lambda d: d.port.place_market(EXIT),
+    "conditional": lambda d: d.port.place_conditional(a_stop()),
+    "closing": lambda d: d.port.place_conditional(a_stop(qty=None)),
     "amend": lambda d: d.port.amend(an_amend()),
     "cancel": lambda d: d.port.cancel("BTCUSDT", AN_ID),
     "cancel_many": lambda d: d.port.cancel_many("BTCUSDT", [AN_ID]),
