@@ -13,6 +13,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from grinder_adapters.binance.error_map import COUNTDOWN as COUNTDOWN_OP
 from grinder_adapters.binance.write_guard import LISTEN_KEY_PATH
 from grinder_core.resilience.breaker_settings import Operation
 from grinder_core.resilience.budget import RequestClass
@@ -88,6 +89,14 @@ CANCEL_BATCH: Final = _write(
 PLACE_CONDITIONAL: Final = _write("POST", _ALGO, Operation.PLACE, RequestClass.NEW_RISK)
 PLACE_CONDITIONAL_REDUCE: Final = _write("POST", _ALGO, Operation.REDUCE, RequestClass.REDUCE)
 CANCEL_CONDITIONAL: Final = _write("DELETE", _ALGO, Operation.CANCEL, RequestClass.CANCEL)
+# renewing it hinders neither cancels nor the clock, so it fails in the circuit of the other renewal
+COUNTDOWN: Final = _write(
+    "POST",
+    "/fapi/v1/countdownCancelAll",
+    Operation.LISTEN_KEY,
+    RequestClass.CRITICAL,
+    COUNTDOWN_OP,
+)
 SET_LEVERAGE: Final = _write(
     "POST", "/fapi/v1/leverage", Operation.CONNECT, RequestClass.CRITICAL, "set_leverage"
 )

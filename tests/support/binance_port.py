@@ -106,6 +106,7 @@ def a_desk(
     store: IdempotencyStore | None = None,
     limits: OrderLimits | None = None,
     dry_run: bool = False,
+    dedicated_account: bool = False,
     **options: Any,
 ) -> Desk:
     """A desk that is not armed and has not asked for the time."""
@@ -115,7 +116,14 @@ def a_desk(
     client = RestClient(guard, clock, asyncio.sleep, signer=signer, **options)
     witness = AWitness()
     writer = Writer(client, store or IdempotencyStore(IdempotencySettings()), witness)
-    port = ExecutionPort(client, writer, IdentityCodec(["test"]), limits=limits, dry_run=dry_run)
+    port = ExecutionPort(
+        client,
+        writer,
+        IdentityCodec(["test"]),
+        limits=limits,
+        dry_run=dry_run,
+        dedicated_account=dedicated_account,
+    )
     return Desk(clock, venue, guard, client, writer, port, witness)
 
 

@@ -26,7 +26,7 @@ from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_core.orders.identity import OrderIds
 from grinder_core.resilience.budget import BudgetWindow
 from grinder_core.resilience.idempotency import IdempotencySettings, IdempotencyStore
-from tests.adapters.local_venue.market_cases import mark
+from tests.adapters.local_venue.market_cases import mark, quote
 from tests.adapters.local_venue.venue_cases import NOW, Client, a_venue, move, quoted
 from tests.support.binance_port import AWitness
 from tests.support.virtual_time import VirtualClock, run
@@ -66,6 +66,11 @@ class LocalDesk:
             await asyncio.sleep(TICK_MS / 1000)
             self.venue.tick(self.clock.now_ms())
         self.listen()
+
+    def quote(self, symbol: str, bid: str, ask: str) -> None:
+        """Let another symbol be quoted."""
+        now = self.clock.now_ms()
+        move(self.venue, quote(now, bid, ask, symbol=symbol), now)
 
     def mark(self, price: str) -> None:
         """Move quote and mark price, and hear what the exchange tells."""

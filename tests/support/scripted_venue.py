@@ -81,6 +81,7 @@ class ScriptedVenue:
         accepted: How many orders came about under each client id.
         history: Each order's states, ``(venue ms, order)``, oldest first.
         fills_at_once: Whether a new order is filled as it arrives.
+        countdowns: When each symbol's countdown runs out, venue ms; nothing is cancelled by it.
     """
 
     clock: Clock
@@ -97,6 +98,7 @@ class ScriptedVenue:
     accepted: Counter[str] = Factory(Counter)
     history: dict[str, list[tuple[int, dict[str, Any]]]] = Factory(dict)
     conditionals: dict[str, dict[str, Any]] = Factory(dict)
+    countdowns: dict[str, int] = Factory(dict)
     requests: list[Sent] = Factory(list)
     late: set[asyncio.Task[Any]] = Factory(set)
     is_closed: bool = False
@@ -270,7 +272,8 @@ class ScriptedVenue:
         return 200, [o for o in orders if o["status"] in OPEN and symbol in (None, o["symbol"])]
 
     def _get_openAlgoOrders(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
-        return 200, [o for o in self.conditionals.values() if o["algoStatus"] == "NEW"]
+        found = [o for o in self.conditionals.values() if o["algoStatus"] == "NEW"]
+        return 200, [o for o in found if p.get("symbol") in (None, o["symbol"])]
 
     def _post_algoOrder(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
         name = p["clientAlgoId"]
@@ -302,6 +305,10 @@ class ScriptedVenue:
     def _delete_algoOrder(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
         self.conditionals[p["clientAlgoId"]]["algoStatus"] = "CANCELED"
         return 200, {"algoId": 1, "clientAlgoId": "x", "code": "200", "msg": "success"}
+
+    def _post_countdownCancelAll(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
+        self.countdowns[p["symbol"]] = self.now() + int(p["countdownTime"])
+        return 200, {"symbol": p["symbol"], "countdownTime": p["countdownTime"]}
 
     def _get_time(self, p: Mapping[str, str]) -> tuple[int, Any]:
         return 200, {"serverTime": self.now()}

@@ -16,6 +16,7 @@ from grinder_adapters.binance.order_requests import LimitOrder, MarketOrder, Tim
 from grinder_adapters.binance.outcomes import Accepted, Refused
 from grinder_adapters.binance.user_events import AlgoEvent
 from grinder_core.contracts.enums import OrderState, Side
+from grinder_core.errors import ConnectorNonRetryableError
 from tests.adapters.local_venue.venue_cases import SYMBOL
 from tests.support.local_desk import LocalDesk, at_local_desk
 
@@ -201,6 +202,94 @@ def test_an_exit_at_the_market_leaves_nothing_for_the_stop_to_close() -> None:
         assert isinstance(await desk.port.place_market(exit_order), Accepted)
         outcomes = await desk.port.cancel_own(SYMBOL)
         assert [type(o) for o in outcomes] == [Accepted]
+        desk.mark("88000")
+        assert await holds(desk) == 0
+
+    at_local_desk(scene)
+
+
+# -- the dead-man switch ------------------------------------------------------------------------
+
+
+async def rests(desk: LocalDesk, symbol: str = SYMBOL, price: str = "80000") -> str:
+    """A buy far below the market."""
+    name = desk.new_id()
+    order = LimitOrder(
+        client_order_id=name,
+        symbol=symbol,
+        side=Side.BUY,
+        price=D(price),
+        qty=D("0.01") if symbol == SYMBOL else D("1"),
+        generation=len(desk.port.limits.open_ids),
+    )
+    assert isinstance(await desk.port.place(order), Accepted)
+    return name
+
+
+async def open_names(desk: LocalDesk) -> list[str]:
+    """What rests."""
+    return [order.client_order_id for order in await desk.port.open_orders()]
+
+
+def test_orders_are_gone_when_nobody_renews_and_those_of_other_symbols_are_not() -> None:
+    async def scene(desk: LocalDesk) -> None:
+        desk.quote("ETHUSDT", "3000", "3000.1")
+        first, second = await rests(desk), await rests(desk)
+        other = await rests(desk, "ETHUSDT", "2900")
+        await desk.port.arm_countdown(SYMBOL, 5_000)
+        await desk.pass_ms(4_980)
+        assert await open_names(desk) == [first, second, other]
+        await desk.pass_ms(30)
+        assert await open_names(desk) == [other]
+        assert desk.port.limits.open_ids == {other}  # the user stream told
+
+    at_local_desk(scene)
+
+
+def test_a_countdown_that_is_renewed_or_stopped_cancels_nothing() -> None:
+    async def scene(desk: LocalDesk) -> None:
+        name = await rests(desk)
+        for _ in range(4):
+            await desk.port.arm_countdown(SYMBOL, 1_000)
+            await desk.pass_ms(700)
+        assert await open_names(desk) == [name]
+        await desk.port.arm_countdown(SYMBOL, 0)
+        await desk.pass_ms(3_000)
+        assert await open_names(desk) == [name]
+
+    at_local_desk(scene)
+
+
+def test_an_order_that_the_owner_placed_by_hand_keeps_the_switch_from_being_armed() -> None:
+    async def scene(desk: LocalDesk) -> None:
+        await rests(desk)
+        number = desk.by_hand().place(newClientOrderId="web_1", price="80000")["orderId"]
+        with pytest.raises(ConnectorNonRetryableError, match="web_1"):
+            await desk.port.arm_countdown(SYMBOL, 1_000)
+        desk.by_hand().cancel(number)
+        await desk.port.arm_countdown(SYMBOL, 1_000)
+        await desk.pass_ms(1_100)
+        assert await open_names(desk) == []
+
+    at_local_desk(scene)
+
+
+def test_on_a_dedicated_account_every_order_is_ours_to_cancel() -> None:
+    async def scene(desk: LocalDesk) -> None:
+        desk.by_hand().place(newClientOrderId="web_1", price="80000")
+        await desk.port.arm_countdown(SYMBOL, 1_000)
+        await desk.pass_ms(1_100)
+        assert await open_names(desk) == []
+
+    at_local_desk(scene, dedicated_account=True)
+
+
+def test_a_stop_at_the_venue_outlives_the_countdown() -> None:
+    async def scene(desk: LocalDesk) -> None:
+        await buys(desk)
+        await desk.port.place_conditional(a_stop(desk.new_id()))
+        await desk.port.arm_countdown(SYMBOL, 1_000)
+        await desk.pass_ms(1_100)
         desk.mark("88000")
         assert await holds(desk) == 0
 

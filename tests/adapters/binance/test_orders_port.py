@@ -469,6 +469,7 @@ def test_a_closed_port_takes_no_call() -> None:
             desk.port.cancel("BTCUSDT", AN_ID),
             desk.port.cancel_many("BTCUSDT", [AN_ID]),
             desk.port.cancel_own("BTCUSDT"),
+            desk.port.arm_countdown("btc", 1000),
             desk.port.query("BTCUSDT", AN_ID),
             desk.port.open_orders(),
             desk.port.conditional_orders(),

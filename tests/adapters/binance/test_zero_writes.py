@@ -62,6 +62,9 @@ ACTS: dict[str, Act] = {
     "cancel_many": lambda d: d.port.cancel_many("BTCUSDT", [AN_ID]),
     "cancel_own": lambda d: d.port.cancel_own("BTCUSDT"),
     "cancel_conditional": lambda d: d.port.cancel_conditional("BTCUSDT", AN_ID),
+    "arm": lambda d: d.port.arm_countdown("BTCUSDT", 1000),
+    "disarm": lambda d: d.port.arm_countdown("BTCUSDT", 0),
+    "switch": lambda d: d.port._switch.set("BTCUSDT", 1000),
     "leverage": lambda d: AccountPort(d.client).set_leverage("BTCUSDT", 3),
     "perform": lambda d: d.writer.perform(d.port._calls.place(a_limit_order())),
     "batch": lambda d: d.port._batches.cancel(

@@ -1,4 +1,4 @@
-"""Ways to let conditional orders do what nobody asked for."""
+"""Ways to let conditional orders and the dead-man switch do what nobody asked for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ WRITES = f"{ROOM}/writes.py"
 TESTS = "tests/adapters/binance"
 REQUEST_TESTS = (f"{TESTS}/test_conditional_requests.py",)
 ORDER_TESTS = (f"{TESTS}/test_conditional_orders.py",)
+COUNTDOWN = f"{ROOM}/countdown.py"
+COUNTDOWN_TESTS = (f"{TESTS}/test_countdown.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
     # -- conditional orders
@@ -39,8 +41,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "what_waits_is_not_counted",
         PORT,
-        "is_counted = self.limits.take(permission, order.client_algo_id)",
-        "is_counted = False",
+        "order.symbol, name, order.asked_price, qty, only_reduces=reduces",
+        "order.symbol, name, order.asked_price, qty, only_reduces=True",
         ORDER_TESTS,
     ),
     Mutant(
@@ -49,5 +51,41 @@ MUTANTS: tuple[Mutant, ...] = (
         "watch, key = Watch(), (intent.scope, intent.client_order_id)",
         'watch, key = Watch(), (intent.scope.split("/")[0], intent.client_order_id)',
         ORDER_TESTS,
+    ),
+    # -- the dead-man switch
+    Mutant(
+        "orders_of_others_are_put_under_the_countdown",
+        PORT,
+        "if foreign := [name for name in names if not self.codec.is_ours(name)]:",
+        "if foreign := [name for name in names if not name]:",
+        COUNTDOWN_TESTS,
+    ),
+    Mutant(
+        "conditional_orders_of_others_do_not_count",
+        PORT,
+        "names += [order.client_algo_id for order in await self.conditional_orders(symbol)]",
+        "await self.conditional_orders(symbol)",
+        COUNTDOWN_TESTS,
+    ),
+    Mutant(
+        "a_countdown_that_ran_out_counts_as_armed",
+        COUNTDOWN,
+        "return self._client.now() < self._until_ms.get(symbol, 0)",
+        "return symbol in self._until_ms",
+        COUNTDOWN_TESTS,
+    ),
+    Mutant(
+        "a_disarming_without_an_answer_leaves_it_armed",
+        COUNTDOWN,
+        "            self._until_ms[symbol] = min(until_ms, self._until_ms[symbol])\n",
+        "            self._until_ms[symbol] += 0\n",
+        COUNTDOWN_TESTS,
+    ),
+    Mutant(
+        "a_standby_may_disarm",
+        COUNTDOWN,
+        "check=lambda: self._writer.permit(RiskIntent.CANCEL, symbol),",
+        "check=self._client.guard.require,",
+        COUNTDOWN_TESTS,
     ),
 )
