@@ -1,4 +1,4 @@
-"""Conditional orders as they are asked for, checked, and how the venue wants to hear them (6.4).
+"""Conditional orders as they are asked for, checked (reference 6.4).
 
 One waits at an endpoint of its own until a price reaches its trigger; then it becomes a normal
 order. It watches the mark price unless told otherwise: a single odd print shall not close a
@@ -13,10 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from grinder_adapters.binance import endpoints
-from grinder_adapters.binance.endpoints import Request
 from grinder_adapters.binance.order_requests import TimeInForce
-from grinder_adapters.feeds.interned import TEXTS
 from grinder_core.contracts.checks import check_int, check_positive_qty, check_price, check_symbol
 from grinder_core.contracts.enums import Side
 from grinder_core.errors import ContractError
@@ -127,35 +124,6 @@ class ConditionalRequest:
             "working_price": self.working_price,
         }
 
-    def request(self) -> Request:
-        """Return what to send."""
-        parameters = {
-            "algoType": "CONDITIONAL",
-            "symbol": self.symbol,
-            "side": self.side.value,
-            "type": self.order_type.value,
-            "workingType": self.working_price.value,
-            "clientAlgoId": self.client_algo_id,
-        }
-        if self.qty is None:
-            parameters["closePosition"] = "true"
-        else:
-            parameters["quantity"] = TEXTS[self.qty]
-        if self.trigger_price is not None:
-            parameters["triggerPrice"] = TEXTS[self.trigger_price]
-        if self.price is not None:
-            parameters["price"] = TEXTS[self.price]
-            parameters["timeInForce"] = self.time_in_force.value
-        if self.activate_price is not None:
-            parameters["activatePrice"] = TEXTS[self.activate_price]
-        if self.callback_bps is not None:
-            parameters["callbackRate"] = _percent(self.callback_bps)
-        if self.reduce_only:
-            parameters["reduceOnly"] = "true"
-        reduces = self.only_reduces
-        endpoint = endpoints.PLACE_CONDITIONAL_REDUCE if reduces else endpoints.PLACE_CONDITIONAL
-        return Request(endpoint, parameters)
-
     def _check_qty(self) -> None:
         if self.qty is not None:
             check_positive_qty("qty", self.qty)
@@ -182,9 +150,3 @@ class ConditionalRequest:
 
     def _wrong(self, rule: str, field: str, value: object) -> ContractError:
         return ContractError(f"{rule} in a {self.order_type.value}", field=field, value=value)
-
-
-def _percent(bps: int) -> str:
-    """Write tenths of a percent, such as 150 basis points, as ``1.5``."""
-    whole, tenths = divmod(bps // CALLBACK_STEP_BPS, 10)
-    return f"{whole}.{tenths}"

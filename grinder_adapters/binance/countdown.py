@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from grinder_adapters.binance import endpoints
-from grinder_adapters.binance.endpoints import Request
+from grinder_adapters.binance.endpoints import Endpoint, Request
 from grinder_adapters.binance.fields import Fields, count, text
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_answers import read_record
@@ -56,8 +55,11 @@ class DeadManSwitch:
         """Whether a countdown of ours surely runs; one that ran out is armed no more."""
         return self._client.now() < self._until_ms.get(symbol, 0)
 
-    async def set(self, symbol: str, countdown_ms: int) -> Countdown:
+    async def set(self, endpoint: Endpoint, symbol: str, countdown_ms: int) -> Countdown:
         """Start or renew a countdown; 0 stops it.
+
+        Args:
+            endpoint: Takes it.
 
         Raises:
             ConnectorNonRetryableError: Guard, witness, breaker, budget or venue refused.
@@ -76,7 +78,7 @@ class DeadManSwitch:
             self._until_ms[symbol] = min(until_ms, self._until_ms[symbol])
         parameters = {"symbol": symbol, "countdownTime": str(countdown_ms)}
         answer = await self._client.read(
-            Request(endpoints.COUNTDOWN, parameters),
+            Request(endpoint, parameters),
             read,
             check=lambda: self._writer.permit(RiskIntent.CANCEL, symbol),
         )

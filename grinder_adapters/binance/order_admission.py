@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from grinder_adapters.binance.order_limits import OrderLimits
 from grinder_adapters.binance.permission import Permission, PortKind
-from grinder_adapters.binance.spec import IdentityCodec
+from grinder_adapters.binance.spec import IdentityCodec, VenueSpec
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_core.contracts.checks import check_symbol
 from grinder_core.errors import ConfigError, ConnectorClosedError
@@ -25,12 +25,15 @@ class Admission:
 
     Args:
         guard: Holds the permission.
+        spec: Which kind of port is needed.
         codec: Which ids are ours.
         limits: Sizes and numbers.
     """
 
-    def __init__(self, guard: WriteGuard, codec: IdentityCodec, limits: OrderLimits) -> None:
-        self._guard, self._codec, self._limits = guard, codec, limits
+    def __init__(
+        self, guard: WriteGuard, spec: VenueSpec, codec: IdentityCodec, limits: OrderLimits
+    ) -> None:
+        self._guard, self._spec, self._codec, self._limits = guard, spec, codec, limits
         self._is_closed = False
 
     def close(self) -> None:
@@ -46,9 +49,11 @@ class Admission:
         """Let a write pass that names no order."""
         self.call("write")
         permission = self._guard.require()
-        if permission.port is PortKind.SPOT:
+        if permission.port not in {self._spec.port, PortKind.SIM}:
             raise ConfigError(
-                "must be futures or sim for USDT-M", field="exchange_port", value="spot"
+                f"must be {self._spec.port} or sim for {self._spec.venue_id}",
+                field="exchange_port",
+                value=permission.port.value,
             )
         return permission
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from grinder_adapters.binance import endpoints
 from grinder_adapters.binance.batch_cancel import BatchCanceller
 from grinder_adapters.binance.conditional import (
     ConditionalOrder,
@@ -27,7 +26,6 @@ from grinder_adapters.binance.order_limits import OrderLimits
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, MarketOrder
 from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Seen
 from grinder_adapters.binance.rest import RestClient
-from grinder_adapters.binance.rest_answers import read_order, read_orders
 from grinder_adapters.binance.rest_records import OrderAnswer
 from grinder_adapters.binance.spec import USDM, IdentityCodec, VenueSpec
 from grinder_adapters.binance.user_events import AlgoEvent, FuturesOrderEvent
@@ -71,10 +69,12 @@ class ExecutionPort:
         self.codec, self.spec = codec, spec
         self.limits = limits or OrderLimits()
         self._dry_run = DryRun() if dry_run else None
-        self._calls = WriteCalls(spec.venue_id, client, writer.settings)
-        self._batches = BatchCanceller(client, writer, spec.capabilities.cancel_batch_max)
+        self._api = api = spec.orders
+        self._calls = WriteCalls(api, client, writer.settings)
+        batch_max = spec.capabilities.cancel_batch_max
+        self._batches = BatchCanceller(client, writer, api.cancel_batch, batch_max)
         self._switch, self._is_dedicated = DeadManSwitch(client, writer), dedicated_account
-        self._admission = Admission(client.guard, codec, self.limits)
+        self._admission = Admission(client.guard, spec, codec, self.limits)
 
     # -- writes --------------------------------------------------------------------------------
 
@@ -107,13 +107,15 @@ class ExecutionPort:
         Its notional is held against the limit at the highest price that it asks for. A trailing
         stop asks for none, so where there is a limit it must be reduce-only.
         """
+        self._admission.call("write")
+        call = self._calls.place_conditional(order)
         name, qty, reduces = order.client_algo_id, order.asked_qty, order.only_reduces
         is_counted = self._admission.place(
             order.symbol, name, order.asked_price, qty, only_reduces=reduces
         )
         if self._dry_run is not None:
             return self._dry_run.placed(name, order.trigger_price or ZERO, qty)
-        return await self._placed(self._calls.place_conditional(order), is_counted)
+        return await self._placed(call, is_counted)
 
     async def amend(self, order: AmendOrder) -> Outcome:
         """Give a limit order another price and quantity; raises as ``place`` does.
@@ -122,6 +124,7 @@ class ExecutionPort:
         already or the new price would take: an accepted amend may show a final order.
         """
         self._admission.call("write")
+        call = self._calls.amend(order)
         amends_max = self.spec.capabilities.max_amends
         if order.amend_no >= amends_max:
             raise ContractError(
@@ -134,7 +137,7 @@ class ExecutionPort:
         self._admission.size(order.symbol, name, order.price, order.qty, only_reduces=reduces)
         if self._dry_run is not None:
             return self._dry_run.placed(name, order.price, order.qty)
-        return self._note_end(await self._writer.perform(self._calls.amend(order)))
+        return self._note_end(await self._writer.perform(call))
 
     async def cancel(
         self, symbol: str, client_order_id: str, order_id: str | None = None
@@ -164,9 +167,9 @@ class ExecutionPort:
     async def cancel_conditional(self, symbol: str, client_algo_id: str) -> Outcome:
         """Cancel one conditional order of ours; raises as ``cancel`` does."""
         self._admission.cancel(symbol, client_algo_id)
+        call = self._calls.cancel_conditional(symbol, client_algo_id)
         if self._dry_run is not None:
             return self._dry_run.cancelled(client_algo_id)
-        call = self._calls.cancel_conditional(symbol, client_algo_id)
         return self._note_end(await self._writer.perform(call))
 
     async def cancel_own(self, symbol: str, *, keep_reduce_only: bool = False) -> list[Outcome]:
@@ -222,11 +225,12 @@ class ExecutionPort:
         check_symbol(symbol)
         check_int("countdown_ms", countdown_ms)
         self._admission.write()
+        endpoint = self._api.countdown
         if self._dry_run is not None:
             return Countdown(symbol=symbol, countdown_ms=countdown_ms)
         if countdown_ms and not self._is_dedicated and not self._switch.is_armed(symbol):
             await self._refuse_foreign(symbol)
-        return await self._switch.set(symbol, countdown_ms)
+        return await self._switch.set(endpoint, symbol, countdown_ms)
 
     # -- reads ---------------------------------------------------------------------------------
 
@@ -237,17 +241,22 @@ class ExecutionPort:
             ConnectorError: The venue cannot be asked, or the port was closed.
         """
         self._admission.call("query")
-        return await self._client.find(self._calls.query(symbol, client_order_id), read_order)
+        return await self._client.find(
+            self._calls.query(symbol, client_order_id), self._api.read_order
+        )
 
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderAnswer, ...]:
         """Return the orders that rest on a symbol or on all, foreign ones included."""
         self._admission.call("open_orders")
-        return await self._client.read(_of(endpoints.OPEN_ORDERS, symbol), read_orders)
+        return await self._client.read(_of(self._api.open_orders, symbol), self._api.read_orders)
 
     async def conditional_orders(self, symbol: str | None = None) -> tuple[ConditionalOrder, ...]:
         """Return the conditional orders that wait, foreign ones included."""
         self._admission.call("conditional_orders")
-        return await self._client.read(_of(endpoints.OPEN_CONDITIONALS, symbol), read_conditionals)
+        if not self._api.has_conditional:
+            return ()
+        endpoint = self._api.conditional.open_orders
+        return await self._client.read(_of(endpoint, symbol), read_conditionals)
 
     # -- life ----------------------------------------------------------------------------------
 

@@ -10,11 +10,13 @@ from typing import Final
 from attrs import frozen
 
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
+from grinder_adapters.binance.order_api import OrderApi
+from grinder_adapters.binance.permission import PortKind
+from grinder_adapters.binance.usdm_orders import USDM_ORDERS, VENUE_ID
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.orders.identity import parse_client_order_id
 from grinder_core.resilience.budget import BudgetWindow
 
-VENUE_ID: Final = "binance_usdm"
 _STRATEGY: Final = re.compile(r"[a-z0-9-]{1,11}")
 
 
@@ -111,6 +113,8 @@ class VenueSpec:
     """The venue's fixed facts; limits are defaults until its exchange information is read.
 
     Attributes:
+        port: What the permission must name to write here, unless it names the simulator's.
+        orders: How it is told about orders.
         urls: Of each class; the simulator's are given at start.
         acknowledgements: Environment variables that permit writing, by class.
         position_modes: Those in which we write.
@@ -118,6 +122,8 @@ class VenueSpec:
 
     venue_id: str
     product: Product
+    port: PortKind
+    orders: OrderApi
     urls: Mapping[VenueClass, VenueUrls]
     acknowledgements: Mapping[VenueClass, tuple[str, ...]]
     position_modes: tuple[str, ...]
@@ -128,6 +134,8 @@ class VenueSpec:
 USDM: Final = VenueSpec(
     venue_id=VENUE_ID,
     product=Product.LINEAR,
+    port=PortKind.FUTURES,
+    orders=USDM_ORDERS,
     urls={
         VenueClass.TESTNET: VenueUrls(
             "https://demo-fapi.binance.com", "wss://fstream.binancefuture.com"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grinder_adapters.binance import usdm_orders
 from grinder_adapters.binance.conditional_requests import (
     ConditionalRequest,
     ConditionalType,
@@ -98,7 +99,7 @@ ALWAYS = {
 def test_the_venue_hears_exactly_what_belongs_to_the_type(
     changes: dict[str, Any], said: dict[str, str]
 ) -> None:
-    assert a_stop(**changes).request().parameters == {**ALWAYS, **said}
+    assert usdm_orders.conditional(a_stop(**changes)).parameters == {**ALWAYS, **said}
 
 
 ANY = st.fixed_dictionaries(
@@ -148,7 +149,7 @@ def test_an_order_is_made_only_if_the_venue_could_take_it(order: dict[str, Any])
 
 def check_request(order: ConditionalRequest) -> None:
     """Whatever only reduces has the circuit and budget of exits, and nothing else has."""
-    request = order.request()
+    request = usdm_orders.conditional(order)
     sent = request.parameters
     reduces = "reduceOnly" in sent or "closePosition" in sent
     assert order.only_reduces == reduces

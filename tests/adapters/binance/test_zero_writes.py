@@ -64,7 +64,7 @@ ACTS: dict[str, Act] = {
     "cancel_conditional": lambda d: d.port.cancel_conditional("BTCUSDT", AN_ID),
     "arm": lambda d: d.port.arm_countdown("BTCUSDT", 1000),
     "disarm": lambda d: d.port.arm_countdown("BTCUSDT", 0),
-    "switch": lambda d: d.port._switch.set("BTCUSDT", 1000),
+    "switch": lambda d: d.port._switch.set(endpoints.COUNTDOWN, "BTCUSDT", 1000),
     "leverage": lambda d: AccountPort(d.client).set_leverage("BTCUSDT", 3),
     "perform": lambda d: d.writer.perform(d.port._calls.place(a_limit_order())),
     "batch": lambda d: d.port._batches.cancel(
@@ -276,7 +276,7 @@ def test_only_the_client_calls_the_guard_and_only_the_guard_the_transport() -> N
         and isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "request"
-        and len(node.args) > 1  # ``order.request()`` builds a value
+        and len(node.args) > 1  # a call without any is another's
     }
     assert callers == {
         ("rest.py", "self.guard.request"),
