@@ -2,7 +2,8 @@
 
 Closed; fields; mode and class guards; whitelist; notional; counts. Cancels meet the first three,
 for what rests on a symbol that left the whitelist must still be cancelled; what only shrinks a
-position meets all but the last two.
+position meets all but the last two. Where a venue cannot hold an order to that, nothing is called
+so but the sale of what is held.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ from __future__ import annotations
 from decimal import Decimal
 
 from grinder_adapters.binance.order_limits import OrderLimits
+from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused
 from grinder_adapters.binance.permission import Permission, PortKind
 from grinder_adapters.binance.spec import IdentityCodec, VenueSpec
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_core.contracts.checks import check_symbol
-from grinder_core.errors import ConfigError, ConnectorClosedError
+from grinder_core.contracts.enums import Side
+from grinder_core.errors import ConfigError, ConnectorClosedError, ConnectorNonRetryableError
 
 
 class Admission:
-    """The checks of one port; each method includes those above it.
+    """The checks of one port.
 
-    All raise ``ConnectorClosedError`` (the port was closed), ``ContractError`` (a field) or
-    ``ConnectorNonRetryableError`` (not permitted, or beyond a limit); nothing was sent then.
+    All but ``settled`` raise ``ConnectorClosedError`` (the port was closed), ``ContractError`` (a
+    field), ``ConfigError`` (the permission is for another product) or
+    ``ConnectorNonRetryableError`` (not permitted, beyond a limit, or nothing that the venue has);
+    nothing was sent then.
 
     Args:
         guard: Holds the permission.
@@ -65,10 +70,18 @@ class Admission:
         return self.write()
 
     def order(self, symbol: str, client_order_id: str) -> Permission:
-        """Let an order pass that can only shrink a position."""
+        """Let an order pass, whatever its size."""
         permission = self.cancel(symbol, client_order_id)
         self._limits.check_symbol(permission, symbol)
         return permission
+
+    def exit(self, symbol: str, client_order_id: str, side: Side) -> None:
+        """Let an exit at the market pass."""
+        self.order(symbol, client_order_id)
+        if side is Side.BUY and not self._spec.capabilities.reduce_only:
+            raise ConnectorNonRetryableError(
+                f"on {self._spec.venue_id} a purchase leaves no position", field="side", value=side
+            )
 
     def size(
         self,
@@ -87,6 +100,13 @@ class Admission:
         permission = self.order(symbol, client_order_id)
         if not only_reduces:
             self._limits.check_notional(permission, price, qty)
+        elif not self._spec.capabilities.reduce_only:
+            raise ConnectorNonRetryableError(
+                f"is nothing that {self._spec.venue_id} would hold an order to",
+                field="reduce_only",
+                value=True,
+                remedy="leave it out; the order then counts like any other",
+            )
         return permission
 
     def place(
@@ -101,3 +121,15 @@ class Admission:
         """Let a new order pass; return whether it was counted."""
         permission = self.size(symbol, client_order_id, price, qty, only_reduces=only_reduces)
         return not only_reduces and self._limits.take(permission, client_order_id)
+
+    def settled(self, outcome: Outcome, *, is_counted: bool = False) -> Outcome:
+        """Take what became of a write, and return it.
+
+        Args:
+            is_counted: Whether ``place`` counted its order for this very write.
+        """
+        if isinstance(outcome, Accepted) and outcome.is_final:
+            self._limits.closed(outcome.client_order_id)
+        elif is_counted and isinstance(outcome, Refused):
+            self._limits.give_back(outcome.client_order_id, was_order=outcome.is_order)
+        return outcome

@@ -15,6 +15,7 @@ from grinder_adapters.binance.conditional_requests import ConditionalRequest
 from grinder_adapters.binance.endpoints import Endpoint, Request
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, MarketOrder
 from grinder_adapters.binance.rest_records import OrderAnswer
+from grinder_core.contracts.checks import check_symbol
 from grinder_core.errors import ConnectorNonRetryableError
 
 T = TypeVar("T")
@@ -87,6 +88,18 @@ class OrderApi:
         if thing is None:
             raise ConnectorNonRetryableError(f"{self.venue_id} has no {what}")
         return thing
+
+
+def about(endpoint: Endpoint, symbol: str | None) -> Request:
+    """Return a question about one symbol, or about all.
+
+    Raises:
+        ContractError: It is no symbol.
+    """
+    if symbol is None:
+        return Request(endpoint)
+    check_symbol(symbol)
+    return Request(endpoint, {"symbol": symbol})
 
 
 def named(client_order_id: str, order_id: str | None) -> dict[str, str]:

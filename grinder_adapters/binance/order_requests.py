@@ -37,7 +37,7 @@ class LimitOrder:
     Attributes:
         level_id: 0 outside a plan.
         generation: Earlier orders of this symbol, side and level (LIVE-04).
-        reduce_only: It may only shrink the position.
+        reduce_only: It may only shrink the position; spot has no such orders.
     """
 
     client_order_id: str
@@ -60,7 +60,7 @@ class LimitOrder:
 
 @frozen(kw_only=True)
 class MarketOrder:
-    """An exit at the market: always reduce-only."""
+    """An exit at the market: reduce-only, and on spot a sale."""
 
     client_order_id: str
     symbol: str

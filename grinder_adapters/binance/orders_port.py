@@ -20,16 +20,15 @@ from grinder_adapters.binance.conditional import (
 from grinder_adapters.binance.conditional_requests import ConditionalRequest
 from grinder_adapters.binance.countdown import Countdown, DeadManSwitch
 from grinder_adapters.binance.dry_run import DryRun
-from grinder_adapters.binance.endpoints import Endpoint, Request
 from grinder_adapters.binance.order_admission import Admission
+from grinder_adapters.binance.order_api import about
 from grinder_adapters.binance.order_limits import OrderLimits
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, MarketOrder
-from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Seen
+from grinder_adapters.binance.outcomes import Outcome, Seen
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_records import OrderAnswer
 from grinder_adapters.binance.spec import USDM, IdentityCodec, VenueSpec
 from grinder_adapters.binance.user_events import AlgoEvent, FuturesOrderEvent
-from grinder_adapters.binance.write_call import WriteCall
 from grinder_adapters.binance.write_calls import WriteCalls
 from grinder_adapters.binance.writes import Writer
 from grinder_core.contracts.checks import check_int, check_symbol
@@ -42,12 +41,13 @@ from grinder_core.numbers import ZERO
 
 
 class ExecutionPort:
-    """Orders on USDT-M futures; see the module's text.
+    """Orders of one product, USDT-M futures unless ``spec`` says spot; see the module's text.
 
     Args:
         client: Sends; its write guard decides whether writes are possible at all.
         writer: The write protocol on the same client.
         codec: Which ids are ours.
+        spec: What is traded on; the client must ask the same product for its time.
         limits: The port's own last limits.
         dry_run: Make up every result of a write and send nothing.
         dedicated_account: Nobody else trades on the account, so that all orders on any symbol are
@@ -92,11 +92,15 @@ class ExecutionPort:
         )
         if self._dry_run is not None:
             return self._dry_run.placed(name, order.price, order.qty)
-        return await self._placed(self._calls.place(order), is_counted)
+        outcome = await self._writer.perform(self._calls.place(order))
+        return self._admission.settled(outcome, is_counted=is_counted)
 
     async def place_market(self, order: MarketOrder) -> Outcome:
-        """Leave a position at the market, reduce-only; raises as ``place`` does."""
-        self._admission.order(order.symbol, order.client_order_id)
+        """Leave a position at the market; raises as ``place`` does.
+
+        It is reduce-only, or on spot a sale: nobody sells there what he does not hold.
+        """
+        self._admission.exit(order.symbol, order.client_order_id, order.side)
         if self._dry_run is not None:
             return self._dry_run.filled(order.client_order_id, order.qty)
         return await self._writer.perform(self._calls.market(order))
@@ -115,7 +119,8 @@ class ExecutionPort:
         )
         if self._dry_run is not None:
             return self._dry_run.placed(name, order.trigger_price or ZERO, qty)
-        return await self._placed(call, is_counted)
+        outcome = await self._writer.perform(call)
+        return self._admission.settled(outcome, is_counted=is_counted)
 
     async def amend(self, order: AmendOrder) -> Outcome:
         """Give a limit order another price and quantity; raises as ``place`` does.
@@ -137,7 +142,7 @@ class ExecutionPort:
         self._admission.size(order.symbol, name, order.price, order.qty, only_reduces=reduces)
         if self._dry_run is not None:
             return self._dry_run.placed(name, order.price, order.qty)
-        return self._note_end(await self._writer.perform(call))
+        return self._admission.settled(await self._writer.perform(call))
 
     async def cancel(
         self, symbol: str, client_order_id: str, order_id: str | None = None
@@ -152,7 +157,7 @@ class ExecutionPort:
         if self._dry_run is not None:
             return self._dry_run.cancelled(client_order_id)
         call = self._calls.cancel(symbol, client_order_id, order_id)
-        return self._note_end(await self._writer.perform(call))
+        return self._admission.settled(await self._writer.perform(call))
 
     async def cancel_many(self, symbol: str, client_order_ids: Iterable[str]) -> list[Outcome]:
         """Cancel orders of ours on one symbol, in batches; outcomes in the order given."""
@@ -162,7 +167,7 @@ class ExecutionPort:
         if self._dry_run is not None:
             return [self._dry_run.cancelled(name) for name in names]
         calls = [self._calls.cancel(symbol, name, None) for name in names]
-        return [self._note_end(o) for o in await self._batches.cancel(symbol, calls)]
+        return [self._admission.settled(o) for o in await self._batches.cancel(symbol, calls)]
 
     async def cancel_conditional(self, symbol: str, client_algo_id: str) -> Outcome:
         """Cancel one conditional order of ours; raises as ``cancel`` does."""
@@ -170,7 +175,7 @@ class ExecutionPort:
         call = self._calls.cancel_conditional(symbol, client_algo_id)
         if self._dry_run is not None:
             return self._dry_run.cancelled(client_algo_id)
-        return self._note_end(await self._writer.perform(call))
+        return self._admission.settled(await self._writer.perform(call))
 
     async def cancel_own(self, symbol: str, *, keep_reduce_only: bool = False) -> list[Outcome]:
         """Cancel every order of ours on a symbol, conditional ones first, and no foreign one.
@@ -248,7 +253,7 @@ class ExecutionPort:
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderAnswer, ...]:
         """Return the orders that rest on a symbol or on all, foreign ones included."""
         self._admission.call("open_orders")
-        return await self._client.read(_of(self._api.open_orders, symbol), self._api.read_orders)
+        return await self._client.read(about(self._api.open_orders, symbol), self._api.read_orders)
 
     async def conditional_orders(self, symbol: str | None = None) -> tuple[ConditionalOrder, ...]:
         """Return the conditional orders that wait, foreign ones included."""
@@ -256,7 +261,7 @@ class ExecutionPort:
         if not self._api.has_conditional:
             return ()
         endpoint = self._api.conditional.open_orders
-        return await self._client.read(_of(endpoint, symbol), read_conditionals)
+        return await self._client.read(about(endpoint, symbol), read_conditionals)
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -287,25 +292,7 @@ class ExecutionPort:
                 remedy="cancel them, or trade on this symbol without the dead-man switch",
             )
 
-    async def _placed(self, call: WriteCall, is_counted: bool) -> Outcome:
-        outcome = self._note_end(await self._writer.perform(call))
-        if is_counted and isinstance(outcome, Refused):
-            self.limits.give_back(outcome.client_order_id, was_order=outcome.is_order)
-        return outcome
-
     def _hear(self, scope: str, client_order_id: str, seen: Seen) -> None:
         if seen.view.state.is_final:
             self.limits.closed(client_order_id)
         self._writer.on_news(scope, client_order_id, seen)
-
-    def _note_end(self, outcome: Outcome) -> Outcome:
-        if isinstance(outcome, Accepted) and outcome.is_final:
-            self.limits.closed(outcome.client_order_id)
-        return outcome
-
-
-def _of(endpoint: Endpoint, symbol: str | None) -> Request:
-    if symbol is None:
-        return Request(endpoint)
-    check_symbol(symbol)
-    return Request(endpoint, {"symbol": symbol})

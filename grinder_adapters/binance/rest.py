@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from grinder_adapters.binance.background import BACKGROUND, BackgroundQueue
-from grinder_adapters.binance.endpoints import TIME, Request, Security
+from grinder_adapters.binance.endpoints import TIME, Endpoint, Request, Security
 from grinder_adapters.binance.error_map import FailureKind, Reaction, VenueFailure
 from grinder_adapters.binance.judging import Judge, Reader
 from grinder_adapters.binance.rest_answers import read_server_time
@@ -69,6 +69,7 @@ class RestClient:
         clock, sleep: Our time, and waiting in seconds.
         signer: ``None``: only public calls.
         settings, clock_settings, budget, circuits, retry: See each.
+        time: The call that asks for the venue's time.
 
     Attributes:
         venue_clock: To be synced before the first signed request.
@@ -89,10 +90,11 @@ class RestClient:
         budget: BudgetSettings | None = None,
         circuits: Mapping[Operation, BreakerSettings] = LIVE,
         retry: RetryPolicy | None = None,
+        time: Endpoint = TIME,
     ) -> None:
         steady = SteadyClock(clock)
         self.guard, self.now, self.sleep = guard, steady.now_ms, sleep
-        self._signer = signer
+        self._signer, self._time = signer, Request(time)
         self.settings = settings or RestSettings()
         self.retry = retry or RetryPolicy()
         self.venue_clock = VenueClock(clock, self._venue_time, clock_settings or ClockSettings())
@@ -169,7 +171,7 @@ class RestClient:
         return self.now() + self.venue_clock.skew_ms
 
     async def _venue_time(self) -> int:
-        answer = await self.look(Request(TIME), read_server_time)
+        answer = await self.look(self._time, read_server_time)
         if isinstance(answer, Failed):
             raise answer.error
         return answer

@@ -1,4 +1,4 @@
-"""Binance USDT-M as the product sees it: facts of the venue and identity of orders (LIVE-39)."""
+"""Binance's products as we see them: facts of each venue and identity of orders (LIVE-39)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from attrs import frozen
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
 from grinder_adapters.binance.order_api import OrderApi
 from grinder_adapters.binance.permission import PortKind
-from grinder_adapters.binance.usdm_orders import USDM_ORDERS, VENUE_ID
+from grinder_adapters.binance.spot_orders import SPOT_ORDERS
+from grinder_adapters.binance.usdm_orders import USDM_ORDERS
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.orders.identity import parse_client_order_id
 from grinder_core.resilience.budget import BudgetWindow
@@ -47,7 +48,8 @@ class Capabilities:
 
     Attributes:
         max_amends: Amends that one order may have.
-        post_only_flag: The ``timeInForce`` of an order that never takes.
+        post_only_flag: The time in force, or on spot the type, of an order that never takes.
+        reduce_only: Whether an order can be held to shrinking a position.
         cancel_batch_max: Orders of one symbol in one cancel request.
     """
 
@@ -120,7 +122,6 @@ class VenueSpec:
         position_modes: Those in which we write.
     """
 
-    venue_id: str
     product: Product
     port: PortKind
     orders: OrderApi
@@ -130,9 +131,19 @@ class VenueSpec:
     rate_limits: Mapping[BudgetWindow, int]
     capabilities: Capabilities
 
+    @property
+    def venue_id(self) -> str:
+        """Its name in keys, journals and messages."""
+        return self.orders.venue_id
+
+
+_ACKNOWLEDGEMENTS: Final = {
+    VenueClass.SIM: (),
+    VenueClass.TESTNET: ("ALLOW_TESTNET_TRADE",),
+    VenueClass.MAINNET: ("ALLOW_MAINNET_TRADE", "GRINDER_REAL_PORT_ACK"),
+}
 
 USDM: Final = VenueSpec(
-    venue_id=VENUE_ID,
     product=Product.LINEAR,
     port=PortKind.FUTURES,
     orders=USDM_ORDERS,
@@ -142,11 +153,7 @@ USDM: Final = VenueSpec(
         ),
         VenueClass.MAINNET: VenueUrls("https://fapi.binance.com", "wss://fstream.binance.com"),
     },
-    acknowledgements={
-        VenueClass.SIM: (),
-        VenueClass.TESTNET: ("ALLOW_TESTNET_TRADE",),
-        VenueClass.MAINNET: ("ALLOW_MAINNET_TRADE", "GRINDER_REAL_PORT_ACK"),
-    },
+    acknowledgements=_ACKNOWLEDGEMENTS,
     position_modes=("one_way",),
     rate_limits={
         BudgetWindow.ORDERS_10S: 300,
@@ -162,6 +169,33 @@ USDM: Final = VenueSpec(
         reduce_only=True,
         cancel_all=CancelAll.SYMBOL_WITH_FOREIGN_ORDERS,
         cancel_batch_max=10,
+        client_id_scope=IdScope.OPEN_ORDERS,
+    ),
+)
+
+SPOT: Final = VenueSpec(
+    product=Product.SPOT,
+    port=PortKind.SPOT,
+    orders=SPOT_ORDERS,
+    urls={
+        VenueClass.TESTNET: VenueUrls(
+            "https://testnet.binance.vision", "wss://stream.testnet.binance.vision"
+        ),
+        VenueClass.MAINNET: VenueUrls("https://api.binance.com", "wss://stream.binance.com"),
+    },
+    acknowledgements=_ACKNOWLEDGEMENTS,
+    position_modes=(),
+    # a day's orders are limited too, which no window of ours counts
+    rate_limits={BudgetWindow.ORDERS_10S: 100, BudgetWindow.WEIGHT_1M: 6_000},
+    capabilities=Capabilities(
+        supports_amend=False,
+        amend_keeps_priority=False,
+        amend_is_async=False,
+        max_amends=0,
+        post_only_flag="LIMIT_MAKER",
+        reduce_only=False,
+        cancel_all=CancelAll.SYMBOL_WITH_FOREIGN_ORDERS,
+        cancel_batch_max=1,
         client_id_scope=IdScope.OPEN_ORDERS,
     ),
 )

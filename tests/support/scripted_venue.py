@@ -102,6 +102,7 @@ class ScriptedVenue:
     requests: list[Sent] = Factory(list)
     late: set[asyncio.Task[Any]] = Factory(set)
     is_closed: bool = False
+    root: str = "/fapi/v1/"
 
     def now(self) -> int:
         """The venue's time."""
@@ -113,7 +114,7 @@ class ScriptedVenue:
 
     def sent(self, method: str, path: str) -> list[Sent]:
         """All requests to one call."""
-        return [r for r in self.requests if (r.method, r.path) == (method, f"/fapi/v1/{path}")]
+        return [r for r in self.requests if (r.method, r.path) == (method, self.root + path)]
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_ms: int
@@ -193,7 +194,7 @@ class ScriptedVenue:
         window = int(parameters.get("recvWindow", 5000))
         if not (stamp < self.now() + 1000 and self.now() - stamp <= window):
             return 400, json.dumps({"code": -1021, "msg": "Timestamp is outside of recvWindow."})
-        name = path.removeprefix("/fapi/").split("/", 1)[1]
+        name = path.split("/", 3)[3]
         if f"{method} {name}" in self.answers:
             return 200, self.answers[f"{method} {name}"]
         handler = getattr(self, f"_{method.lower()}_{name}", None)

@@ -22,6 +22,7 @@ from grinder_adapters.binance.endpoints import Endpoint, Request
 from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.order_requests import MarketOrder
 from grinder_adapters.binance.permission import Credentials, Permission, PortKind, SafeMode
+from grinder_adapters.binance.spec import USDM
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_core.contracts.enums import Side
 from grinder_core.errors import ConnectorNonRetryableError, ContractError, GrinderError
@@ -172,7 +173,7 @@ def test_arming_lets_writes_pass_and_disarming_stops_them() -> None:
 @pytest.mark.parametrize("of", VenueClass)
 @pytest.mark.parametrize("at", VenueClass)
 def test_a_permission_holds_for_its_own_class_alone(of: VenueClass, at: VenueClass) -> None:
-    guard = WriteGuard(ScriptedVenue(VirtualClock()), URLS[at])
+    guard = WriteGuard(ScriptedVenue(VirtualClock()), URLS[USDM.product][at])
     if of is at:
         guard.arm(a_permission(of))
     else:
@@ -213,7 +214,7 @@ def test_a_target_cannot_name_another_host(target: str) -> None:
             sent.append(url)
             return await super().request(method, url, *rest)
 
-    guard = WriteGuard(Spy(VirtualClock()), URLS[VenueClass.MAINNET])
+    guard = WriteGuard(Spy(VirtualClock()), URLS[USDM.product][VenueClass.MAINNET])
     if not target.startswith("/"):
         with pytest.raises(ContractError):
             run(guard.request("GET", target, {}, b"", 1))
@@ -226,7 +227,7 @@ def test_a_target_cannot_name_another_host(target: str) -> None:
 )
 def test_everything_but_a_get_and_the_listen_key_is_a_write(method: str, target: str) -> None:
     venue = ScriptedVenue(VirtualClock())
-    guard = WriteGuard(venue, URLS[VenueClass.SIM])
+    guard = WriteGuard(venue, URLS[USDM.product][VenueClass.SIM])
     with pytest.raises(ConnectorNonRetryableError):
         run(guard.request(method, target, {}, b"", 1))
     assert venue.requests == []
@@ -297,6 +298,6 @@ def test_nobody_reaches_into_the_guard() -> None:
 
 def test_the_default_permission_is_of_no_use() -> None:
     for venue_class in VenueClass:
-        guard = WriteGuard(ScriptedVenue(VirtualClock()), URLS[venue_class])
+        guard = WriteGuard(ScriptedVenue(VirtualClock()), URLS[USDM.product][venue_class])
         with pytest.raises(ConnectorNonRetryableError, match="armed"):
             guard.arm(Permission(venue_class=venue_class))

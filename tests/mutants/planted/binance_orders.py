@@ -1,4 +1,4 @@
-"""Ways to let conditional orders and the dead-man switch do what nobody asked for."""
+"""Ways to let conditional orders, the dead-man switch and spot do what nobody asked for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ REQUEST_TESTS = (f"{TESTS}/test_conditional_requests.py",)
 ORDER_TESTS = (f"{TESTS}/test_conditional_orders.py",)
 COUNTDOWN = f"{ROOM}/countdown.py"
 COUNTDOWN_TESTS = (f"{TESTS}/test_countdown.py",)
+SPOT = f"{ROOM}/spot_orders.py"
+ADMISSION = f"{ROOM}/order_admission.py"
+SPOT_TESTS = (f"{TESTS}/test_spot_port.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
     # -- conditional orders
@@ -87,5 +90,41 @@ MUTANTS: tuple[Mutant, ...] = (
         "check=lambda: self._writer.permit(RiskIntent.CANCEL, symbol),",
         "check=self._client.guard.require,",
         COUNTDOWN_TESTS,
+    ),
+    # -- spot
+    Mutant(
+        "a_post_only_order_may_take_on_spot",
+        SPOT,
+        'kind = {"type": "LIMIT_MAKER"}',
+        'kind = {"type": "LIMIT", "timeInForce": "GTC"}',
+        SPOT_TESTS,
+    ),
+    Mutant(
+        "a_cancels_own_id_is_taken_for_the_orders",
+        SPOT,
+        'name = "origClientOrderId" if has(data, "origClientOrderId") else "clientOrderId"',
+        'name = "clientOrderId"',
+        SPOT_TESTS,
+    ),
+    Mutant(
+        "a_purchase_passes_for_an_exit_on_spot",
+        ADMISSION,
+        "if side is Side.BUY and not self._spec.capabilities.reduce_only:",
+        "if side is not Side.BUY and self._spec.capabilities.reduce_only:",
+        SPOT_TESTS,
+    ),
+    Mutant(
+        "a_permission_for_futures_is_one_for_spot",
+        ADMISSION,
+        "if permission.port not in {self._spec.port, PortKind.SIM}:",
+        "if permission.port not in PortKind:",
+        SPOT_TESTS,
+    ),
+    Mutant(
+        "who_calls_it_reduce_only_is_exempt_on_spot",
+        ADMISSION,
+        "        elif not self._spec.capabilities.reduce_only:\n",
+        "        elif not self._spec.venue_id:\n",
+        SPOT_TESTS,
     ),
 )
