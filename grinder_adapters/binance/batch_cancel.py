@@ -12,8 +12,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from grinder_adapters.binance import endpoints
-from grinder_adapters.binance.endpoints import Request
+from grinder_adapters.binance.endpoints import Endpoint, Request
 from grinder_adapters.binance.outcomes import Accepted, Outcome, Seen
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_answers import read_batch
@@ -30,17 +29,22 @@ class BatchCanceller:
 
     Args:
         client, writer: Send batches, and single cancels.
+        endpoint: Takes batches; ``None``: the product has none, and each is cancelled singly.
         batch_max: Orders in one request.
     """
 
-    def __init__(self, client: RestClient, writer: Writer, batch_max: int) -> None:
-        self._client, self._writer, self._batch_max = client, writer, batch_max
+    def __init__(
+        self, client: RestClient, writer: Writer, endpoint: Endpoint | None, batch_max: int
+    ) -> None:
+        self._client, self._writer = client, writer
+        self._endpoint, self._batch_max = endpoint, batch_max
 
     async def cancel(self, symbol: str, calls: Sequence[WriteCall]) -> list[Outcome]:
         """Cancel orders; outcomes in the order of the calls."""
         gone: dict[str, Seen] = {}
-        for start in range(0, len(calls), self._batch_max):
-            gone |= await self._sweep(symbol, calls[start : start + self._batch_max])
+        if (endpoint := self._endpoint) is not None:
+            for start in range(0, len(calls), self._batch_max):
+                gone |= await self._sweep(endpoint, symbol, calls[start : start + self._batch_max])
         outcomes: list[Outcome] = []
         for call in calls:
             name = call.intent.client_order_id
@@ -50,13 +54,13 @@ class BatchCanceller:
                 outcomes.append(await self._writer.perform(call))
         return outcomes
 
-    async def _sweep(self, symbol: str, calls: Sequence[WriteCall]) -> dict[str, Seen]:
+    async def _sweep(
+        self, endpoint: Endpoint, symbol: str, calls: Sequence[WriteCall]
+    ) -> dict[str, Seen]:
         """Send one batch; return the orders that its answer proves to be final."""
         names = [call.intent.client_order_id for call in calls]
         listed = orjson.dumps(names).decode()
-        request = Request(
-            endpoints.CANCEL_BATCH, {"symbol": symbol, "origClientOrderIdList": listed}
-        )
+        request = Request(endpoint, {"symbol": symbol, "origClientOrderIdList": listed})
         try:
             answer = await self._client.send(
                 request,

@@ -17,6 +17,7 @@ from grinder_adapters.binance.rest_answers import (
     read_record,
     read_records,
 )
+from grinder_adapters.binance.user_events import AlgoEvent
 from grinder_core.contracts.enums import OrderState, Side
 from grinder_core.numbers import ZERO
 from grinder_core.resilience.unknown import OrderView
@@ -41,6 +42,7 @@ class ConditionalOrder:
         algo_id, client_algo_id: The venue's id and ours.
         status: FILLED: it was triggered and its order has ended.
         qty: Base asset; 0 of one that closes the whole position.
+        trigger_price: 0 of a trailing stop.
         order_id: Of the order it became; empty before that.
     """
 
@@ -68,6 +70,17 @@ class ConditionalOrder:
             state=self.status, price=self.trigger_price, qty=self.qty, updated_ms=self.update_ts
         )
         return Seen(view=view, order_id=self.algo_id, executed_qty=ZERO)
+
+
+def seen_in(event: AlgoEvent) -> Seen:
+    """Return what the write protocol needs of an event about one."""
+    view = OrderView(
+        state=_STATES.get(event.status, OrderState.UNKNOWN),
+        price=event.trigger_price,
+        qty=event.qty,
+        updated_ms=event.transaction_ts,
+    )
+    return Seen(view=view, order_id=str(event.algo_id), executed_qty=ZERO)
 
 
 def read_conditional(body: bytes) -> ConditionalOrder:
@@ -104,7 +117,7 @@ def _conditional(data: Fields) -> ConditionalOrder:
         order_type=text(data, "orderType"),
         status=_STATES.get(text(data, "algoStatus"), OrderState.UNKNOWN),
         qty=number(data, "quantity") if has(data, "quantity") else ZERO,
-        trigger_price=number(data, "triggerPrice"),
+        trigger_price=number(data, "triggerPrice") if has(data, "triggerPrice") else ZERO,
         reduce_only=flag(data, "reduceOnly"),
         close_position=flag(data, "closePosition"),
         order_id=text(data, "actualOrderId") if has(data, "actualOrderId") else "",

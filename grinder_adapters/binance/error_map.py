@@ -79,8 +79,10 @@ _TOO_MANY_ORDERS: Final = -1015
 _REJECTED: Final = -2010
 _SHOWN: Final = 200  # characters of a text that may be a whole page
 
+COUNTDOWN: Final = "countdown"
+# questions, and what keeps something alive: harmless twice, so a failure leaves nothing open
 _READS: Final[frozenset[str]] = frozenset(
-    {Operation.QUERY, Operation.SNAPSHOT, Operation.CONNECT, Operation.LISTEN_KEY}
+    {Operation.QUERY, Operation.SNAPSHOT, Operation.CONNECT, Operation.LISTEN_KEY, COUNTDOWN}
 )
 _TRANSIENT: Final = frozenset({FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.CLOCK})
 _SILENCING: Final = frozenset({FailureKind.RATE_LIMITED, FailureKind.BANNED})
@@ -211,8 +213,8 @@ def classify(
             answer that holds a code is judged like a refusal, status 400.
         code: Of the body; ``None`` if it has none or is malformed.
         msg: Of the body, else the body itself.
-        op: An ``Operation`` of the circuit breaker (LIVE-05). Another name, such as that of a
-            change of settings, counts as a write.
+        op: An ``Operation`` of the circuit breaker (LIVE-05), or COUNTDOWN. Another name, such as
+            that of a change of settings, counts as a write.
         retry_after_ms: From the header, if it was sent.
     """
     kind, reaction = _meaning(status, code, msg, op)

@@ -32,6 +32,8 @@ TESTNET_HOSTS: Final = frozenset(
         "testnet.binancefuture.com",
         "fstream.binancefuture.com",
         "demo-fstream.binance.com",
+        "testnet.binance.vision",
+        "stream.testnet.binance.vision",
     }
 )
 _NAME: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?")

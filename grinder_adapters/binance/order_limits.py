@@ -50,16 +50,28 @@ class OrderLimits:
                 "is not in the symbol whitelist", field="symbol", value=symbol
             )
 
-    def check_notional(self, permission: Permission, price: Decimal, qty: Decimal) -> None:
+    def check_notional(self, permission: Permission, price: Decimal | None, qty: Decimal) -> None:
         """Insist that an order that adds risk is not too large.
 
+        Args:
+            price: ``None`` where it cannot be told before the order triggers.
+
         Raises:
-            ConnectorNonRetryableError: ``price * qty`` is above the limit.
+            ConnectorNonRetryableError: ``price * qty`` is above the limit, or cannot be told.
         """
         limit = permission.max_notional_per_order
+        if limit is None:
+            return
+        if price is None:
+            raise ConnectorNonRetryableError(
+                f"is not known, so max_notional_per_order {limit} cannot hold",
+                field="price",
+                value=price,
+                remedy="make the order reduce-only",
+            )
         with exact():
             notional = price * qty
-        if limit is not None and notional > limit:
+        if notional > limit:
             raise ConnectorNonRetryableError(
                 f"must be <= max_notional_per_order {limit}", field="notional", value=notional
             )

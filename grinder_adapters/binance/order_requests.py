@@ -1,6 +1,6 @@
-"""What can be asked of the execution port, checked, and how the venue wants to hear it (6.2, 6.3).
+"""What can be asked of the execution port, checked; how a venue hears it is said by its product.
 
-Numbers go out as plain decimals; ids of ours are checked by the codec when the port takes them.
+Ids of ours are checked by the codec when the port takes them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from grinder_adapters.binance import endpoints
-from grinder_adapters.binance.endpoints import Request
-from grinder_adapters.feeds.interned import TEXTS
 from grinder_core.contracts.checks import (
     check_int,
     check_positive_qty,
@@ -33,10 +30,6 @@ class TimeInForce(StrEnum):
     FOK = "FOK"
 
 
-_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
-_SELF_TRADE = {"selfTradePreventionMode": "EXPIRE_MAKER"}  # the venue's default is not certain
-
-
 @frozen(kw_only=True)
 class LimitOrder:
     """A limit order.
@@ -44,7 +37,7 @@ class LimitOrder:
     Attributes:
         level_id: 0 outside a plan.
         generation: Earlier orders of this symbol, side and level (LIVE-04).
-        reduce_only: It may only shrink the position.
+        reduce_only: It may only shrink the position; spot has no such orders.
     """
 
     client_order_id: str
@@ -64,30 +57,10 @@ class LimitOrder:
         check_int("level_id", self.level_id)
         check_int("generation", self.generation)
 
-    def request(self) -> Request:
-        """Return what to send."""
-        parameters = {
-            "symbol": self.symbol,
-            "side": self.side.value,
-            "type": "LIMIT",
-            "timeInForce": self.time_in_force.value,
-            "quantity": TEXTS[self.qty],
-            "price": TEXTS[self.price],
-            "newClientOrderId": self.client_order_id,
-        }
-        if self.reduce_only:
-            parameters["reduceOnly"] = "true"
-        if self.time_in_force is not TimeInForce.GTX:  # one that never takes has no such mode
-            parameters |= _SELF_TRADE
-        if self.time_in_force in _AT_ONCE:
-            parameters["newOrderRespType"] = "RESULT"
-        endpoint = endpoints.PLACE_REDUCE if self.reduce_only else endpoints.PLACE
-        return Request(endpoint, parameters)
-
 
 @frozen(kw_only=True)
 class MarketOrder:
-    """An exit at the market: always reduce-only."""
+    """An exit at the market: reduce-only, and on spot a sale."""
 
     client_order_id: str
     symbol: str
@@ -99,20 +72,6 @@ class MarketOrder:
         check_symbol(self.symbol)
         check_positive_qty("qty", self.qty)
         check_int("generation", self.generation)
-
-    def request(self) -> Request:
-        """Return what to send."""
-        parameters = {
-            "symbol": self.symbol,
-            "side": self.side.value,
-            "type": "MARKET",
-            "quantity": TEXTS[self.qty],
-            "reduceOnly": "true",
-            "newClientOrderId": self.client_order_id,
-            "newOrderRespType": "RESULT",
-            **_SELF_TRADE,
-        }
-        return Request(endpoints.PLACE_REDUCE, parameters)
 
 
 @frozen(kw_only=True)
@@ -144,25 +103,3 @@ class AmendOrder:
         check_int("amend_no", self.amend_no)
         if (self.price, self.qty) == (self.before.price, self.before.qty):
             raise ContractError("must differ from the old values", field="price", value=self.price)
-
-    def request(self) -> Request:
-        """Return what to send."""
-        parameters = {
-            "symbol": self.symbol,
-            "side": self.side.value,
-            "quantity": TEXTS[self.qty],
-            "price": TEXTS[self.price],
-            **named(self.client_order_id, self.order_id),
-            "modifyId": str(self.amend_no),
-        }
-        if self.reduce_only:
-            parameters["reduceOnly"] = "true"
-        endpoint = endpoints.AMEND_REDUCE if self.reduce_only else endpoints.AMEND
-        return Request(endpoint, parameters)
-
-
-def named(client_order_id: str, order_id: str | None) -> dict[str, str]:
-    """Return how a request names an order: by the venue's id where it is known, else by ours."""
-    if order_id:
-        return {"orderId": order_id}
-    return {"origClientOrderId": client_order_id}

@@ -1,49 +1,57 @@
 """The only component that sends orders (LIVE-09, LIVE-10, LIVE-39: ``ExecutionPort``).
 
-A call goes, in this order: closed; fields; mode and class guards; whitelist; notional; counts;
-``dry_run``; then the write protocol of ``writes.py``. What fails before the protocol raises, for it
-must not be tried again; what the protocol or the venue decided comes back as an `Outcome`. Cancels
-and what only shrinks a position are exempt from notional and counts.
+A call goes through the checks of ``order_admission.py``; then ``dry_run``; then the write protocol
+of ``writes.py``. What fails before the protocol raises, for it must not be tried again; what the
+protocol or the venue decided comes back as an `Outcome`. A conditional order counts from the moment
+it waits, for nobody asks again when it triggers. The countdown is no order: it is confirmed or
+raises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from grinder_adapters.binance import endpoints
 from grinder_adapters.binance.batch_cancel import BatchCanceller
-from grinder_adapters.binance.conditional import ConditionalOrder, read_conditionals
+from grinder_adapters.binance.conditional import (
+    ConditionalOrder,
+    read_conditionals,
+    seen_in,
+)
+from grinder_adapters.binance.conditional_requests import ConditionalRequest
+from grinder_adapters.binance.countdown import Countdown, DeadManSwitch
 from grinder_adapters.binance.dry_run import DryRun
-from grinder_adapters.binance.endpoints import Endpoint, Request
+from grinder_adapters.binance.order_admission import Admission
+from grinder_adapters.binance.order_api import about
 from grinder_adapters.binance.order_limits import OrderLimits
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder, MarketOrder
-from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused
-from grinder_adapters.binance.permission import Permission, PortKind
+from grinder_adapters.binance.outcomes import Outcome, Seen
 from grinder_adapters.binance.rest import RestClient
-from grinder_adapters.binance.rest_answers import read_order, read_orders
 from grinder_adapters.binance.rest_records import OrderAnswer
 from grinder_adapters.binance.spec import USDM, IdentityCodec, VenueSpec
-from grinder_adapters.binance.user_events import FuturesOrderEvent
+from grinder_adapters.binance.user_events import AlgoEvent, FuturesOrderEvent
 from grinder_adapters.binance.write_calls import WriteCalls
 from grinder_adapters.binance.writes import Writer
-from grinder_core.contracts.checks import check_symbol
+from grinder_core.contracts.checks import check_int, check_symbol
 from grinder_core.errors import (
-    ConfigError,
-    ConnectorClosedError,
     ConnectorError,
+    ConnectorNonRetryableError,
     ContractError,
 )
+from grinder_core.numbers import ZERO
 
 
 class ExecutionPort:
-    """Orders on USDT-M futures; see the module's text.
+    """Orders of one product, USDT-M futures unless ``spec`` says spot; see the module's text.
 
     Args:
         client: Sends; its write guard decides whether writes are possible at all.
         writer: The write protocol on the same client.
         codec: Which ids are ours.
+        spec: What is traded on; the client must ask the same product for its time.
         limits: The port's own last limits.
         dry_run: Make up every result of a write and send nothing.
+        dedicated_account: Nobody else trades on the account, so that all orders on any symbol are
+            ours to cancel.
     """
 
     def __init__(
@@ -55,14 +63,18 @@ class ExecutionPort:
         spec: VenueSpec = USDM,
         limits: OrderLimits | None = None,
         dry_run: bool = False,
+        dedicated_account: bool = False,
     ) -> None:
         self._client, self._writer = client, writer
         self.codec, self.spec = codec, spec
         self.limits = limits or OrderLimits()
         self._dry_run = DryRun() if dry_run else None
-        self._calls = WriteCalls(spec.venue_id, client, writer.settings)
-        self._batches = BatchCanceller(client, writer, spec.capabilities.cancel_batch_max)
-        self._is_closed = False
+        self._api = api = spec.orders
+        self._calls = WriteCalls(api, client, writer.settings)
+        batch_max = spec.capabilities.cancel_batch_max
+        self._batches = BatchCanceller(client, writer, api.cancel_batch, batch_max)
+        self._switch, self._is_dedicated = DeadManSwitch(client, writer), dedicated_account
+        self._admission = Admission(client.guard, spec, codec, self.limits)
 
     # -- writes --------------------------------------------------------------------------------
 
@@ -74,25 +86,41 @@ class ExecutionPort:
             ContractError: The client id is not one of ours.
             ConnectorNonRetryableError: Not permitted, or beyond a limit; nothing was sent.
         """
-        permission = self._permitted(order.symbol, order.client_order_id)
-        is_counted = False
-        if not order.reduce_only:
-            self.limits.check_notional(permission, order.price, order.qty)
-            is_counted = self.limits.take(permission, order.client_order_id)
+        name, reduces = order.client_order_id, order.reduce_only
+        is_counted = self._admission.place(
+            order.symbol, name, order.price, order.qty, only_reduces=reduces
+        )
         if self._dry_run is not None:
-            return self._dry_run.placed(order.client_order_id, order.price, order.qty)
+            return self._dry_run.placed(name, order.price, order.qty)
         outcome = await self._writer.perform(self._calls.place(order))
-        self._note_end(outcome)
-        if is_counted and isinstance(outcome, Refused):
-            self.limits.give_back(order.client_order_id, was_order=outcome.is_order)
-        return outcome
+        return self._admission.settled(outcome, is_counted=is_counted)
 
     async def place_market(self, order: MarketOrder) -> Outcome:
-        """Leave a position at the market, reduce-only; raises as ``place`` does."""
-        self._permitted(order.symbol, order.client_order_id)
+        """Leave a position at the market; raises as ``place`` does.
+
+        It is reduce-only, or on spot a sale: nobody sells there what he does not hold.
+        """
+        self._admission.exit(order.symbol, order.client_order_id, order.side)
         if self._dry_run is not None:
             return self._dry_run.filled(order.client_order_id, order.qty)
         return await self._writer.perform(self._calls.market(order))
+
+    async def place_conditional(self, order: ConditionalRequest) -> Outcome:
+        """Place an order that waits for its trigger; raises as ``place`` does.
+
+        Its notional is held against the limit at the highest price that it asks for. A trailing
+        stop asks for none, so where there is a limit it must be reduce-only.
+        """
+        self._admission.call("write")
+        call = self._calls.place_conditional(order)
+        name, qty, reduces = order.client_algo_id, order.asked_qty, order.only_reduces
+        is_counted = self._admission.place(
+            order.symbol, name, order.asked_price, qty, only_reduces=reduces
+        )
+        if self._dry_run is not None:
+            return self._dry_run.placed(name, order.trigger_price or ZERO, qty)
+        outcome = await self._writer.perform(call)
+        return self._admission.settled(outcome, is_counted=is_counted)
 
     async def amend(self, order: AmendOrder) -> Outcome:
         """Give a limit order another price and quantity; raises as ``place`` does.
@@ -100,7 +128,8 @@ class ExecutionPort:
         It loses its place in the queue, and the venue cancels it if the new quantity is executed
         already or the new price would take: an accepted amend may show a final order.
         """
-        permission = self._permitted(order.symbol, order.client_order_id)
+        self._admission.call("write")
+        call = self._calls.amend(order)
         amends_max = self.spec.capabilities.max_amends
         if order.amend_no >= amends_max:
             raise ContractError(
@@ -109,11 +138,11 @@ class ExecutionPort:
                 value=order.amend_no,
                 remedy="cancel the order and place another",
             )
-        if not order.reduce_only:
-            self.limits.check_notional(permission, order.price, order.qty)
+        name, reduces = order.client_order_id, order.reduce_only
+        self._admission.size(order.symbol, name, order.price, order.qty, only_reduces=reduces)
         if self._dry_run is not None:
-            return self._dry_run.placed(order.client_order_id, order.price, order.qty)
-        return self._note_end(await self._writer.perform(self._calls.amend(order)))
+            return self._dry_run.placed(name, order.price, order.qty)
+        return self._admission.settled(await self._writer.perform(call))
 
     async def cancel(
         self, symbol: str, client_order_id: str, order_id: str | None = None
@@ -124,28 +153,29 @@ class ExecutionPort:
             ConnectorClosedError, ContractError, ConnectorNonRetryableError: As ``place``, but
                 what rests on a symbol that left the whitelist can still be cancelled.
         """
-        self._checked(symbol, client_order_id)
+        self._admission.cancel(symbol, client_order_id)
         if self._dry_run is not None:
             return self._dry_run.cancelled(client_order_id)
         call = self._calls.cancel(symbol, client_order_id, order_id)
-        return self._note_end(await self._writer.perform(call))
+        return self._admission.settled(await self._writer.perform(call))
 
     async def cancel_many(self, symbol: str, client_order_ids: Iterable[str]) -> list[Outcome]:
         """Cancel orders of ours on one symbol, in batches; outcomes in the order given."""
         names = list(client_order_ids)
         for name in names:
-            self._checked(symbol, name)
+            self._admission.cancel(symbol, name)
         if self._dry_run is not None:
             return [self._dry_run.cancelled(name) for name in names]
         calls = [self._calls.cancel(symbol, name, None) for name in names]
-        return [self._note_end(o) for o in await self._batches.cancel(symbol, calls)]
+        return [self._admission.settled(o) for o in await self._batches.cancel(symbol, calls)]
 
     async def cancel_conditional(self, symbol: str, client_algo_id: str) -> Outcome:
         """Cancel one conditional order of ours; raises as ``cancel`` does."""
-        self._checked(symbol, client_algo_id)
+        self._admission.cancel(symbol, client_algo_id)
+        call = self._calls.cancel_conditional(symbol, client_algo_id)
         if self._dry_run is not None:
             return self._dry_run.cancelled(client_algo_id)
-        return await self._writer.perform(self._calls.cancel_conditional(symbol, client_algo_id))
+        return self._admission.settled(await self._writer.perform(call))
 
     async def cancel_own(self, symbol: str, *, keep_reduce_only: bool = False) -> list[Outcome]:
         """Cancel every order of ours on a symbol, conditional ones first, and no foreign one.
@@ -157,7 +187,7 @@ class ExecutionPort:
             ConnectorError: The orders cannot be listed; what could be listed was cancelled.
                 ``cancel_many`` needs no list.
         """
-        self._require()
+        self._admission.write()
         unlisted: ConnectorError | None = None
         try:
             waiting = await self.conditional_orders(symbol)
@@ -180,6 +210,33 @@ class ExecutionPort:
             raise unlisted
         return outcomes
 
+    async def arm_countdown(self, symbol: str, countdown_ms: int) -> Countdown:
+        """Let the venue cancel every order on a symbol unless this is called again in time.
+
+        The venue's own countdown and cancel-all calls hit every order on a symbol, foreign ones
+        included. So a symbol is armed only if none is there, or if the port was told that the
+        account is dedicated; whoever trades there by hand later does so at his risk. A countdown
+        that runs is renewed without looking, for to let it run out would cancel them too.
+
+        Args:
+            countdown_ms: From the call on; 0 disarms, whatever is there.
+
+        Raises:
+            ConnectorClosedError, ContractError: As ``place``.
+            ConnectorNonRetryableError: Not permitted, refused, or there are foreign orders.
+            ConnectorError: No answer: it may have been set or not, and another call settles it.
+        """
+        self._admission.call("write")
+        check_symbol(symbol)
+        check_int("countdown_ms", countdown_ms)
+        self._admission.write()
+        endpoint = self._api.countdown
+        if self._dry_run is not None:
+            return Countdown(symbol=symbol, countdown_ms=countdown_ms)
+        if countdown_ms and not self._is_dedicated and not self._switch.is_armed(symbol):
+            await self._refuse_foreign(symbol)
+        return await self._switch.set(endpoint, symbol, countdown_ms)
+
     # -- reads ---------------------------------------------------------------------------------
 
     async def query(self, symbol: str, client_order_id: str) -> OrderAnswer | None:
@@ -188,66 +245,54 @@ class ExecutionPort:
         Raises:
             ConnectorError: The venue cannot be asked, or the port was closed.
         """
-        self._check_open("query")
-        return await self._client.find(self._calls.query(symbol, client_order_id), read_order)
+        self._admission.call("query")
+        return await self._client.find(
+            self._calls.query(symbol, client_order_id), self._api.read_order
+        )
 
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderAnswer, ...]:
         """Return the orders that rest on a symbol or on all, foreign ones included."""
-        self._check_open("open_orders")
-        return await self._client.read(_of(endpoints.OPEN_ORDERS, symbol), read_orders)
+        self._admission.call("open_orders")
+        return await self._client.read(about(self._api.open_orders, symbol), self._api.read_orders)
 
     async def conditional_orders(self, symbol: str | None = None) -> tuple[ConditionalOrder, ...]:
         """Return the conditional orders that wait, foreign ones included."""
-        self._check_open("conditional_orders")
-        return await self._client.read(_of(endpoints.OPEN_CONDITIONALS, symbol), read_conditionals)
+        self._admission.call("conditional_orders")
+        if not self._api.has_conditional:
+            return ()
+        endpoint = self._api.conditional.open_orders
+        return await self._client.read(about(endpoint, symbol), read_conditionals)
 
     # -- life ----------------------------------------------------------------------------------
 
     def on_order_event(self, event: FuturesOrderEvent) -> None:
         """Take what the user stream says of an order; it may end a search for an outcome."""
-        if event.status.is_final:
-            self.limits.closed(event.client_order_id)
-        self._writer.on_order_event(event)
+        self._hear(self._calls.scope, event.client_order_id, Seen.of(event))
+
+    def on_conditional_event(self, event: AlgoEvent) -> None:
+        """Take what the user stream says of a conditional order, as of a normal one."""
+        self._hear(self._calls.conditional_scope, event.client_algo_id, seen_in(event))
 
     async def close(self) -> None:
         """Take no call any more and close the client; idempotent."""
-        self._is_closed = True
+        self._admission.close()
         await self._client.close()
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _check_open(self, op: str) -> None:
-        if self._is_closed:
-            raise ConnectorClosedError(op)
-
-    def _require(self) -> Permission:
-        self._check_open("write")
-        permission = self._client.guard.require()
-        if permission.port is PortKind.SPOT:
-            raise ConfigError(
-                "must be futures or sim for USDT-M", field="exchange_port", value="spot"
+    async def _refuse_foreign(self, symbol: str) -> None:
+        # whether the countdown reaches conditional orders is not certain (reference 15)
+        names = [order.client_order_id for order in await self.open_orders(symbol)]
+        names += [order.client_algo_id for order in await self.conditional_orders(symbol)]
+        if foreign := [name for name in names if not self.codec.is_ours(name)]:
+            raise ConnectorNonRetryableError(
+                f"{len(foreign)} of the orders on {symbol} are not ours to cancel by countdown",
+                field="client_order_id",
+                value=foreign[0],
+                remedy="cancel them, or trade on this symbol without the dead-man switch",
             )
-        return permission
 
-    def _checked(self, symbol: str, client_order_id: str) -> Permission:
-        self._check_open("write")
-        check_symbol(symbol)
-        self.codec.check(client_order_id)
-        return self._require()
-
-    def _permitted(self, symbol: str, client_order_id: str) -> Permission:
-        permission = self._checked(symbol, client_order_id)
-        self.limits.check_symbol(permission, symbol)
-        return permission
-
-    def _note_end(self, outcome: Outcome) -> Outcome:
-        if isinstance(outcome, Accepted) and outcome.is_final:
-            self.limits.closed(outcome.client_order_id)
-        return outcome
-
-
-def _of(endpoint: Endpoint, symbol: str | None) -> Request:
-    if symbol is None:
-        return Request(endpoint)
-    check_symbol(symbol)
-    return Request(endpoint, {"symbol": symbol})
+    def _hear(self, scope: str, client_order_id: str, seen: Seen) -> None:
+        if seen.view.state.is_final:
+            self.limits.closed(client_order_id)
+        self._writer.on_news(scope, client_order_id, seen)

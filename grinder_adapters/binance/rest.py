@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from grinder_adapters.binance.background import BACKGROUND, BackgroundQueue
-from grinder_adapters.binance.endpoints import TIME, Request, Security
+from grinder_adapters.binance.endpoints import TIME, Endpoint, Request, Security
 from grinder_adapters.binance.error_map import FailureKind, Reaction, VenueFailure
 from grinder_adapters.binance.judging import Judge, Reader
 from grinder_adapters.binance.rest_answers import read_server_time
@@ -46,6 +46,7 @@ from grinder_core.resilience.budget import BudgetSettings, BudgetWindow, Request
 from grinder_core.resilience.retry import RetryPolicy, RetryStats
 
 T = TypeVar("T")
+Check = Callable[[], None]
 
 _USED: Final = {
     "x-mbx-used-weight-1m": BudgetWindow.WEIGHT_1M,
@@ -68,6 +69,7 @@ class RestClient:
         clock, sleep: Our time, and waiting in seconds.
         signer: ``None``: only public calls.
         settings, clock_settings, budget, circuits, retry: See each.
+        time: The call that asks for the venue's time.
 
     Attributes:
         venue_clock: To be synced before the first signed request.
@@ -88,10 +90,11 @@ class RestClient:
         budget: BudgetSettings | None = None,
         circuits: Mapping[Operation, BreakerSettings] = LIVE,
         retry: RetryPolicy | None = None,
+        time: Endpoint = TIME,
     ) -> None:
         steady = SteadyClock(clock)
         self.guard, self.now, self.sleep = guard, steady.now_ms, sleep
-        self._signer = signer
+        self._signer, self._time = signer, Request(time)
         self.settings = settings or RestSettings()
         self.retry = retry or RetryPolicy()
         self.venue_clock = VenueClock(clock, self._venue_time, clock_settings or ClockSettings())
@@ -108,13 +111,16 @@ class RestClient:
 
     # -- reads ---------------------------------------------------------------------------------
 
-    async def read(self, request: Request, read: Reader[T]) -> T:
-        """Ask, and ask again after passing failures.
+    async def read(self, request: Request, read: Reader[T], check: Check | None = None) -> T:
+        """Ask, and ask again after passing failures: for all that is harmless twice.
+
+        Args:
+            read, check: See ``send``.
 
         Raises:
             ConnectorError: The last failure, with a note on the attempts.
         """
-        answer = await self._ask(request, read)
+        answer = await self._ask(request, read, check)
         if isinstance(answer, Failed):
             raise answer.error
         return answer
@@ -128,21 +134,25 @@ class RestClient:
             return None
         raise answer.error
 
-    async def look(self, request: Request, read: Reader[T]) -> T | Failed:
+    async def look(
+        self, request: Request, read: Reader[T], check: Check | None = None
+    ) -> T | Failed:
         """Ask once.
 
         Raises:
             ConnectorNonRetryableError: Breaker, budget or governor refused; nothing was sent.
         """
         if request.endpoint.purpose is not RequestClass.BACKGROUND:
-            return await self.send(request, self.admit(request), read)
+            return await self.send(request, self.admit(request), read, check)
         async with self._background.turn(request.cost.weight_1m) as ticket:
-            return await self.send(request, ticket, read)
+            return await self.send(request, ticket, read, check)
 
-    async def _ask(self, request: Request, read: Reader[T]) -> T | Failed:
+    async def _ask(
+        self, request: Request, read: Reader[T], check: Check | None = None
+    ) -> T | Failed:
         stats, is_resynced = RetryStats(), False
         while True:
-            answer = await self.look(request, read)
+            answer = await self.look(request, read, check)
             if not isinstance(answer, Failed):
                 return answer
             decision = self.retry.decide(answer.error, stats.attempts + 1)
@@ -161,7 +171,7 @@ class RestClient:
         return self.now() + self.venue_clock.skew_ms
 
     async def _venue_time(self) -> int:
-        answer = await self.look(Request(TIME), read_server_time)
+        answer = await self.look(self._time, read_server_time)
         if isinstance(answer, Failed):
             raise answer.error
         return answer
@@ -188,7 +198,7 @@ class RestClient:
         request: Request,
         ticket: Ticket,
         read: Reader[T],
-        check: Callable[[], None] | None = None,
+        check: Check | None = None,
     ) -> T | Failed:
         """Make one attempt and report its result to breaker, budget and stats.
 
@@ -215,7 +225,7 @@ class RestClient:
         await self.guard.close()
 
     async def _exchange(
-        self, request: Request, check: Callable[[], None] | None
+        self, request: Request, check: Check | None
     ) -> tuple[int, HttpAnswer | ConnectorError]:
         """Send; an answer that did not come is returned as the error it is."""
         endpoint = request.endpoint

@@ -22,7 +22,7 @@ class OrderAnswer:
         status: UNKNOWN where the venue names a state that is not known here.
         price: 0 of a market order.
         executed_qty: So far.
-        avg_price: Of the executions; ``None`` in the answers to a write, which lack it.
+        avg_price: Of the executions; ``None`` in the answers to a write and on spot, which lack it.
         update_ts: When the venue last changed it, ms.
         created_ts: When it was made; only in answers to queries.
     """

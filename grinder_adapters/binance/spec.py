@@ -1,4 +1,4 @@
-"""Binance USDT-M as the product sees it: facts of the venue and identity of orders (LIVE-39)."""
+"""Binance's products as we see them: facts of each venue and identity of orders (LIVE-39)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Final
 from attrs import frozen
 
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
+from grinder_adapters.binance.order_api import OrderApi
+from grinder_adapters.binance.permission import PortKind
+from grinder_adapters.binance.spot_orders import SPOT_ORDERS
+from grinder_adapters.binance.usdm_orders import USDM_ORDERS
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.orders.identity import parse_client_order_id
 from grinder_core.resilience.budget import BudgetWindow
 
-VENUE_ID: Final = "binance_usdm"
 _STRATEGY: Final = re.compile(r"[a-z0-9-]{1,11}")
 
 
@@ -45,7 +48,8 @@ class Capabilities:
 
     Attributes:
         max_amends: Amends that one order may have.
-        post_only_flag: The ``timeInForce`` of an order that never takes.
+        post_only_flag: The time in force, or on spot the type, of an order that never takes.
+        reduce_only: Whether an order can be held to shrinking a position.
         cancel_batch_max: Orders of one symbol in one cancel request.
     """
 
@@ -111,34 +115,45 @@ class VenueSpec:
     """The venue's fixed facts; limits are defaults until its exchange information is read.
 
     Attributes:
+        port: What the permission must name to write here, unless it names the simulator's.
+        orders: How it is told about orders.
         urls: Of each class; the simulator's are given at start.
         acknowledgements: Environment variables that permit writing, by class.
         position_modes: Those in which we write.
     """
 
-    venue_id: str
     product: Product
+    port: PortKind
+    orders: OrderApi
     urls: Mapping[VenueClass, VenueUrls]
     acknowledgements: Mapping[VenueClass, tuple[str, ...]]
     position_modes: tuple[str, ...]
     rate_limits: Mapping[BudgetWindow, int]
     capabilities: Capabilities
 
+    @property
+    def venue_id(self) -> str:
+        """Its name in keys, journals and messages."""
+        return self.orders.venue_id
+
+
+_ACKNOWLEDGEMENTS: Final = {
+    VenueClass.SIM: (),
+    VenueClass.TESTNET: ("ALLOW_TESTNET_TRADE",),
+    VenueClass.MAINNET: ("ALLOW_MAINNET_TRADE", "GRINDER_REAL_PORT_ACK"),
+}
 
 USDM: Final = VenueSpec(
-    venue_id=VENUE_ID,
     product=Product.LINEAR,
+    port=PortKind.FUTURES,
+    orders=USDM_ORDERS,
     urls={
         VenueClass.TESTNET: VenueUrls(
             "https://demo-fapi.binance.com", "wss://fstream.binancefuture.com"
         ),
         VenueClass.MAINNET: VenueUrls("https://fapi.binance.com", "wss://fstream.binance.com"),
     },
-    acknowledgements={
-        VenueClass.SIM: (),
-        VenueClass.TESTNET: ("ALLOW_TESTNET_TRADE",),
-        VenueClass.MAINNET: ("ALLOW_MAINNET_TRADE", "GRINDER_REAL_PORT_ACK"),
-    },
+    acknowledgements=_ACKNOWLEDGEMENTS,
     position_modes=("one_way",),
     rate_limits={
         BudgetWindow.ORDERS_10S: 300,
@@ -154,6 +169,33 @@ USDM: Final = VenueSpec(
         reduce_only=True,
         cancel_all=CancelAll.SYMBOL_WITH_FOREIGN_ORDERS,
         cancel_batch_max=10,
+        client_id_scope=IdScope.OPEN_ORDERS,
+    ),
+)
+
+SPOT: Final = VenueSpec(
+    product=Product.SPOT,
+    port=PortKind.SPOT,
+    orders=SPOT_ORDERS,
+    urls={
+        VenueClass.TESTNET: VenueUrls(
+            "https://testnet.binance.vision", "wss://stream.testnet.binance.vision"
+        ),
+        VenueClass.MAINNET: VenueUrls("https://api.binance.com", "wss://stream.binance.com"),
+    },
+    acknowledgements=_ACKNOWLEDGEMENTS,
+    position_modes=(),
+    # a day's orders are limited too, which no window of ours counts
+    rate_limits={BudgetWindow.ORDERS_10S: 100, BudgetWindow.WEIGHT_1M: 6_000},
+    capabilities=Capabilities(
+        supports_amend=False,
+        amend_keeps_priority=False,
+        amend_is_async=False,
+        max_amends=0,
+        post_only_flag="LIMIT_MAKER",
+        reduce_only=False,
+        cancel_all=CancelAll.SYMBOL_WITH_FOREIGN_ORDERS,
+        cancel_batch_max=1,
         client_id_scope=IdScope.OPEN_ORDERS,
     ),
 )

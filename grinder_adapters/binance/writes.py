@@ -3,7 +3,7 @@
 Inner order of an attempt: breaker; idempotency store; the claim is marked as sent and made
 durable; request budget; stamp; leadership and gates once more; the network; mark. What an answer
 does not prove is looked up by the order's client id, and the user stream may prove it at any time
-(`on_order_event`). Only what surely had no effect is sent again, with the same key and id.
+(`on_news`). Only what surely had no effect is sent again, with the same key and id.
 
 A cancel needs no such proof, for a second one is harmless, and no cancel is ever barred by an
 earlier one (I-04.4).
@@ -32,7 +32,6 @@ from grinder_adapters.binance.outcomes import (
 )
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_results import Failed
-from grinder_adapters.binance.user_events import FuturesOrderEvent
 from grinder_adapters.binance.write_call import Watch, Witness, WriteCall
 from grinder_core.contracts.enums import RiskIntent
 from grinder_core.errors import (
@@ -87,7 +86,7 @@ class Writer:
         self._client, self.store, self._witness = client, store, witness
         self._retry = retry or RetryPolicy()
         self.settings = settings or InquirySettings()
-        self._watches: dict[str, list[Watch]] = {}
+        self._watches: dict[tuple[str, str], list[Watch]] = {}
         self.unknown: Counter[Write] = Counter()
 
     async def perform(self, call: WriteCall) -> Outcome:
@@ -97,7 +96,7 @@ class Writer:
             ConnectorClosedError: The client was closed before anything was sent.
         """
         stats, is_resynced = RetryStats(), False
-        with self._watched(call.intent.client_order_id) as watch:
+        with self._watched(call.intent) as watch:
             while True:
                 result = await self._attempt(call, watch)
                 if not isinstance(result, Setback):
@@ -112,10 +111,13 @@ class Writer:
                 self._client.stats.retried(call.request.endpoint.op, result.error)
                 await self._client.sleep(decision.delay_ms / 1000)
 
-    def on_order_event(self, event: FuturesOrderEvent) -> None:
-        """Take what the user stream says; it decides at any time."""
-        seen = Seen.of(event)
-        for watch in self._watches.get(event.client_order_id, ()):
+    def on_news(self, scope: str, client_order_id: str, seen: Seen) -> None:
+        """Take what the user stream shows of an order; it decides at any time.
+
+        Args:
+            scope: Of the intents that the order belongs to.
+        """
+        for watch in self._watches.get((scope, client_order_id), ()):
             watch.see(seen)
             if watch.inquiry is not None:
                 watch.inquiry.on_event(seen.view)
@@ -306,13 +308,13 @@ class Writer:
         )
 
     @contextmanager
-    def _watched(self, client_order_id: str) -> Iterator[Watch]:
-        watch = Watch()
-        watches = self._watches.setdefault(client_order_id, [])
+    def _watched(self, intent: WriteIntent) -> Iterator[Watch]:
+        watch, key = Watch(), (intent.scope, intent.client_order_id)
+        watches = self._watches.setdefault(key, [])
         watches.append(watch)
         try:
             yield watch
         finally:
             watches.remove(watch)
             if not watches:
-                del self._watches[client_order_id]
+                del self._watches[key]

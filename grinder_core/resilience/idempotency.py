@@ -87,18 +87,21 @@ class WriteIntent:
         symbol: str,
         side: Side,
         price: Decimal | None,
-        qty: Decimal,
+        qty: Decimal | None,
         level_id: int,
         generation: int,
+        condition: Mapping[str, object] | None = None,
     ) -> WriteIntent:
         """Place an order.
 
         Args:
             scope, client_order_id: See the attributes.
-            symbol, side, qty: Of the order.
+            symbol, side: Of the order.
             price: ``None`` for a market order.
+            qty: ``None`` for one that closes whatever is held.
             level_id: 0 outside a plan.
             generation: Orders of this symbol, side and level that have become terminal.
+            condition: What a conditional order waits for, by name; ``None``: it waits for nothing.
         """
         check_symbol(symbol)
         check_int("level_id", level_id)
@@ -110,6 +113,7 @@ class WriteIntent:
             "quantity": qty,
             "level_id": level_id,
             "generation": generation,
+            **(condition or {}),
         }
         return cls(scope, Write.PLACE, components, client_order_id)
 

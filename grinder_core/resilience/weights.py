@@ -1,9 +1,9 @@
-"""What each REST request of USDT-M futures costs (LIVE-11, SCR-07), as the venue documents it.
+"""What each REST request costs (LIVE-11, SCR-07), as the venue documents it.
 
 Three counters: orders of the account in 10 seconds and in a minute, weight of the IP in a minute.
-Placing and amending cost orders and no weight, all other requests weight and no orders, a batch of
-orders both. Some costs depend on the parameters: how many rows are asked for, and whether one
-symbol or all.
+On USDT-M futures placing and amending cost orders and no weight, all other requests weight and no
+orders, a batch of orders both; spot counts an order as weight too. Some costs depend on the
+parameters: how many rows are asked for, and whether one symbol or all.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Cost:
 
 ORDER_COST: Final = Cost(orders_10s=1, orders_1m=1)
 CANCEL_COST: Final = Cost(weight_1m=1)
+SPOT_ORDER_COST: Final = Cost(orders_10s=1, orders_1m=1, weight_1m=1)
 BATCH_COST: Final = Cost(orders_10s=5, orders_1m=1, weight_1m=5)
 UNKNOWN_COST: Final = Cost(weight_1m=10)
 
@@ -56,6 +57,7 @@ _ORDERS: Final[Mapping[str, Cost]] = {
     "POST /fapi/v1/algoOrder": ORDER_COST,
     "POST /fapi/v1/batchOrders": BATCH_COST,
     "PUT /fapi/v1/batchOrders": BATCH_COST,
+    "POST /api/v3/order": SPOT_ORDER_COST,
 }
 
 _WEIGHT: Final[Mapping[str, int]] = {
@@ -111,6 +113,10 @@ _WEIGHT: Final[Mapping[str, int]] = {
     "POST /fapi/v1/listenKey": 1,
     "PUT /fapi/v1/listenKey": 1,
     "DELETE /fapi/v1/listenKey": 1,
+    # spot
+    "GET /api/v3/time": 1,
+    "GET /api/v3/order": 4,
+    "DELETE /api/v3/order": 1,
 }
 
 # weight for one symbol, and for all symbols when none is given
@@ -123,6 +129,7 @@ _WEIGHT_BY_SYMBOL: Final[Mapping[str, tuple[int, int]]] = {
     "GET /fapi/v1/openOrders": (1, 40),
     "GET /fapi/v1/openAlgoOrders": (1, 40),
     "GET /fapi/v1/forceOrders": (20, 50),
+    "GET /api/v3/openOrders": (6, 80),
 }
 
 # rows asked for when no limit is given; then (most rows, weight), and the weight of more rows

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from attrs import Factory, define
 
+from grinder_adapters.binance.conditional_requests import ConditionalRequest, ConditionalType
 from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.order_limits import OrderLimits
 from grinder_adapters.binance.order_requests import AmendOrder, LimitOrder
@@ -22,7 +23,7 @@ from grinder_adapters.binance.permission import (
 )
 from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.signing import Secret, Signer
-from grinder_adapters.binance.spec import IdentityCodec
+from grinder_adapters.binance.spec import SPOT, USDM, IdentityCodec, VenueSpec
 from grinder_adapters.binance.user_events import FuturesOrderEvent
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_adapters.binance.writes import Writer
@@ -30,15 +31,16 @@ from grinder_core.contracts.enums import OrderState, RiskIntent, Side
 from grinder_core.orders.identity import OrderIds
 from grinder_core.resilience.idempotency import Entry, IdempotencySettings, IdempotencyStore
 from grinder_core.resilience.unknown import OrderView
+from tests.support.scripted_spot import ScriptedSpot
 from tests.support.scripted_venue import KEY, SECRET, ScriptedVenue
 from tests.support.virtual_time import START_MS, VirtualClock, run
 
 T = TypeVar("T")
 
+LOOPBACK = {VenueClass.SIM: "http://127.0.0.1:8080"}
 URLS = {
-    VenueClass.SIM: "http://127.0.0.1:8080",
-    VenueClass.TESTNET: "https://demo-fapi.binance.com",
-    VenueClass.MAINNET: "https://fapi.binance.com",
+    spec.product: LOOPBACK | {known: urls.rest for known, urls in spec.urls.items()}
+    for spec in (USDM, SPOT)
 }
 WHOLE = dict[str, Any](
     armed=True,
@@ -105,16 +107,29 @@ def a_desk(
     store: IdempotencyStore | None = None,
     limits: OrderLimits | None = None,
     dry_run: bool = False,
+    dedicated_account: bool = False,
+    spec: VenueSpec = USDM,
     **options: Any,
 ) -> Desk:
     """A desk that is not armed and has not asked for the time."""
-    venue = venue or ScriptedVenue(clock)
-    guard = WriteGuard(venue, URLS[venue_class])
+    if venue is None:
+        venue = ScriptedSpot(clock) if spec is SPOT else ScriptedVenue(clock)
+    guard = WriteGuard(venue, URLS[spec.product][venue_class])
     signer = Signer(Secret(KEY), Secret(SECRET))
-    client = RestClient(guard, clock, asyncio.sleep, signer=signer, **options)
+    client = RestClient(
+        guard, clock, asyncio.sleep, signer=signer, time=spec.orders.time, **options
+    )
     witness = AWitness()
     writer = Writer(client, store or IdempotencyStore(IdempotencySettings()), witness)
-    port = ExecutionPort(client, writer, IdentityCodec(["test"]), limits=limits, dry_run=dry_run)
+    port = ExecutionPort(
+        client,
+        writer,
+        IdentityCodec(["test"]),
+        spec=spec,
+        limits=limits,
+        dry_run=dry_run,
+        dedicated_account=dedicated_account,
+    )
     return Desk(clock, venue, guard, client, writer, port, witness)
 
 
@@ -127,12 +142,13 @@ def at_desk(
 ) -> T:
     """Play a scene at a desk that is armed, knows the time and has its whole budget."""
     clock = VirtualClock()
+    port = options.get("spec", USDM).port
 
     async def play() -> T:
         desk = a_desk(clock, venue_class=venue_class, **options)
         await desk.client.venue_clock.sync()
         await asyncio.sleep(61)  # what an earlier life may have sent is forgotten (LIVE-38)
-        desk.guard.arm(permission or a_permission(venue_class))
+        desk.guard.arm(permission or a_permission(venue_class, port=port))
         return await scene(desk)
 
     return run(play(), clock)
@@ -158,6 +174,20 @@ def a_limit_order(name: str = AN_ID, **changes: Any) -> LimitOrder:
         generation=0,
     )
     return LimitOrder(**{**fields, **changes})
+
+
+def a_stop(name: str = AN_ID, **changes: Any) -> ConditionalRequest:
+    """A sale of 1 at the market, once the mark price falls to 90."""
+    fields = dict[str, Any](
+        client_algo_id=name,
+        symbol="BTCUSDT",
+        side=Side.SELL,
+        order_type=ConditionalType.STOP_MARKET,
+        qty=Decimal(1),
+        trigger_price=Decimal(90),
+        generation=0,
+    )
+    return ConditionalRequest(**{**fields, **changes})
 
 
 def an_amend(name: str = AN_ID, **changes: Any) -> AmendOrder:

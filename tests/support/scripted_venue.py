@@ -81,6 +81,7 @@ class ScriptedVenue:
         accepted: How many orders came about under each client id.
         history: Each order's states, ``(venue ms, order)``, oldest first.
         fills_at_once: Whether a new order is filled as it arrives.
+        countdowns: When each symbol's countdown runs out, venue ms; nothing is cancelled by it.
     """
 
     clock: Clock
@@ -97,9 +98,11 @@ class ScriptedVenue:
     accepted: Counter[str] = Factory(Counter)
     history: dict[str, list[tuple[int, dict[str, Any]]]] = Factory(dict)
     conditionals: dict[str, dict[str, Any]] = Factory(dict)
+    countdowns: dict[str, int] = Factory(dict)
     requests: list[Sent] = Factory(list)
     late: set[asyncio.Task[Any]] = Factory(set)
     is_closed: bool = False
+    root: str = "/fapi/v1/"
 
     def now(self) -> int:
         """The venue's time."""
@@ -111,7 +114,7 @@ class ScriptedVenue:
 
     def sent(self, method: str, path: str) -> list[Sent]:
         """All requests to one call."""
-        return [r for r in self.requests if (r.method, r.path) == (method, f"/fapi/v1/{path}")]
+        return [r for r in self.requests if (r.method, r.path) == (method, self.root + path)]
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_ms: int
@@ -191,7 +194,7 @@ class ScriptedVenue:
         window = int(parameters.get("recvWindow", 5000))
         if not (stamp < self.now() + 1000 and self.now() - stamp <= window):
             return 400, json.dumps({"code": -1021, "msg": "Timestamp is outside of recvWindow."})
-        name = path.removeprefix("/fapi/").split("/", 1)[1]
+        name = path.split("/", 3)[3]
         if f"{method} {name}" in self.answers:
             return 200, self.answers[f"{method} {name}"]
         handler = getattr(self, f"_{method.lower()}_{name}", None)
@@ -270,14 +273,43 @@ class ScriptedVenue:
         return 200, [o for o in orders if o["status"] in OPEN and symbol in (None, o["symbol"])]
 
     def _get_openAlgoOrders(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
-        return 200, [o for o in self.conditionals.values() if o["algoStatus"] == "NEW"]
+        found = [o for o in self.conditionals.values() if o["algoStatus"] == "NEW"]
+        return 200, [o for o in found if p.get("symbol") in (None, o["symbol"])]
+
+    def _post_algoOrder(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
+        name = p["clientAlgoId"]
+        if name in self.conditionals and self.conditionals[name]["algoStatus"] == "NEW":
+            return 400, {"code": -4116, "msg": "ClientOrderId is duplicated."}
+        self.accepted[f"conditional {name}"] += 1
+        self.conditionals[name] = {
+            "algoId": sum(self.accepted.values()),
+            "clientAlgoId": name,
+            "algoType": p["algoType"],
+            "orderType": p["type"],
+            "symbol": p["symbol"],
+            "side": p["side"],
+            "quantity": p.get("quantity", "0"),
+            "algoStatus": "NEW",
+            "triggerPrice": p.get("triggerPrice", "0"),
+            "closePosition": p.get("closePosition") == "true",
+            "reduceOnly": p.get("reduceOnly") == "true",
+            "updateTime": self.now(),
+        }
+        return 200, self.conditionals[name]
 
     def _get_algoOrder(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
-        return 200, self.conditionals[p["clientAlgoId"]]
+        order = self.conditionals.get(p["clientAlgoId"])
+        if order is None or order["updateTime"] > self.now() - self.read_lag_ms:
+            return 400, {"code": -2013, "msg": "Order does not exist."}
+        return 200, order
 
     def _delete_algoOrder(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
         self.conditionals[p["clientAlgoId"]]["algoStatus"] = "CANCELED"
         return 200, {"algoId": 1, "clientAlgoId": "x", "code": "200", "msg": "success"}
+
+    def _post_countdownCancelAll(self, p: Mapping[str, str]) -> tuple[int, Any]:  # noqa: N802
+        self.countdowns[p["symbol"]] = self.now() + int(p["countdownTime"])
+        return 200, {"symbol": p["symbol"], "countdownTime": p["countdownTime"]}
 
     def _get_time(self, p: Mapping[str, str]) -> tuple[int, Any]:
         return 200, {"serverTime": self.now()}

@@ -20,7 +20,7 @@ K, R = FailureKind, Reaction
 
 WRITES = ("place", "reduce", "replace", "amend", "cancel", "set_leverage")
 ORDERS = ("place", "reduce", "replace", "amend")
-READS = ("query", "snapshot", "listen_key", "connect")
+READS = ("query", "snapshot", "listen_key", "connect", "countdown")
 THROTTLED = "Request throttled by system-level protection. Reduce-only orders are let through."
 UNKNOWN_503 = "Unknown error, please check your request or try again later."
 PROVEN_503 = (

@@ -16,6 +16,8 @@ TESTNET = [
     "testnet.binancefuture.com",
     "fstream.binancefuture.com",
     "demo-fstream.binance.com",
+    "testnet.binance.vision",
+    "stream.testnet.binance.vision",
 ]
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
@@ -40,7 +42,10 @@ def test_loopback_is_the_simulator(host: str, scheme: str) -> None:
     [
         "fapi.binance.com",
         "fstream.binance.com",
-        "testnet.binance.vision",
+        "api.binance.com",
+        "api1.testnet.binance.vision",
+        "testnet.binance.vision.evil.org",
+        "data.binance.vision",
         "demo-fapi.binance.com.evil.org",
         "evil-demo-fapi.binance.com",
         "demo-fapi.binance.com.",

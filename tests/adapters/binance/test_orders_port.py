@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grinder_adapters.binance import usdm_orders
 from grinder_adapters.binance.account_port import AccountPort
 from grinder_adapters.binance.exchange_rules import load_exchange_info, load_rules
 from grinder_adapters.binance.hosts import VenueClass
@@ -32,6 +33,7 @@ from tests.support.binance_port import (
     Desk,
     a_limit_order,
     a_permission,
+    a_stop,
     an_amend,
     an_order_event,
     at_desk,
@@ -74,7 +76,8 @@ def test_a_grid_order_is_post_only_and_its_numbers_are_plain() -> None:
 @pytest.mark.parametrize("tif", TimeInForce)
 @pytest.mark.parametrize("reduce_only", [False, True])
 def test_what_may_take_names_its_self_trade_mode(tif: TimeInForce, reduce_only: bool) -> None:
-    parameters = a_limit_order(time_in_force=tif, reduce_only=reduce_only).request().parameters
+    order = a_limit_order(time_in_force=tif, reduce_only=reduce_only)
+    parameters = usdm_orders.limit(order).parameters
     assert parameters.get("selfTradePreventionMode") == (
         None if tif is TimeInForce.GTX else "EXPIRE_MAKER"
     )
@@ -180,6 +183,7 @@ def test_only_ids_of_ours_are_sent(name: str) -> None:
         calls = [
             desk.port.place(a_limit_order(name)),
             desk.port.place_market(a_market_order(name)),
+            desk.port.place_conditional(a_stop(name)),
             desk.port.amend(an_amend(name)),
             desk.port.cancel("BTCUSDT", name),
             desk.port.cancel_conditional("BTCUSDT", name),
@@ -323,7 +327,7 @@ def test_what_rests_on_a_symbol_that_left_the_whitelist_can_be_cancelled() -> No
 
 def test_this_port_is_not_for_spot() -> None:
     async def scene(desk: Desk) -> None:
-        with pytest.raises(ConfigError, match="USDT-M"):
+        with pytest.raises(ConfigError, match="must be futures or sim for binance_usdm"):
             await desk.port.place(a_limit_order())
 
     at_desk(scene, permission=a_permission(port=PortKind.SPOT))
@@ -462,10 +466,12 @@ def test_a_closed_port_takes_no_call() -> None:
             desk.port.place(a_limit_order()),
             desk.port.place(a_limit_order("foreign")),  # closed comes before the fields
             desk.port.place_market(a_market_order()),
+            desk.port.place_conditional(a_stop()),
             desk.port.amend(an_amend()),
             desk.port.cancel("BTCUSDT", AN_ID),
             desk.port.cancel_many("BTCUSDT", [AN_ID]),
             desk.port.cancel_own("BTCUSDT"),
+            desk.port.arm_countdown("btc", 1000),
             desk.port.query("BTCUSDT", AN_ID),
             desk.port.open_orders(),
             desk.port.conditional_orders(),

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grinder_adapters.binance.hosts import VenueClass
-from grinder_adapters.binance.spec import USDM, CancelAll, IdentityCodec, IdScope, Product
+from grinder_adapters.binance.permission import PortKind
+from grinder_adapters.binance.spec import SPOT, USDM, CancelAll, IdentityCodec, IdScope, Product
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.orders.identity import OrderIds
 from grinder_core.resilience.budget import BudgetSettings, BudgetWindow
@@ -77,6 +78,32 @@ def test_the_facts_are_those_of_the_reference() -> None:
     assert can.reduce_only
     assert can.cancel_all is CancelAll.SYMBOL_WITH_FOREIGN_ORDERS
     assert can.client_id_scope is IdScope.OPEN_ORDERS
+
+
+def test_the_facts_of_spot_are_those_of_the_venues_pages() -> None:
+    assert (SPOT.venue_id, SPOT.product) == ("binance_spot", Product.SPOT)
+    assert {c: urls.venue_class for c, urls in SPOT.urls.items()} == {
+        VenueClass.TESTNET: VenueClass.TESTNET,
+        VenueClass.MAINNET: VenueClass.MAINNET,
+    }
+    assert SPOT.urls[VenueClass.TESTNET].rest == "https://testnet.binance.vision"
+    assert SPOT.urls[VenueClass.MAINNET].rest == "https://api.binance.com"
+    assert SPOT.acknowledgements == USDM.acknowledgements
+    assert SPOT.position_modes == ()
+    can = SPOT.capabilities
+    assert not can.supports_amend
+    assert not can.reduce_only
+    assert can.max_amends == 0
+    assert (can.post_only_flag, can.cancel_batch_max) == ("LIMIT_MAKER", 1)
+    assert can.cancel_all is CancelAll.SYMBOL_WITH_FOREIGN_ORDERS
+    assert can.client_id_scope is IdScope.OPEN_ORDERS
+
+
+def test_no_two_products_share_a_name_a_port_or_a_host() -> None:
+    assert len({spec.venue_id for spec in (USDM, SPOT)}) == 2
+    assert (USDM.port, SPOT.port) == (PortKind.FUTURES, PortKind.SPOT)
+    hosts = [urls.rest for spec in (USDM, SPOT) for urls in spec.urls.values()]
+    assert len(set(hosts)) == len(hosts)
 
 
 def test_the_budget_begins_with_the_venues_limits() -> None:

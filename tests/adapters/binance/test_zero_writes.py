@@ -22,6 +22,7 @@ from grinder_adapters.binance.endpoints import Endpoint, Request
 from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.order_requests import MarketOrder
 from grinder_adapters.binance.permission import Credentials, Permission, PortKind, SafeMode
+from grinder_adapters.binance.spec import USDM
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_core.contracts.enums import Side
 from grinder_core.errors import ConnectorNonRetryableError, ContractError, GrinderError
@@ -33,6 +34,7 @@ from tests.support.binance_port import (
     a_desk,
     a_limit_order,
     a_permission,
+    a_stop,
     an_amend,
 )
 from tests.support.scripted_venue import ScriptedVenue
@@ -54,11 +56,16 @@ ACTS: dict[str, Act] = {
     "place": lambda d: d.port.place(a_limit_order()),
     "reduce": lambda d: d.port.place(a_limit_order(reduce_only=True)),
     "market": lambda d: d.port.place_market(EXIT),
+    "conditional": lambda d: d.port.place_conditional(a_stop()),
+    "closing": lambda d: d.port.place_conditional(a_stop(qty=None)),
     "amend": lambda d: d.port.amend(an_amend()),
     "cancel": lambda d: d.port.cancel("BTCUSDT", AN_ID),
     "cancel_many": lambda d: d.port.cancel_many("BTCUSDT", [AN_ID]),
     "cancel_own": lambda d: d.port.cancel_own("BTCUSDT"),
     "cancel_conditional": lambda d: d.port.cancel_conditional("BTCUSDT", AN_ID),
+    "arm": lambda d: d.port.arm_countdown("BTCUSDT", 1000),
+    "disarm": lambda d: d.port.arm_countdown("BTCUSDT", 0),
+    "switch": lambda d: d.port._switch.set(endpoints.COUNTDOWN, "BTCUSDT", 1000),
     "leverage": lambda d: AccountPort(d.client).set_leverage("BTCUSDT", 3),
     "perform": lambda d: d.writer.perform(d.port._calls.place(a_limit_order())),
     "batch": lambda d: d.port._batches.cancel(
@@ -166,7 +173,7 @@ def test_arming_lets_writes_pass_and_disarming_stops_them() -> None:
 @pytest.mark.parametrize("of", VenueClass)
 @pytest.mark.parametrize("at", VenueClass)
 def test_a_permission_holds_for_its_own_class_alone(of: VenueClass, at: VenueClass) -> None:
-    guard = WriteGuard(ScriptedVenue(VirtualClock()), URLS[at])
+    guard = WriteGuard(ScriptedVenue(VirtualClock()), URLS[USDM.product][at])
     if of is at:
         guard.arm(a_permission(of))
     else:
@@ -207,7 +214,7 @@ def test_a_target_cannot_name_another_host(target: str) -> None:
             sent.append(url)
             return await super().request(method, url, *rest)
 
-    guard = WriteGuard(Spy(VirtualClock()), URLS[VenueClass.MAINNET])
+    guard = WriteGuard(Spy(VirtualClock()), URLS[USDM.product][VenueClass.MAINNET])
     if not target.startswith("/"):
         with pytest.raises(ContractError):
             run(guard.request("GET", target, {}, b"", 1))
@@ -220,7 +227,7 @@ def test_a_target_cannot_name_another_host(target: str) -> None:
 )
 def test_everything_but_a_get_and_the_listen_key_is_a_write(method: str, target: str) -> None:
     venue = ScriptedVenue(VirtualClock())
-    guard = WriteGuard(venue, URLS[VenueClass.SIM])
+    guard = WriteGuard(venue, URLS[USDM.product][VenueClass.SIM])
     with pytest.raises(ConnectorNonRetryableError):
         run(guard.request(method, target, {}, b"", 1))
     assert venue.requests == []
@@ -270,7 +277,7 @@ def test_only_the_client_calls_the_guard_and_only_the_guard_the_transport() -> N
         and isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "request"
-        and len(node.args) > 1  # ``order.request()`` builds a value
+        and len(node.args) > 1  # a call without any is another's
     }
     assert callers == {
         ("rest.py", "self.guard.request"),
@@ -291,6 +298,6 @@ def test_nobody_reaches_into_the_guard() -> None:
 
 def test_the_default_permission_is_of_no_use() -> None:
     for venue_class in VenueClass:
-        guard = WriteGuard(ScriptedVenue(VirtualClock()), URLS[venue_class])
+        guard = WriteGuard(ScriptedVenue(VirtualClock()), URLS[USDM.product][venue_class])
         with pytest.raises(ConnectorNonRetryableError, match="armed"):
             guard.arm(Permission(venue_class=venue_class))

@@ -90,6 +90,10 @@ def test_a_key_is_scope_operation_and_half_the_hash_of_its_canonical_components(
             '{"amend_no":0,"client_order_id":"g1","quantity":"1","symbol":"BTCUSDT"}',
         ),
         (
+            a_place(price=None, qty=None, condition={"trigger_price": D("90.0"), "bps": None}),
+            '{"generation":0,"level_id":3,"side":"BUY","symbol":"BTCUSDT","trigger_price":"90"}',
+        ),
+        (
             a_place(price=None, level_id=0),
             '{"generation":0,"level_id":0,"quantity":"0.01","side":"BUY","symbol":"BTCUSDT"}',
         ),
@@ -107,9 +111,10 @@ PLACES = st.fixed_dictionaries(
         "symbol": st.sampled_from(SYMBOLS),
         "side": st.sampled_from(Side),
         "price": st.none() | amounts,
-        "qty": amounts,
+        "qty": st.none() | amounts,
         "level_id": st.integers(0, 5),
         "generation": st.integers(0, 5),
+        "condition": st.none() | st.builds(lambda price: {"trigger_price": price}, amounts),
     }
 )
 AMENDS = st.fixed_dictionaries(

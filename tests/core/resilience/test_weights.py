@@ -63,6 +63,22 @@ def test_placing_and_amending_cost_orders(request_line: str, cost: tuple[int, in
     assert (found.orders_10s, found.orders_1m, found.weight_1m) == cost
 
 
+@pytest.mark.parametrize(
+    ("request_line", "cost"),
+    [
+        ("POST /api/v3/order", (1, 1, 1)),
+        ("DELETE /api/v3/order", (0, 0, 1)),
+        ("GET /api/v3/order", (0, 0, 4)),
+        ("GET /api/v3/openOrders", (0, 0, 6)),
+        ("GET /api/v3/time", (0, 0, 1)),
+    ],
+)
+def test_spot_counts_an_order_as_weight_too(request_line: str, cost: tuple[int, int, int]) -> None:
+    method, path = request_line.split()
+    found = request_cost(method, path, SYMBOL)
+    assert (found.orders_10s, found.orders_1m, found.weight_1m) == cost
+
+
 def test_the_named_costs_are_those_of_the_table() -> None:
     assert request_cost("POST", "/fapi/v1/order") == ORDER_COST
     assert request_cost("DELETE", "/fapi/v1/order") == CANCEL_COST
@@ -79,12 +95,14 @@ def test_the_named_costs_are_those_of_the_table() -> None:
         ("v1/openOrders", 40),
         ("v1/openAlgoOrders", 40),
         ("v1/forceOrders", 50),
+        ("/api/v3/openOrders", 80),
     ],
 )
 def test_all_symbols_cost_more_than_one(path: str, weight: int) -> None:
-    assert request_cost("GET", f"/fapi/{path}") == Cost(weight_1m=weight)
-    assert request_cost("GET", f"/fapi/{path}", {"symbol": ""}) == Cost(weight_1m=weight)
-    assert request_cost("GET", f"/fapi/{path}", SYMBOL).weight_1m < weight
+    path = path if path.startswith("/") else f"/fapi/{path}"
+    assert request_cost("GET", path) == Cost(weight_1m=weight)
+    assert request_cost("GET", path, {"symbol": ""}) == Cost(weight_1m=weight)
+    assert request_cost("GET", path, SYMBOL).weight_1m < weight
 
 
 @pytest.mark.parametrize(

@@ -185,14 +185,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the_cap_holds_for_amends_no_more",
         PORT,
-        """        if not order.reduce_only:
-            self.limits.check_notional(permission, order.price, order.qty)
-        if self._dry_run is not None:
-            return self._dry_run.placed(order.client_order_id, order.price, order.qty)
-        return self._note_end""",
-        """        if self._dry_run is not None:
-            return self._dry_run.placed(order.client_order_id, order.price, order.qty)
-        return self._note_end""",
+        "self._admission.size(order.symbol, name, order.price, order.qty, only_reduces=reduces)",
+        "self._admission.order(order.symbol, name)",
         PORT_TESTS,
     ),
     Mutant(
