@@ -251,6 +251,13 @@ class BinanceFeed:
                 self._woken.clear()
                 await self._woken.wait()
 
+    def waiting(self, most: int) -> list[Event]:
+        """Return up to so many events that can be had without waiting; of the same numbering."""
+        events: list[Event] = []
+        while len(events) < most and (event := self._queue.pop()) is not None:
+            events.append(self._given_out(event))
+        return events
+
     async def close(self) -> None:
         """Close it for good; idempotent."""
         if self._state.now is State.CLOSED:

@@ -24,7 +24,12 @@ from grinder_adapters.binance.order_news import OrderNews
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.outcomes import Accepted, Refused, Seen
 from grinder_adapters.binance.tasks import Tasks
-from grinder_adapters.binance.user_events import AccountEvent, FuturesOrderEvent, UserEvent
+from grinder_adapters.binance.user_events import (
+    AccountEvent,
+    AlgoEvent,
+    FuturesOrderEvent,
+    UserEvent,
+)
 from grinder_adapters.binance.user_stream import Gap, UserStream
 from grinder_core.contracts.control import FundingPaid
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten
@@ -246,6 +251,8 @@ class OrderDesk:
         if isinstance(event, FuturesOrderEvent):
             self._port.on_order_event(event)
             self._say(self.news.on_event(event))
+        elif isinstance(event, AlgoEvent):
+            self._port.on_conditional_event(event)
         elif isinstance(event, AccountEvent):
             self._say(self.funding.on_event(event))
 

@@ -45,6 +45,7 @@ IDLE_S: Final = 0.3
 OPEN_POLL_S: Final = 0.005
 OPEN_TIMEOUT_S: Final = 30
 DEPTH_LEVELS: Final = 1_000
+BATCH: Final = 256  # events for one crossing between the threads
 
 
 class FreePaper(FreeVenue):
@@ -97,10 +98,10 @@ class FreePaper(FreeVenue):
     def __iter__(self) -> Iterator[Event]:
         """The market as the adapter reads it; once. The end is told by a timer, with all news."""
         now, seq = 0, 0
-        while (event := self._thread.run(self._next())) is not None:
+        while events := self._thread.run(self._next()):
             self._desk.check()
-            now, seq = event.ts_ms, event.seq
-            yield event
+            now, seq = events[-1].ts_ms, events[-1].seq
+            yield from events
         self._thread.run(self._settle())
         yield Event(max(now, self._clock.now_ms()), Timer(), seq + 1)
 
@@ -204,8 +205,8 @@ class FreePaper(FreeVenue):
         self._exchange.venue.set_plan(CALM)
         await self._desk.settle()
 
-    async def _next(self) -> Event | None:
-        """Return the next event; ``None`` once the market is over and all of it has come."""
+    async def _next(self) -> list[Event]:
+        """Return the next events; none once the market is over and all of it has come."""
         coming = self._coming or asyncio.ensure_future(anext(self._events))
         self._coming = coming
         await asyncio.wait({coming, self._feeding}, return_when=asyncio.FIRST_COMPLETED)
@@ -214,9 +215,10 @@ class FreePaper(FreeVenue):
             await asyncio.wait({coming}, timeout=IDLE_S)
         if not coming.done():
             coming.cancel()
-            return None
+            return []
         self._coming = None
-        event: Event = coming.result()
-        if isinstance(event.payload, MarkPrice):
-            self._desk.funding.on_mark(event.payload)
-        return event
+        events = [coming.result(), *self._feed.waiting(BATCH - 1)]
+        for event in events:
+            if isinstance(event.payload, MarkPrice):
+                self._desk.funding.on_mark(event.payload)
+        return events
