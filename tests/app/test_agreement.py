@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -129,18 +130,24 @@ def test_fills_told_late_change_what_is_realised_and_not_the_agreement(
     """The exchange closes at its own averages; the engine booked two fills the other way round."""
     result, kept = told
     stated = statement_of(result, kept)
-    symbol, rows = max(stated.fills.items(), key=lambda item: len(item[1]))
-    swapped = next(
-        [*rows[:n], rows[n + 1], rows[n], *rows[n + 2 :]]
+    booked = result.final_positions
+    symbol, swapped, moved = next(
+        (symbol, other, moved)
+        for symbol, rows in stated.fills.items()
         for n in range(len(rows) - 1)
-        if rows[n][1] != rows[n + 1][1]
+        if (other := [*rows[:n], rows[n + 1], rows[n], *rows[n + 2 :]])
+        and (moved := realized(symbol, other) - booked[symbol].realized_pnl)
     )
-    exchange = SymbolLedger(symbol)
-    for _, side, price, qty, *_ in swapped:
-        exchange.apply(Side(str(side)), Decimal(str(price)), Decimal(str(qty)))
-    moved = exchange.realized_pnl - result.final_positions[symbol].realized_pnl
-    other = evolve(stated, fills={**stated.fills, symbol: swapped}, wallet=stated.wallet + moved)
+    fills = {**stated.fills, symbol: swapped}
+    other = evolve(stated, fills=fills, wallet=stated.wallet + moved)
     assert agree(result, CAPITAL, kept, other).differences == ()
-    if moved:
-        wrong = evolve(other, wallet=stated.wallet)
-        assert "wallet" in agree(result, CAPITAL, kept, wrong).differences[0]
+    wrong = evolve(other, wallet=stated.wallet)
+    assert "wallet" in agree(result, CAPITAL, kept, wrong).differences[0]
+
+
+def realized(symbol: str, rows: Sequence[tuple[object, ...]]) -> Decimal:
+    """Profit of fills in this order."""
+    ledger = SymbolLedger(symbol)
+    for _, side, price, qty, *_ in rows:
+        ledger.apply(Side(str(side)), Decimal(str(price)), Decimal(str(qty)))
+    return ledger.realized_pnl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -44,6 +45,7 @@ class Exchange:
         self.touched = [0] * len(quantities)
         self.trades: list[TradeAnswer] = []
         self.told: list[FuturesOrderEvent] = []
+        self.shown: list[tuple[int, Seen]] = []
         self.now = 0
 
     def accept(self, order: int) -> None:
@@ -85,7 +87,10 @@ class Exchange:
 
     def _tell(self, order: int, state: OrderState, qty: int = 0, trade_id: int = 0) -> None:
         self.now += 1
-        self.state[order], self.touched[order] = state, self.now
+        # the venue's clock is too coarse to tell apart what happens at once
+        self.state[order], self.touched[order] = state, self.now // 3
+        if (seen := self.seen(order)) is not None:
+            self.shown.append((order, seen))
         self.told.append(
             FuturesOrderEvent(
                 ts=self.now, transaction_ts=self.now, symbol=SYMBOL, order_id=str(order + 1),
@@ -107,6 +112,7 @@ class Client:
         self.fold, self.news = UserFold(), OrderNews()
         self.book = GridBook(SYMBOL, rearm=Rearm.NEVER, tick_size=D("0.1"))
         self.fills: dict[int, tuple[Decimal, Decimal]] = {}
+        self.told: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.ends: dict[str, OrderState] = {}
         for order, qty in enumerate(quantities):
             effect = effect_of(order, qty)
@@ -139,6 +145,8 @@ class Client:
                 assert update.trade_id not in self.fills
                 assert update.liquidity is Liquidity.MAKER
                 self.fills[update.trade_id] = (update.last_qty, update.fee)
+                self.told[update.client_order_id] += update.last_qty
+            assert update.filled_qty == self.told[update.client_order_id]
             if update.state.is_final:
                 self.ends[update.client_order_id] = update.state
 
@@ -149,6 +157,7 @@ steps = st.one_of(
     st.tuples(st.just("fill"), orders, st.integers(1, 3)),
     st.tuples(st.just("end"), orders, st.sampled_from(ENDS)),
     st.tuples(st.just("look"), orders),
+    st.tuples(st.just("look back"), st.integers(0, 30)),
     st.tuples(st.just("fetch")),
     st.tuples(st.just("hear"), st.integers(0, 30)),
 )
@@ -164,6 +173,10 @@ def test_each_fill_is_told_once_and_every_end_comes_out(
         "fill": venue.fill,
         "end": venue.end,
         "look": lambda order: client.look(order, venue.seen(order)),
+        # an answer that was under way for long shows what was
+        "look back": lambda n: (
+            client.look(*venue.shown[n % len(venue.shown)]) if venue.shown else None
+        ),
         "fetch": lambda: client.fetch(venue.trades),
         # any event told so far, again or for the first time, in any order; others never arrive
         "hear": lambda n: client.hear(venue.told[n % len(venue.told)]) if venue.told else None,
@@ -190,10 +203,13 @@ def test_executed_quantity_without_a_fill_is_a_hole_and_no_end_is_told_before_it
     None
 ):
     venue, client = Exchange([3, 1, 1]), Client([3, 1, 1])
+    venue.now = 2
     venue.accept(0)
     venue.fill(0, 2)
+    before = venue.seen(0)
     venue.end(0, OrderState.CANCELLED)
     client.look(0, venue.seen(0))
+    client.look(0, before)  # of the same millisecond: an end stays
     assert client.news.holes() == {SYMBOL}
     assert client.ends == {}
     client.fetch(venue.trades)

@@ -1,0 +1,132 @@
+"""Mistakes between the engine and a venue out there, and in telling why two runs differ."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+ROOM = "grinder_adapters/binance"
+RUNNER = "grinder_app/runner"
+DESK = ("tests/adapters/binance/test_order_desk.py",)
+NEWS = ("tests/adapters/binance/test_order_news.py",)
+QUEUE = ("tests/adapters/binance/test_effect_queue.py",)
+CAUSES = ("tests/app/test_causes.py",)
+AGREEMENT = ("tests/app/test_agreement.py",)
+
+MUTANTS: tuple[Mutant, ...] = (
+    # -- what the engine is told
+    Mutant(
+        "an_end_is_told_before_the_fills",
+        f"{ROOM}/order_news.py",
+        "if order.lacks_fills or order.client_order_id not in self.orders:",
+        "if order.client_order_id not in self.orders:",
+        NEWS,
+    ),
+    Mutant(
+        "a_later_look_reopens_what_is_over",
+        f"{ROOM}/order_news.py",
+        "if self.state.is_final or state is OrderState.UNKNOWN:",
+        "if state is OrderState.UNKNOWN:",
+        NEWS,
+    ),
+    Mutant(
+        "a_fill_told_late_takes_the_venues_sum",
+        f"{ROOM}/order_news.py",
+        'return evolve(update, state=order.told, filled_qty=order.told_qty, reason="")',
+        'return evolve(update, state=order.told, filled_qty=order.executed_qty, reason="")',
+        NEWS,
+    ),
+    Mutant(
+        "a_refusal_ends_an_order_that_the_venue_showed",
+        f"{ROOM}/order_news.py",
+        "if order is None or order.was_seen:",
+        "if order is None:",
+        NEWS,
+    ),
+    # -- the queue
+    Mutant(
+        "entries_leave_before_exits",
+        f"{ROOM}/effect_queue.py",
+        "for waiting in (self._exits, self._entries):",
+        "for waiting in (self._entries, self._exits):",
+        QUEUE,
+    ),
+    Mutant(
+        "a_cancel_does_not_wait_for_its_order",
+        f"{ROOM}/effect_queue.py",
+        "        if name in self._busy:\n            self._busy[name] = effect\n",
+        "        if False:\n            self._busy[name] = effect\n",
+        QUEUE,
+    ),
+    # -- the desk
+    Mutant(
+        "one_absence_is_proof",
+        f"{ROOM}/order_desk.py",
+        "if doubt.absences > 1:",
+        "if doubt.absences > 0:",
+        DESK,
+    ),
+    Mutant(
+        "an_early_absence_counts",
+        f"{ROOM}/order_desk.py",
+        "if asked_ms >= doubt.absent_ms:",
+        "if asked_ms >= 0:",
+        DESK,
+    ),
+    Mutant(
+        "a_cancel_is_tried_once",
+        f"{ROOM}/order_desk.py",
+        "self._doubt(name, self._network.now_ms()).cancels = True",
+        "self._doubt(name, self._network.now_ms())",
+        DESK,
+    ),
+    Mutant(
+        "a_trade_of_an_order_not_seen_yet_is_thrown_away",
+        f"{ROOM}/order_desk.py",
+        "may_be_ours = news.awaits_first_sight(symbol)",
+        "may_be_ours = False",
+        DESK,
+    ),
+    Mutant(
+        "a_gap_is_never_closed",
+        f"{ROOM}/order_desk.py",
+        "            self._stream.merged(gap, {})\n",
+        "",
+        DESK,
+    ),
+    Mutant(
+        "settling_does_not_look",
+        f"{ROOM}/order_desk.py",
+        "while not (self._is_idle and self.merges > done >= 0):",
+        "while not self._is_idle:",
+        DESK,
+    ),
+    # -- why runs differ
+    Mutant(
+        "a_refusal_is_called_latency",
+        f"{RUNNER}/causes.py",
+        "self.root = Cause.VENUE_ANSWER\n            return self._finding(pair, Cause.VENUE_ANSWER",
+        "self.root = Cause.LATENCY\n            return self._finding(pair, Cause.LATENCY",
+        CAUSES,
+    ),
+    Mutant(
+        "news_of_a_missing_quote_is_latency",
+        f"{RUNNER}/causes.py",
+        "self.root = Cause.LATENCY if pair.a and pair.b else Cause.DATA_ORDER",
+        "self.root = Cause.LATENCY",
+        CAUSES,
+    ),
+    Mutant(
+        "equal_news_differs",
+        f"{RUNNER}/aligning.py",
+        "for news in (told_a - told_b).elements():",
+        "for news in told_a.elements():",
+        CAUSES,
+    ),
+    Mutant(
+        "fills_in_another_order_are_a_difference",
+        f"{RUNNER}/agreement.py",
+        "if _is_reordered(fills.get(symbol, []), rows):",
+        "if False:",
+        AGREEMENT,
+    ),
+)
