@@ -7,6 +7,7 @@ venue's, moved by each turn, so that signatures, windows and budgets see one tim
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 from attrs import Factory, define
@@ -15,8 +16,11 @@ from grinder_adapters.binance.market_frames import MarketFrames
 from grinder_adapters.binance.subscriptions import Answer
 from grinder_adapters.binance.user_events import UserEvent
 from grinder_adapters.binance.user_frames import read_user_frame
+from grinder_adapters.feeds import construct
+from grinder_adapters.feeds.interned import read_levels
 from grinder_adapters.transport import HttpAnswer, HttpTransport, WebSocket
 from grinder_core.contracts.event import Event
+from grinder_core.contracts.market import DepthDiff
 from grinder_core.errors import ConnectorError
 
 COUNT_HEADER = "x-grinder-user-events"
@@ -71,6 +75,7 @@ class LockstepSocket:
         """
         news: list[UserEvent] = []
         market: list[tuple[bytes, str]] = []
+        book: Mapping[str, Any] | None = None
         while True:
             raw = await self.socket.receive()
             frame = orjson.loads(raw)
@@ -80,8 +85,10 @@ class LockstepSocket:
                 _add(news, frame["data"])
             elif stream is not None:
                 market.append((raw, stream))
+            elif "book" in frame:
+                book = frame
             elif "turn" in frame:
-                return self._turn(frame, news, market)
+                return self._turn(frame, news, market, book)
             elif frame.get("end"):
                 return None
 
@@ -109,14 +116,24 @@ class LockstepSocket:
         marker: Mapping[str, int],
         news: list[UserEvent],
         frames: list[tuple[bytes, str]],
+        book: Mapping[str, Any] | None,
     ) -> Turn:
         self.clock.now = marker["now"]
         turn = Turn(marker["turn"], marker["now"], news)
         for raw, stream in frames:
             for item in self.frames.read(raw, turn.now, turn.number, stream):
-                if isinstance(item, Event):
+                # a whole book comes as it is: the change that it made is not news
+                if isinstance(item, Event) and not (book and isinstance(item.payload, DepthDiff)):
                     turn.market.append(item)
+        if book is not None:
+            turn.market.append(_book_of(book, turn))
         return turn
+
+
+def _book_of(frame: Mapping[str, Any], turn: Turn) -> Event:
+    bids, asks = read_levels(frame["bids"]), read_levels(frame["asks"])
+    book = construct.l2_snapshot(frame["ts"], frame["book"], bids, asks)
+    return construct.event(turn.now, book, turn.number, turn.now, frame["update_id"])
 
 
 def _add(news: list[UserEvent], data: object) -> None:

@@ -65,6 +65,19 @@ def test_sockets_change_no_decision_and_no_fill(capsys: pytest.CaptureFixture[st
     assert "The runs are equal." in capsys.readouterr().out
 
 
+def test_what_reads_the_book_decides_the_same_over_sockets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    depth = (
+        *("--set", "gates.l2_execution_guard_enabled=true"),
+        *("--set", "indicators.qty_ref.BTCUSDT=9", "--set", "indicators.qty_ref.DOGEUSDT=90000000"),
+    )
+    inside = session(capsys, "exchange", *depth)
+    outside = session(capsys, "local", *depth)
+    plain = session(capsys, "exchange")
+    assert inside["digest"] == outside["digest"] != plain["digest"]
+
+
 def test_a_backtest_at_the_exchange_decides_what_paper_there_decides(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
