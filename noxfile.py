@@ -17,6 +17,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests", "lint", "types", "determinism", "docs"]
 
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+FIRST_ONLY = ("docs", "simulation", "reference")
 ORACLES = ("ccxt", "python-binance", "futures-connector", "sdk")
 CODE = ("grinder_core", "grinder_adapters", "grinder_app", "benchmarks", "tests", "noxfile.py")
 
@@ -57,9 +58,9 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on every Python found.
 
-    On further ones without the browser, the pages and the simulations, and, where a test does not
-    say how many, with a quarter of the examples of each property; on those between the oldest and
-    the newest only the core and the fixtures.
+    On further ones without the browser, the pages, the simulations and the comparison with other
+    engines, and, where a test does not say how many, with a tenth of the examples of each property;
+    on those between the oldest and the newest only the core and the fixtures.
     """
     session.install("-q", "-e", ".[dev]")
     further = session.python != FIRST
@@ -69,7 +70,7 @@ def tests(session: nox.Session) -> None:
         "-q",
         *("-n", "2"),
         *(("-m", "not browser") if further else ()),
-        *(f"--ignore=tests/{folder}" for folder in ("docs", "simulation") if further),
+        *(f"--ignore=tests/{folder}" for folder in FIRST_ONLY if further),
         *(("tests/core", "tests/fixtures") if between else ()),
         *session.posargs,
         env={"GRINDER_TEST_PROFILE": "further" if further else "grinder"},

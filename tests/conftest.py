@@ -14,7 +14,7 @@ settings.register_profile(
     "grinder", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 # the same tests on a further Python: does it behave, rather than what is true of the code
-settings.register_profile("further", settings.get_profile("grinder"), max_examples=25)
+settings.register_profile("further", settings.get_profile("grinder"), max_examples=10)
 settings.load_profile(os.environ.get("GRINDER_TEST_PROFILE", "grinder"))
 
 

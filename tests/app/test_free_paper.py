@@ -48,8 +48,8 @@ def test_engine_exchange_and_report_agree_and_every_difference_has_a_cause(
     assert run(["compare", "inside", "free", "--json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)["sessions"]
     causes = {row["cause"] for row in found["causes"]["counts"]}
-    assert causes <= ({"latency"} if faults == "calm" else {"latency", "data order"})
-    assert causes
+    assert causes  # a machine that stalls may lose a connection, and quotes with it
+    assert causes <= {"latency", "data order"}
 
 
 def test_a_run_that_ran_free_cannot_be_run_again(capsys: pytest.CaptureFixture[str]) -> None:
