@@ -23,6 +23,7 @@ from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_news import OrderNews
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.outcomes import Accepted, Refused, Seen
+from grinder_adapters.binance.rest_records import OrderAnswer
 from grinder_adapters.binance.tasks import Tasks
 from grinder_adapters.binance.user_events import (
     AccountEvent,
@@ -290,15 +291,17 @@ class OrderDesk:
         asked_ms = self._network.now_ms()
         doubt.due_ms = asked_ms + self._settings.doubt_ms
         answer = await self._port.query(order.symbol, name)
-        now = self._network.now_ms()
         if answer is None:
-            if asked_ms >= doubt.absent_ms:
-                doubt.absences += 1
-            if doubt.absences > 1:  # twice, for the venue's reads may lag
-                self._doubts.pop(name, None)
-                self._say(self.news.on_absent(name, now))
+            doubt.absences += asked_ms >= doubt.absent_ms
+            if doubt.absences <= 1:  # twice, for the venue's reads may lag
+                return
+            answer = await self._among_open(order.symbol, name)
+        if answer is None:
+            await self._fetch_trades(order.symbol)  # what it executed comes before its end
+            self._doubts.pop(name, None)
+            self._say(self.news.on_absent(name, self._network.now_ms()))
             return
-        self._say(self.news.on_seen(name, Seen.of(answer), now))
+        self._say(self.news.on_seen(name, Seen.of(answer), self._network.now_ms()))
         if answer.status.is_final or not doubt.cancels:
             self._doubts.pop(name, None)
         elif name in self.news.orders:
@@ -306,6 +309,11 @@ class OrderDesk:
                 CancelOrder(client_order_id=name, order_id=answer.order_id, symbol=order.symbol)
             )
             self._work_off()
+
+    async def _among_open(self, symbol: str, name: str) -> OrderAnswer | None:
+        """Return an order that a query did not find, if it is among the open ones all the same."""
+        found = await self._port.open_orders(symbol)
+        return next((answer for answer in found if answer.client_order_id == name), None)
 
     async def _fill_holes(self, now: int) -> None:
         """Ask for trades that are missing for a while: mostly they are on their way."""

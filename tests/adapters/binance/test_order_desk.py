@@ -44,6 +44,7 @@ from tests.support.virtual_time import VirtualClock, run
 SYMBOL, PRICE = "BTCUSDT", Decimal(100)
 NAME = "grinder_t_1_000000000001"
 SETTINGS = DeskSettings()
+_OPEN = OrderState.OPEN
 
 
 def place(name: str = NAME) -> PlaceOrder:
@@ -204,6 +205,36 @@ def test_an_order_of_unknown_outcome_that_never_shows_is_rejected_after_two_look
 
     (update,) = played(venue, scene)
     assert (update.state, update.reason) == (OrderState.REJECTED, ABSENT)
+
+
+def test_an_order_that_queries_do_not_find_is_not_gone_while_it_is_among_the_open_ones() -> None:
+    venue = Venue()
+    venue.places, venue.queries, venue.open = [unknown(Write.PLACE)], [None], [answer(_OPEN)]
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        desk.perform(place())
+        await asyncio.sleep(120)
+        assert list(desk.news.orders) == [NAME]
+
+    assert states(played(venue, scene)) == [OrderState.OPEN]
+
+
+def test_what_a_lost_order_had_traded_is_told_before_its_end() -> None:
+    """Its fills were never told, and then the venue knows it no more (LIVE-20)."""
+    venue = Venue()
+    venue.places, venue.queries, venue.made = [accepted()], [None], [trade(3, 1)]
+    venue.cancels = [unknown(Write.CANCEL)]
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        desk.perform(place())
+        await asyncio.sleep(1)
+        desk.perform(cancel())
+        await asyncio.sleep(60)
+        assert not desk.news.orders
+
+    told = played(venue, scene)
+    assert states(told) == [OrderState.OPEN, OrderState.PARTIALLY_FILLED, OrderState.CANCELLED]
+    assert told[-1].filled_qty == 1
 
 
 def test_an_order_of_unknown_outcome_is_told_as_soon_as_it_is_seen() -> None:

@@ -61,15 +61,29 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "one_absence_is_proof",
         f"{ROOM}/order_desk.py",
-        "if doubt.absences > 1:",
-        "if doubt.absences > 0:",
+        "if doubt.absences <= 1:",
+        "if doubt.absences <= 0:",
+        DESK,
+    ),
+    Mutant(
+        "an_order_that_a_query_does_not_find_is_gone",
+        f"{ROOM}/order_desk.py",
+        "answer = await self._among_open(order.symbol, name)",
+        "answer = None",
+        DESK,
+    ),
+    Mutant(
+        "what_a_lost_order_traded_is_lost_with_it",
+        f"{ROOM}/order_desk.py",
+        "            await self._fetch_trades(order.symbol)  # what it executed comes before its end\n",
+        "",
         DESK,
     ),
     Mutant(
         "an_early_absence_counts",
         f"{ROOM}/order_desk.py",
-        "if asked_ms >= doubt.absent_ms:",
-        "if asked_ms >= 0:",
+        "doubt.absences += asked_ms >= doubt.absent_ms",
+        "doubt.absences += 1",
         DESK,
     ),
     Mutant(
