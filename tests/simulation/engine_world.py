@@ -145,6 +145,6 @@ class EngineWorld(AdapterWorld):
         counts["refused"] = hot.stats.orders_refused
         counts["foreign"] = hot.stats.foreign_updates
         counts["duplicates"] = hot.stats.duplicate_fills
-        counts["merges"] = self.desk.merges
+        counts["merges"] = self.desk.inquiries.merges
         counts["unknown"] = self.desk.unknown_outcomes
         self.found.events += hot.stats.orders_placed + hot.stats.total_fills

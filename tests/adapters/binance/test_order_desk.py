@@ -13,7 +13,8 @@ from attrs import evolve
 
 from grinder_adapters.binance.error_map import Reaction
 from grinder_adapters.binance.network import Network
-from grinder_adapters.binance.order_desk import DeskSettings, OrderDesk
+from grinder_adapters.binance.order_desk import OrderDesk
+from grinder_adapters.binance.order_inquiries import DeskSettings
 from grinder_adapters.binance.order_news import ABSENT
 from grinder_adapters.binance.outcomes import (
     Accepted,
