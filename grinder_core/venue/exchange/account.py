@@ -25,7 +25,7 @@ from grinder_core.venue.exchange.vocabulary import (
 )
 
 MARGIN_DIGITS: Final = 8
-HISTORY: Final = 10_000
+HISTORY: Final = 2_000
 
 
 @frozen
@@ -199,6 +199,7 @@ class TradingAccount:
     def __attrs_post_init__(self) -> None:
         # what was stored and loaded has forgotten its bound
         self.trades, self.income = deque(self.trades, HISTORY), deque(self.income, HISTORY)
+        self.amendments = deque(self.amendments, HISTORY)
 
     @property
     def wallet(self) -> Decimal:
