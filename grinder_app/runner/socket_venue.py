@@ -38,6 +38,7 @@ from grinder_adapters.binance.writes import Writer
 from grinder_adapters.local_venue.assembly import LOCAL_KEY, VenueOptions, assemble
 from grinder_adapters.local_venue.lockstep import LockstepFeed, SteppedClock
 from grinder_adapters.local_venue.server import VenueServer
+from grinder_adapters.write_archive import SqliteArchive
 from grinder_app.runner.agreement import Row, VenueStatement
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten, PlaceOrder
 from grinder_core.contracts.enums import Liquidity, RiskIntent
@@ -46,8 +47,9 @@ from grinder_core.contracts.market import MarkPrice, Snapshot
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError, ConnectorError, ConnectorOutcomeUnknownError
 from grinder_core.numbers import ZERO
+from grinder_core.resilience.archived import ArchivedStore
 from grinder_core.resilience.budget import BudgetWindow
-from grinder_core.resilience.idempotency import Entry, IdempotencySettings, IdempotencyStore
+from grinder_core.resilience.idempotency import Entry, IdempotencySettings
 from grinder_core.venue.exchange.account import HISTORY
 from grinder_core.venue.exchange.in_process import LISTENS
 from grinder_core.venue.exchange.instrument import Instrument
@@ -201,7 +203,10 @@ class SocketVenue:
             client.budget.observe(window, 0, client.now())
         key = await client.read(Request(endpoints.MAKE_LISTEN_KEY), read_listen_key)
         guard.arm(own_simulator())
-        writer = Writer(client, IdempotencyStore(IdempotencySettings()), Unwitnessed())
+        archive = SqliteArchive()
+        self._stack.callback(archive.close)
+        store = ArchivedStore(IdempotencySettings(), archive=archive)
+        writer = Writer(client, store, Unwitnessed())
         strategy = self._config.orders.strategy_id
         self._port = ExecutionPort(client, writer, IdentityCodec(frozenset({strategy})))
         self._account = AccountPort(client)
