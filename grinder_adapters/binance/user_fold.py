@@ -4,6 +4,10 @@ Two sockets that overlap bring events twice, and REST may have told them before.
 (symbol, trade id). Of an order the executed quantity only grows, a final state that the venue
 reported stays, and of two updates the one with the later transaction time gives the rest. A pure
 fold over the events.
+
+An order that may still change is remembered until it is final. Those that are final are remembered
+for as long as an overlap of two sockets can bring them again: more of them than the venue takes
+orders in a minute.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import Final, TypeVar
 
 from attrs import Factory, define, evolve
 
+from grinder_adapters.binance.trade_ids import TradeIds
 from grinder_adapters.binance.user_events import (
     AccountEvent,
     FuturesOrderEvent,
@@ -25,11 +30,13 @@ from grinder_core.numbers import ZERO
 
 K = TypeVar("K")
 V = TypeVar("V")
+OrderKey = tuple[str, str]
 
 FINAL: Final = frozenset(
     {OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED}
 )
-ORDERS_KEPT: Final = 10_000
+OPEN_KEPT: Final = 10_000  # some may have ended while nobody listened
+FINAL_KEPT: Final = 2_000
 EVENTS_KEPT: Final = 1_000
 
 
@@ -44,12 +51,13 @@ class UserFold:
     """
 
     cursors: dict[str, int] = Factory(dict)
-    fills: dict[str, set[int]] = Factory(dict)
+    fills: dict[str, TradeIds] = Factory(dict)
     duplicates: int = 0
     _hinted: OrderedDict[tuple[str, int], None] = Factory(
         OrderedDict
     )  # heard of by TRADE_LITE only
-    _orders: OrderedDict[tuple[str, str], FuturesOrderEvent] = Factory(OrderedDict)
+    _open: OrderedDict[OrderKey, FuturesOrderEvent] = Factory(OrderedDict)
+    _final: OrderedDict[OrderKey, FuturesOrderEvent] = Factory(OrderedDict)
     _positions: dict[tuple[str, str], int] = Factory(dict)
     _balances: dict[str, int] = Factory(dict)
     _recent: OrderedDict[UserEvent, None] = Factory(OrderedDict)
@@ -71,7 +79,7 @@ class UserFold:
 
     def book_fill(self, symbol: str, trade_id: int) -> bool:
         """Note a fill; return whether it is new. Whoever merges REST trades asks here too."""
-        known = self.fills.setdefault(symbol, set())
+        known = self.fills.setdefault(symbol, TradeIds())
         if trade_id in known or trade_id <= self.cursors.get(symbol, 0):
             return False
         known.add(trade_id)
@@ -82,17 +90,21 @@ class UserFold:
         """Note that a merged REST answer told all fills up to that id; it never goes back."""
         cursor = max(trade_id, self.cursors.get(symbol, 0))
         self.cursors[symbol] = cursor
-        self.fills[symbol] = {known for known in self.fills.get(symbol, ()) if known > cursor}
+        self.fills.setdefault(symbol, TradeIds()).drop_to(cursor)
 
     def _order(self, event: FuturesOrderEvent) -> FuturesOrderEvent | None:
         key = (event.symbol, event.order_id)
-        before = self._orders.get(key)
+        before = self._open.get(key) or self._final.get(key)
         is_fill = bool(event.trade_id) and self.book_fill(event.symbol, event.trade_id)
         after = event if before is None else _merged(before, event)
         if before is not None and _state_of(after) == _state_of(before) and not is_fill:
             return None
         # what is remembered is the state; the fill belongs to its own event
-        _remember(self._orders, key, after, ORDERS_KEPT)
+        if after.status in FINAL:
+            self._open.pop(key, None)
+            _remember(self._final, key, after, FINAL_KEPT)
+        else:
+            _remember(self._open, key, after, OPEN_KEPT)
         if is_fill:
             return evolve(
                 after,

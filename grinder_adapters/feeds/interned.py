@@ -1,7 +1,8 @@
 """Text read once: market data repeats the same few thousand prices, quantities and symbols.
 
 A hit costs a dictionary lookup, and being in the cache proves that the rule was checked. Caches
-are emptied when full, so memory stays bounded on any input.
+are emptied when full, so memory stays bounded on any input; they are small, so that a busy market
+fills them within the hour, and recordings are read no faster with larger ones.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from grinder_core.contracts.checks import check_positive_qty, check_price, check
 from grinder_core.contracts.market import Level
 from grinder_core.numbers import canonical, parse_decimal
 
-ENTRIES_MAX: Final = 1 << 17
+ENTRIES_MAX: Final = 1 << 13
 _LISTS: Final = {list}
 
 

@@ -2,7 +2,9 @@
 
 Only the minute under way changes with a print. A finished minute is folded into every interval,
 so that a print costs the same however many intervals there are. An interval without a print has
-a flat kline at the price before it, as at the venue.
+a flat kline at the price before it, as at the venue. Of each interval only the last kline may still
+change; those before it are kept as text, packed, for a day makes thousands of them a symbol and
+most are never asked for.
 
 Source: the venue's klines; days begin at 00:00 UTC, weeks on Monday, months on the 1st.
 """
@@ -10,6 +12,7 @@ Source: the venue's klines; days begin at 00:00 UTC, weeks on Monday, months on 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +20,7 @@ from typing import Final
 
 from attrs import Factory, define, frozen
 
+from grinder_adapters.local_venue.packed_lines import PackedLines
 from grinder_core.numbers import ZERO
 
 ROWS_MAX: Final = 1500
@@ -24,7 +28,7 @@ MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 _MONDAY_MS: Final = 4 * DAY_MS  # the first Monday after the epoch
-_MONTH_MS_MAX: Final = 31 * DAY_MS
+_MONTH_MS_MIN, _MONTH_MS_MAX = 28 * DAY_MS, 31 * DAY_MS
 
 
 @frozen
@@ -52,6 +56,10 @@ class Interval:
     def next_of(self, open_ms: int) -> int:
         """Opening time of the kline after the one that opens at ``open_ms``."""
         return self.open_of(open_ms + (self.length_ms or _MONTH_MS_MAX))
+
+    def count_upto(self, open_ms: int, ts: int) -> int:
+        """At most how many klines open from ``open_ms`` on until a time."""
+        return max(ts - open_ms, 0) // (self.length_ms or _MONTH_MS_MIN) + 1
 
 
 INTERVALS: Final = {
@@ -112,8 +120,57 @@ class Candle:
         if self.first_id < 0:
             self.first_id = later.first_id
 
+    def to_line(self) -> bytes:
+        """Write it as text."""
+        line = f"{self.open_ms} {self.open} {self.high} {self.low} {self.close}"
+        if self.count:
+            line += (
+                f" {self.volume} {self.quote_volume} {self.taker_volume}"
+                f" {self.taker_quote_volume} {self.count} {self.first_id} {self.last_id}"
+            )
+        return line.encode("ascii")
 
-Rows = deque[Candle]
+    @classmethod
+    def from_line(cls, line: bytes) -> Candle:
+        """Read it back, digit by digit."""
+        opened, *texts = line.decode("ascii").split(" ")
+        first, high, low, last = map(Decimal, texts[:4])
+        made = cls(int(opened), first, high, low, last)
+        if len(texts) > 4:
+            made.volume, made.quote_volume = map(Decimal, texts[4:6])
+            made.taker_volume, made.taker_quote_volume = map(Decimal, texts[6:8])
+            made.count, made.first_id, made.last_id = map(int, texts[8:])
+        return made
+
+
+class Rows:
+    """The newest klines of one interval.
+
+    Attributes:
+        last: The newest, which later minutes may change; ``None`` before the first.
+    """
+
+    __slots__ = ("_before", "last")
+
+    def __init__(self) -> None:
+        self.last: Candle | None = None
+        self._before = PackedLines(ROWS_MAX - 1)
+
+    def __len__(self) -> int:
+        return len(self._before) + (self.last is not None)
+
+    def append(self, candle: Candle) -> None:
+        """Add the next one."""
+        if self.last is not None:
+            self._before.append(self.last.to_line())
+        self.last = candle
+
+    def newest(self, most: int) -> deque[Candle]:
+        """Return copies, at most that many, oldest first."""
+        rows = deque(map(Candle.from_line, self._before.newest(most - 1)), most)
+        if self.last is not None:
+            rows.append(copy(self.last))
+        return rows
 
 
 @define
@@ -127,7 +184,7 @@ class Candles:
 
     minute: Candle | None = None
     version: int = 0
-    rows: dict[str, Rows] = Factory(lambda: {name: deque(maxlen=ROWS_MAX) for name in INTERVALS})
+    rows: dict[str, Rows] = Factory(lambda: {name: Rows() for name in INTERVALS})
 
     def sample(self, ts: int, price: Decimal) -> Candle:
         """Let the price move at a time; return the minute under way.
@@ -139,7 +196,7 @@ class Candles:
         if minute is None or ts >= minute.open_ms + MINUTE_MS:
             if minute is not None:
                 for name, rows in self.rows.items():
-                    _fold(rows, INTERVALS[name], minute)
+                    _fold(rows.last, rows.append, INTERVALS[name], minute)
             opened = ts - ts % MINUTE_MS
             self.minute = minute = Candle(opened, price, price, price, price)
         else:
@@ -162,39 +219,42 @@ class Candles:
         minute.last_id = trade_id
         minute.count += 1
 
-    def upto(self, name: str, now: int) -> Rows:
+    def upto(self, name: str, now: int, most: int = ROWS_MAX) -> deque[Candle]:
         """Return the newest klines of an interval, oldest first; the last one is open at ``now``.
 
         None before the first price.
+
+        Args:
+            most: How many; each costs its reading.
         """
         interval = INTERVALS[name]
-        rows = self.rows[name].copy()
+        rows = self.rows[name].newest(most)
         if self.minute is not None:
-            if rows:
-                rows[-1] = copy(rows[-1])
-            _fold(rows, interval, self.minute)
-            _fill(rows, interval, interval.open_of(now) + 1)
+            _fold(rows[-1] if rows else None, rows.append, interval, self.minute)
+            rows.extend(_flat(rows[-1], interval, interval.open_of(now) + 1))
         return rows
 
 
-def _fold(rows: Rows, interval: Interval, minute: Candle) -> None:
+def _fold(
+    last: Candle | None, append: Callable[[Candle], None], interval: Interval, minute: Candle
+) -> None:
+    """Let the last kline take in a later minute, or add what follows it."""
     opened = interval.open_of(minute.open_ms)
-    if rows and rows[-1].open_ms == opened:
-        rows[-1].absorb(minute)
+    if last is not None and last.open_ms == opened:
+        last.absorb(minute)
         return
-    _fill(rows, interval, opened)
+    for flat in () if last is None else _flat(last, interval, opened):
+        append(flat)
     began = copy(minute)
     began.open_ms = opened
-    rows.append(began)
+    append(began)
 
 
-def _fill(rows: Rows, interval: Interval, until: int) -> None:
-    """Add flat klines behind the last one, up to those that open before ``until``."""
-    if not rows:
-        return
-    price, opened = rows[-1].close, interval.next_of(rows[-1].open_ms)
+def _flat(last: Candle, interval: Interval, until: int) -> Iterator[Candle]:
+    """Yield flat klines behind a kline, up to those that open before ``until``."""
+    price, opened = last.close, interval.next_of(last.open_ms)
     if interval.length_ms:  # of a long silence only the end would be kept
         opened = max(opened, interval.open_of(until - 1 - (ROWS_MAX - 1) * interval.length_ms))
     while opened < until:
-        rows.append(Candle(opened, price, price, price, price))
+        yield Candle(opened, price, price, price, price)
         opened = interval.next_of(opened)

@@ -33,7 +33,7 @@ def answer(venue: LocalVenue, request: Request, now: int) -> Response:
     if route == ("GET", "openapi.json"):
         return _json(200, document())
     if route == ("GET", "log"):
-        records = list(venue.log)[-RECORDS_MAX:]
+        records = venue.log.newest(RECORDS_MAX)
         return _json(200, {"total": venue.log.total, "records": [to_dict(r) for r in records]})
     if route == ("GET", "faults"):
         body = render_faults(venue.plan.seed, venue.plan.faults)

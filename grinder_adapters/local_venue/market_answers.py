@@ -194,7 +194,8 @@ def _rows(candles: Candles, given: Parameters, now: int) -> Any:
     interval = INTERVALS[_taken(parameters.choice(given, "interval", INTERVALS))]
     limit = _whole(given, "limit", 500, 1, ROWS_MAX)
     start, end = _window(given)
-    rows = [row for row in candles.upto(interval.name, now) if start <= row.open_ms <= end]
+    most = limit if _FROM.isdisjoint(given) and "endTime" not in given else ROWS_MAX
+    rows = [row for row in candles.upto(interval.name, now, most) if start <= row.open_ms <= end]
     return [
         [
             row.open_ms,

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from grinder_adapters.local_venue import market_texts
 from grinder_adapters.local_venue.board import MarketBoard
-from grinder_adapters.local_venue.candles import INTERVALS
+from grinder_adapters.local_venue.candles import INTERVALS, ROWS_MAX
 from grinder_adapters.local_venue.exchange_info import DELIVERY_MS
 from grinder_adapters.local_venue.market_streams import MERGED, Merged, SymbolStreams
 from grinder_adapters.local_venue.market_texts import Liquidation
@@ -184,7 +184,8 @@ class MarketFrames:
         if version == candles.version and interval.open_of(now) <= opened:
             return
         symbol = streams.board.instrument.symbol
-        rows = candles.upto(name, now)
+        most = interval.count_upto(opened, max(now, candles.minute.open_ms))
+        rows = candles.upto(name, now, min(most, ROWS_MAX))
         for candle in rows:
             if candle.open_ms >= opened:
                 data = market_texts.kline(

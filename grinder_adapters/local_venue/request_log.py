@@ -1,24 +1,25 @@
 """Every request and its answer as one record, for assertions and for people (LIVE-40).
 
-Records hold neither API key nor signature nor listen key. The newest stay in memory; how many
-there were is counted, and all of them can go to a file of JSON Lines.
+Records hold neither API key nor signature nor listen key. The newest stay in memory, packed; how
+many there were is counted, and all of them can go to a file of JSON Lines.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from attrs import frozen
+import orjson
+from attrs import fields, frozen
 
+from grinder_adapters.local_venue.packed_lines import PackedLines
 from grinder_core.codec import canonical_json
 from grinder_core.errors import ContractError, InputError
 
-KEPT: Final = 100_000
-
+KEPT: Final = 10_000
 _SECRET: Final = frozenset({"signature", "listenKey", "apiKey"})
 # these change neither orders nor the account
 _HARMLESS: Final = frozenset({"/fapi/v1/listenKey", "/fapi/v1/order/test"})
@@ -66,6 +67,10 @@ class RequestRecord:
         return self.status >= _OK
 
 
+_NAMES: Final = tuple(field.name for field in fields(RequestRecord))
+_values: Final = attrgetter(*_NAMES)
+
+
 class RequestLog:
     """The newest records and, where a path is given, all of them in a file.
 
@@ -81,7 +86,7 @@ class RequestLog:
     def __init__(self, keep: int = KEPT, path: Path | None = None) -> None:
         if keep < 1:
             raise ContractError("must be >= 1", field="keep", value=keep)
-        self._kept: deque[RequestRecord] = deque(maxlen=keep)
+        self._kept = PackedLines(keep)
         self._file = None if path is None else _opened(path)
         self.total = 0
         self.writes_total = 0
@@ -98,7 +103,7 @@ class RequestLog:
         self.close()
 
     def __iter__(self) -> Iterator[RequestRecord]:
-        return iter(self._kept)
+        return iter(self.newest(len(self._kept)))
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -142,7 +147,7 @@ class RequestLog:
         )
         self.total += 1
         self.writes_total += record.is_write
-        self._kept.append(record)
+        self._kept.append(orjson.dumps(_values(record)))
         if self._file is not None:
             self._file.write(canonical_json(record) + "\n")
             self._file.flush()
@@ -156,9 +161,13 @@ class RequestLog:
 
     # -- questions about what is kept, oldest first --------------------------------------------
 
+    def newest(self, most: int) -> list[RequestRecord]:
+        """Return the newest records, at most that many."""
+        return list(map(_read, self._kept.newest(most)))
+
     def where(self, holds: Callable[[RequestRecord], bool]) -> list[RequestRecord]:
         """Return the records of which something holds."""
-        return list(filter(holds, self._kept))
+        return list(filter(holds, self))
 
     def writes(self) -> list[RequestRecord]:
         """Return what could change orders or the account, refused or not."""
@@ -179,6 +188,13 @@ class RequestLog:
     def about(self, client_order_id: str) -> list[RequestRecord]:
         """Return what named or made an order."""
         return self.where(lambda record: client_order_id in record.client_order_ids)
+
+
+def _read(line: bytes) -> RequestRecord:
+    values = dict(zip(_NAMES, orjson.loads(line), strict=True))
+    for name in ("order_ids", "client_order_ids"):
+        values[name] = tuple(values[name])
+    return RequestRecord(**values)
 
 
 def _opened(path: Path) -> IO[str]:

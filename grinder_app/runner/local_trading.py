@@ -25,12 +25,14 @@ from grinder_adapters.local_venue.assembly import LOCAL_KEY, VenueOptions, assem
 from grinder_adapters.local_venue.server import VenueServer
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_adapters.transport import HttpTransport
+from grinder_adapters.write_archive import SqliteArchive
 from grinder_app.runner.agreement import Row, VenueStatement
 from grinder_core.contracts.enums import Liquidity, RiskIntent
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConfigError, ConnectorError
+from grinder_core.resilience.archived import ArchivedStore
 from grinder_core.resilience.budget import BudgetWindow
-from grinder_core.resilience.idempotency import Entry, IdempotencySettings, IdempotencyStore
+from grinder_core.resilience.idempotency import Entry, IdempotencySettings
 from grinder_core.venue.exchange.account import HISTORY
 from grinder_core.venue.exchange.instrument import Instrument
 
@@ -142,7 +144,10 @@ async def open_trading(
     for window in BudgetWindow:  # nobody has asked this exchange for anything yet
         client.budget.observe(window, 0, client.now())
     guard.arm(own_simulator())
-    writer = Writer(client, IdempotencyStore(IdempotencySettings()), Unwitnessed())
+    archive = SqliteArchive()
+    stack.callback(archive.close)
+    store = ArchivedStore(IdempotencySettings(), archive=archive)
+    writer = Writer(client, store, Unwitnessed())
     port = ExecutionPort(client, writer, IdentityCodec(frozenset({config.orders.strategy_id})))
     return LocalTrading(client=client, port=port, account=AccountPort(client))
 

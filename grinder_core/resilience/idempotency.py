@@ -221,7 +221,7 @@ class IdempotencyStore:
 
     def get(self, key: str, now: int) -> Entry | None:
         """Return the entry; an expired one is absent."""
-        entry = self.entries.get(key)
+        entry = self._find(key)
         if entry is None or (entry.expires_at is not None and now >= entry.expires_at):
             return None
         return entry
@@ -238,13 +238,11 @@ class IdempotencyStore:
         """
         self._count(intent.op, "calls")
         self._tidy(now)
-        entry = self.get(intent.key, now)
-        if entry is not None and entry.request_fingerprint != intent.fingerprint:
+        try:
+            entry = self._met(intent, now)
+        except IdempotencyConflictError:
             self._count(intent.op, "conflicts")
-            raise IdempotencyConflictError("belongs to another write", field=intent.key)
-        if entry is not None and entry.status is Status.INFLIGHT:
-            self._count(intent.op, "conflicts")
-            raise IdempotencyConflictError("the same write is under way", field=intent.key)
+            raise
         if entry is not None and entry.status is Status.DONE:
             self._count(intent.op, "cached")
             return entry
@@ -328,6 +326,18 @@ class IdempotencyStore:
         ):
             raise IdempotencyConflictError("is no longer held by this call", field=claim.key)
         return entry
+
+    def _met(self, intent: WriteIntent, now: int) -> Entry | None:
+        """Return what an intent meets and may go on with."""
+        entry = self.get(intent.key, now)
+        if entry is not None and entry.request_fingerprint != intent.fingerprint:
+            raise IdempotencyConflictError("belongs to another write", field=intent.key)
+        if entry is not None and entry.status is Status.INFLIGHT:
+            raise IdempotencyConflictError("the same write is under way", field=intent.key)
+        return entry
+
+    def _find(self, key: str) -> Entry | None:
+        return self.entries.get(key)
 
     def _put(self, entry: Entry) -> Entry:
         self.entries[entry.key] = entry

@@ -25,7 +25,7 @@ from grinder_core.venue.exchange.vocabulary import (
 )
 
 MARGIN_DIGITS: Final = 8
-HISTORY: Final = 10_000
+HISTORY: Final = 2_000
 
 
 @frozen

@@ -31,5 +31,5 @@ class ExchangeSettings:
         200, "Conditional orders that an account may have open.", ge=0, spec="LIVE-40"
     )
     history: int = setting(
-        10_000, "Finished orders that can still be asked for.", ge=1, spec="LIVE-40"
+        2_000, "Finished orders that can still be asked for.", ge=1, spec="LIVE-40"
     )

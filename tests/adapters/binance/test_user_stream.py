@@ -140,7 +140,21 @@ def test_ids_above_the_cursor_are_kept_and_those_up_to_it_are_known() -> None:
         False, False, True, False, True,
     ]  # fmt: skip
     heard.move_cursor("BTCUSDT", 9)
-    assert heard.fills["BTCUSDT"] == {10}
+    assert list(heard.fills["BTCUSDT"]) == [10]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=40))
+def test_fills_are_booked_as_by_a_plain_set(steps: list[tuple[bool, int]]) -> None:
+    heard, known, cursor = UserFold(), set[int](), 0
+    for is_fill, number in steps:
+        trade_id = 2**64 - 21 + number if number > 10 else number  # ids fill eight bytes
+        if is_fill:
+            assert heard.book_fill("A", trade_id) == (trade_id > cursor and trade_id not in known)
+            known.add(trade_id)
+        else:
+            cursor = max(cursor, number)
+            heard.move_cursor("A", number)
+        assert list(heard.fills.get("A", ())) == sorted(n for n in known if n > cursor)
 
 
 def test_a_final_state_stays() -> None:
@@ -187,8 +201,22 @@ def test_what_is_remembered_is_bounded() -> None:
         heard.apply(read(an_order(i=number)))
         heard.apply(read(an_account(number)))
         heard.apply(read(a_lite(number + 1)))
-    assert len(heard._orders) == 10_000
+    assert len(heard._open) == 10_000
     assert len(heard._recent) == len(heard._hinted) == 1_000
+
+
+def test_an_order_that_may_change_is_remembered_however_many_end() -> None:
+    heard = UserFold()
+    fill = a_fill(7, "3", "3", i=1)
+    heard.apply(read(fill))
+    for number in range(2, 2_200):
+        heard.apply(read(an_order(i=number)))
+        heard.apply(read(an_order(i=number, x="CANCELED", X="CANCELED", T=6)))
+    assert (len(heard._open), len(heard._final)) == (1, 2_000)
+    older = heard.apply(read(an_order(i=1, T=4)))
+    assert older is None  # it lowers nothing
+    again = heard.apply(read(an_order(i=2_199)))
+    assert again is None  # what is final stays so
 
 
 @st.composite

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +24,17 @@ from grinder_adapters.binance.outcomes import (
     from_stored,
     to_stored,
 )
+from grinder_adapters.write_archive import SqliteArchive
 from grinder_core.contracts.enums import OrderState, RiskIntent
 from grinder_core.errors import ConnectorClosedError, ConnectorError
+from grinder_core.resilience.archived import ArchivedStore
 from grinder_core.resilience.breaker_settings import CircuitState, Operation
-from grinder_core.resilience.idempotency import IdempotencyStore, Status, Write
+from grinder_core.resilience.idempotency import (
+    IdempotencySettings,
+    IdempotencyStore,
+    Status,
+    Write,
+)
 from grinder_core.resilience.unknown import OrderView
 from tests.adapters.binance.test_error_map import ROWS
 from tests.support.binance_port import (
@@ -232,7 +240,8 @@ def test_two_generations_and_two_amends_to_one_value_all_reach_the_venue() -> No
     at_desk(scene)
 
 
-def test_the_same_intent_again_is_answered_without_the_venue() -> None:
+@pytest.mark.parametrize("is_archived", [False, True])
+def test_the_same_intent_again_is_answered_without_the_venue(is_archived: bool) -> None:
     async def scene(desk: Desk) -> None:
         first = await desk.port.place(a_limit_order())
         second = await desk.port.place(a_limit_order())
@@ -241,7 +250,9 @@ def test_the_same_intent_again_is_answered_without_the_venue() -> None:
         assert (second.order, second.is_cached, second.attempts) == (first.order, True, 0)
         assert len(desk.venue.sent("POST", "order")) == 1
 
-    at_desk(scene)
+    settings = IdempotencySettings()
+    archived = ArchivedStore(settings, archive=SqliteArchive())
+    at_desk(scene, store=archived if is_archived else IdempotencyStore(settings))
 
 
 def test_the_same_intent_under_way_is_a_conflict_and_frees_nothing() -> None:
@@ -661,6 +672,23 @@ def test_a_store_survives_the_process_that_filled_it() -> None:
         assert desk.venue.writes() == []
 
     run(second(), clock)
+
+
+def test_a_finished_write_is_known_to_the_process_after(tmp_path: Path) -> None:
+    def an_archived_store() -> ArchivedStore:
+        return ArchivedStore(IdempotencySettings(), archive=SqliteArchive(tmp_path / "writes.db"))
+
+    async def scene(desk: Desk) -> None:
+        outcome = await desk.port.place(a_limit_order())
+        assert isinstance(outcome, Accepted)
+        assert outcome.is_cached == (not desk.venue.writes())
+        assert desk.writer.store.entries == {}
+        written.append(len(desk.venue.writes()))
+
+    written: list[int] = []
+    at_desk(scene, store=an_archived_store())
+    at_desk(scene, store=an_archived_store())
+    assert written == [1, 0]
 
 
 def test_an_unreachable_clock_does_not_lose_a_proven_refusal() -> None:

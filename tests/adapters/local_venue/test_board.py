@@ -309,6 +309,35 @@ def test_klines_name_the_first_and_the_last_print() -> None:
     assert (hour[1].first_id, hour[1].last_id) == (-1, -1)
 
 
+@given(
+    st.lists(st.decimals("-9e9", "9e9", places=8), min_size=8, max_size=8),
+    st.lists(st.integers(1, 2**63), min_size=3, max_size=3),
+    st.booleans(),
+)
+def test_a_kline_that_is_kept_as_text_is_read_digit_by_digit(
+    numbers: list[Decimal], counts: list[int], has_prints: bool
+) -> None:
+    made = Candle(T0, *numbers[:4])
+    if has_prints:
+        made.volume, made.quote_volume, made.taker_volume, made.taker_quote_volume = numbers[4:]
+        made.count, made.first_id, made.last_id = counts
+    read = Candle.from_line(made.to_line())
+    assert read == made
+    assert repr(read) == repr(made)
+
+
+def test_klines_of_hours_ago_are_what_they_were() -> None:
+    board = a_board()
+    for number in range(1, 1502):
+        board.on_event(trade(number, str(number), "0.5", ts=T0 + number * 60_000))
+    rows = of(board).candles.upto("1m", T0 + 1501 * 60_000)
+    assert [(row.first_id, row.close, row.volume) for row in rows] == [
+        (number, number, D("0.5")) for number in range(2, 1502)
+    ]
+    newest = of(board).candles.upto("1m", T0 + 1501 * 60_000, 100)
+    assert list(newest) == list(rows)[-100:]
+
+
 def test_quotes_move_klines_until_the_first_print() -> None:
     board = a_board()
     board.on_event(quote(bid="100", ask="102"))

@@ -88,6 +88,46 @@ def test_memory_is_bounded_and_what_left_it_is_counted(keep: int, methods: list[
     assert log.writes_total == methods.count("POST")
 
 
+NAMES = st.text(max_size=5)
+NUMBERS = st.integers(-(2**31), 2**63)
+
+
+@given(
+    st.dictionaries(NAMES, NAMES, max_size=3),
+    st.fixed_dictionaries(
+        {
+            "account": NAMES,
+            "status": NUMBERS,
+            "code": NUMBERS,
+            "order_ids": st.lists(NUMBERS, max_size=3).map(tuple),
+            "client_order_ids": st.lists(NAMES, max_size=3).map(tuple),
+            "weight": NUMBERS,
+            "orders": NUMBERS,
+            "fault": NAMES,
+        }
+    ),
+    NAMES,
+)
+def test_a_record_is_read_as_it_was_added(
+    parameters: dict[str, str], values: dict[str, Any], path: str
+) -> None:
+    log = RequestLog()
+    records = [add(log, "PUT", path, parameters=parameters, ts_ms=n, **values) for n in range(200)]
+    assert list(log) == log.newest(1000) == records
+    assert log.newest(70) == records[-70:]
+
+
+def test_the_newest_ten_thousand_stay_in_less_than_a_hundred_bytes_each() -> None:
+    log = RequestLog()
+    for number in range(20_000):
+        name = f"grinder_day_{number % 8}_{1_700_000_000_000 + number:015d}"
+        sent = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "newClientOrderId": name}
+        add(log, "POST", parameters=sent, order_ids=(number,), client_order_ids=(name,))
+    assert (len(log), log.total) == (10_000, 20_000)
+    held = sum(map(len, log._kept._blocks)) + len(log._kept._tail)
+    assert held < 100 * len(log)
+
+
 def test_records_do_not_follow_the_callers_mapping() -> None:
     log = RequestLog()
     sent: Mapping[str, str] = {"symbol": "A"}

@@ -480,7 +480,8 @@ def test_a_loaded_exchange_keeps_its_bounds_and_what_was_not_told_yet() -> None:
     kinds = [type(push).__name__ for push in again.outbox]
     assert kinds == ["OrderPush", "OrderPush", "AccountPush", "ConditionalPush", "AccountPush"]
     account = again.accounts[ME]
-    assert (account.trades.maxlen, account.income.maxlen) == (HISTORY, HISTORY)
+    kept = (account.trades, account.income, account.amendments)
+    assert [rows.maxlen for rows in kept] == [HISTORY] * 3
     (order,) = again.orders.values()
     assert again.books[AAA].orders[order.order_id] is order
 

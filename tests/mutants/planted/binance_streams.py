@@ -196,6 +196,13 @@ MUTANTS: tuple[Mutant, ...] = (
         USER,
     ),
     Mutant(
+        "orders_that_ended_push_out_those_that_rest",
+        f"{ROOM}/user_fold.py",
+        "            self._open.pop(key, None)\n            _remember(self._final, key,",
+        "            _remember(self._open, key,",
+        USER,
+    ),
+    Mutant(
         "the_trade_cursor_goes_back",
         f"{ROOM}/user_fold.py",
         "cursor = max(trade_id, self.cursors.get(symbol, 0))",

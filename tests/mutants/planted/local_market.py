@@ -15,6 +15,7 @@ STREAMS: Final = f"{ROOM}/market_streams.py"
 ANSWERS: Final = f"{ROOM}/market_answers.py"
 INFO: Final = f"{ROOM}/exchange_info.py"
 BY_BOARD: Final = ("tests/adapters/local_venue/test_board.py",)
+BY_LINES: Final = ("tests/adapters/local_venue/test_packed_lines.py",)
 BY_FRAMES: Final = ("tests/adapters/local_venue/test_market_frames.py",)
 BY_ANSWERS: Final = ("tests/adapters/local_venue/test_market_answers.py",)
 BY_INFO: Final = ("tests/adapters/local_venue/test_exchange_info.py",)
@@ -44,9 +45,16 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "reading_a_kline_adds_the_open_minute_to_it",
         CANDLES,
-        "rows[-1] = copy(rows[-1])",
-        "rows[-1] = rows[-1]",
+        "rows.append(copy(self.last))",
+        "rows.append(self.last)",
         BY_BOARD,
+    ),
+    Mutant(
+        "a_line_is_forgotten_that_can_still_be_asked_for",
+        f"{ROOM}/packed_lines.py",
+        "+ self._tail_lines >= self._keep:",
+        "+ self._tail_lines >= self._keep - 1:",
+        BY_LINES,
     ),
     Mutant(
         "weeks_begin_on_thursday_as_the_epoch_did",

@@ -6,9 +6,11 @@ from tests.mutants.mutant import Mutant
 
 _BREAKER = "grinder_core/resilience/breaker.py"
 _STORE = "grinder_core/resilience/idempotency.py"
+_ARCHIVED = "grinder_core/resilience/archived.py"
 _UNKNOWN = "grinder_core/resilience/unknown.py"
 BREAKER = ("tests/core/resilience/test_breaker.py",)
 STORE = ("tests/core/resilience/test_idempotency.py",)
+ARCHIVED = ("tests/core/resilience/test_archived.py",)
 UNKNOWN = ("tests/core/resilience/test_unknown.py",)
 VENUE = (
     "tests/core/resilience/test_unknown.py::test_the_venue_never_holds_two_orders_of_one_intent",
@@ -93,6 +95,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "entry.request_fingerprint != intent.fingerprint",
         "entry.op_name != intent.op",
         STORE,
+    ),
+    Mutant(
+        "what_cannot_be_looked_up_counts_as_never_sent",
+        _ARCHIVED,
+        "            self.failures += 1\n            raise IdempotencyConflictError(",
+        "            return None\n            raise IdempotencyConflictError(",
+        ARCHIVED,
+    ),
+    Mutant(
+        "an_answer_that_cannot_be_put_away_is_lost",
+        _ARCHIVED,
+        "                self.failures += 1\n            else:\n                del",
+        "                self.failures += 1\n            finally:\n                del",
+        ARCHIVED,
     ),
     # -- unknown outcomes
     Mutant(
