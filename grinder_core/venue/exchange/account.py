@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 from attrs import Factory, define, field, frozen
@@ -232,8 +233,10 @@ class TradingAccount:
 
     def sides(self, symbol: str) -> tuple[Position, ...]:
         """The positions of a symbol that were ever touched."""
-        keys = (key_of(symbol, side) for side in PositionSide)
-        return tuple(self.positions[key] for key in keys if key in self.positions)
+        positions = self.positions
+        if not positions:
+            return ()
+        return tuple([positions[key] for key in _keys_of(symbol) if key in positions])
 
     def terms_of(self, symbol: str) -> Terms:
         """Return the account's settings of a symbol."""
@@ -307,3 +310,9 @@ class TradingAccount:
 def key_of(symbol: str, side: PositionSide) -> str:
     """Name of a position in ``TradingAccount.positions``."""
     return symbol if side is BOTH else f"{symbol}|{side.value}"
+
+
+@cache
+def _keys_of(symbol: str) -> tuple[str, ...]:
+    """Names of all positions that a symbol may have; asked for with every quote."""
+    return tuple(key_of(symbol, side) for side in PositionSide)
