@@ -189,7 +189,8 @@ class SymbolBoard:
         """The source's own id where it rises, else the next one."""
         if update_id is not None and update_id > newest:
             return update_id
-        return max(self.depth_id, self.quote_id) + 1
+        depth_id, quote_id = self.depth_id, self.quote_id
+        return (depth_id if depth_id > quote_id else quote_id) + 1
 
     def _show_top(self, change: BookChange) -> None:
         bid, ask = self.book.best_bid, self.book.best_ask

@@ -275,17 +275,18 @@ class MatchingBook:
     def _aim(self, snapshot: Snapshot, settings: VenueSettings, now: int) -> None:
         mode = settings.fill_mode
         bid, ask = snapshot.bid_price, snapshot.ask_price
-        if mode is FillMode.TOUCH:
-            self.buy_trigger, self.sell_trigger = bid, ask
-        elif mode is FillMode.QUEUE:
+        if mode is QUEUE:
             self.buy_trigger, self.sell_trigger = ask, bid
             self._see_quote(snapshot)
+        elif mode is FillMode.TOUCH:
+            self.buy_trigger, self.sell_trigger = bid, ask
         elif mode is FillMode.L2:
             self.aim_at_depth(now, settings.l2_fill_max_age_ms)
 
     def _see_quote(self, snapshot: Snapshot) -> None:
         """Orders at or inside the best price of their side learn what stands before them."""
-        self._index()
+        if not self.is_indexed:
+            self._index()
         bid, ask = snapshot.bid_price, snapshot.ask_price
         if (self.buy_limit is None or self.buy_limit < bid) and (
             self.sell_limit is None or self.sell_limit > ask
