@@ -64,27 +64,8 @@ class MarketBoard:
 
         Other kinds of events, and symbols that are not listed, change nothing.
         """
-        payload = event.payload
-        symbol = self._symbols.get(getattr(payload, "symbol", ""))
-        if symbol is None:
-            return None
-        with exact():
-            match payload:
-                case Snapshot():
-                    return symbol.on_quote(payload, event.update_id)
-                case DepthDiff():
-                    return symbol.on_diff(payload)
-                case L2Snapshot():
-                    return symbol.on_book(payload, event.update_id)
-                case Trade():
-                    symbol.on_trade(payload)
-                case MarkPrice():
-                    symbol.on_mark(payload)
-                case Funding():
-                    symbol.on_funding(payload)
-                case MarketStats():
-                    symbol.stats = payload
-        return None
+        symbol = self._symbols.get(getattr(event.payload, "symbol", ""))
+        return None if symbol is None else fold(symbol, event)
 
     def list_symbol(self, instrument: Instrument) -> None:
         """List a symbol, or change the rules or the status of one."""
@@ -105,3 +86,26 @@ class MarketBoard:
     def instruments(self) -> list[Instrument]:
         """What is listed, in the order of listing."""
         return [symbol.instrument for symbol in self]
+
+
+def fold(symbol: SymbolBoard, event: Event) -> BookChange | None:
+    """Take a market event of a symbol; return how its book changed, where it did."""
+    payload = event.payload
+    match payload:
+        case Snapshot():
+            return symbol.on_quote(payload, event.update_id)
+        case DepthDiff():
+            return symbol.on_diff(payload)
+        case L2Snapshot():
+            return symbol.on_book(payload, event.update_id)
+    with exact():
+        match payload:
+            case Trade():
+                symbol.on_trade(payload)
+            case MarkPrice():
+                symbol.on_mark(payload)
+            case Funding():
+                symbol.on_funding(payload)
+            case MarketStats():
+                symbol.stats = payload
+    return None

@@ -71,7 +71,10 @@ class Hub:
 
     def publish(self, category: Category, stream: str, data: bytes) -> None:
         """Send a market frame to everybody who gets the stream over the right URL."""
-        for session in self.by_stream.get(stream, {}).values():
+        sessions = self.by_stream.get(stream)
+        if sessions is None:
+            return
+        for session in sessions.values():
             if session.category.serves(category):
                 session.send(stream, data)
 

@@ -186,10 +186,16 @@ class Limits:
     # -- inside --------------------------------------------------------------------------------
 
     def _ip(self, ip: str) -> IpCounts:
-        return self.ips.setdefault(ip, IpCounts())
+        counts = self.ips.get(ip)
+        if counts is None:
+            counts = self.ips[ip] = IpCounts()
+        return counts
 
     def _account(self, account: str) -> AccountCounts:
-        return self.accounts.setdefault(account, AccountCounts())
+        counts = self.accounts.get(account)
+        if counts is None:
+            counts = self.accounts[account] = AccountCounts()
+        return counts
 
     def _limit_of(self, group: str) -> int:
         settings = self.settings

@@ -55,9 +55,12 @@ class MarketFeed:
 
     async def run(self, source: Iterable[Event | VenueStep]) -> None:
         """Feed everything."""
+        clock, pacer = self.clock, self.pacer
         for item in source:
-            await self._wait(item.ts_ms)
-            now = self.clock.now_ms()
+            now = clock.now_ms()
+            if pacer.wait_ms(item.ts_ms, now) != 0:
+                await self._wait(item.ts_ms)
+                now = clock.now_ms()
             if isinstance(item, Event):
                 self.venue.on_event(restamped(item, now) if self.restamps else item, now)
             else:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from attrs import define, field
 
 from grinder_adapters.local_venue import market_texts
-from grinder_adapters.local_venue.board import MarketBoard
+from grinder_adapters.local_venue.board import MarketBoard, fold
 from grinder_adapters.local_venue.candles import INTERVALS, ROWS_MAX
 from grinder_adapters.local_venue.exchange_info import DELIVERY_MS
 from grinder_adapters.local_venue.market_streams import MERGED, Merged, SymbolStreams
@@ -63,12 +63,13 @@ class MarketFrames:
         """Fold a market event into the board; return what was due before, and its own frames."""
         frames = self.tick(now)
         payload = event.payload
-        board = self.board.of(getattr(payload, "symbol", ""))
-        if board is None:
+        symbol = getattr(payload, "symbol", "")
+        streams = self._symbols.get(symbol) or self._first_of(symbol)
+        if streams is None:
             return frames
+        board = streams.board
         quote_id = board.quote_id
-        change = self.board.on_event(event)
-        streams = self._of(board)
+        change = fold(board, event)
         if board.quote_id != quote_id and board.quote and streams.book_ticker in self.wanted:
             data = market_texts.book_ticker(board.quote, board.quote_id)
             frames.append(StreamFrame(PUBLIC, streams.book_ticker, data))
@@ -105,6 +106,11 @@ class MarketFrames:
         return [StreamFrame(MARKET, "!contractInfo", data)]
 
     def _book(self, streams: SymbolStreams, change: BookChange, frames: list[StreamFrame]) -> None:
+        for name in streams.depth_names:
+            if name in self.wanted:
+                break
+        else:
+            return
         self._emit_depth(streams, 100, change, frames)
         for speed in MERGED:
             if streams.is_wanted(speed, self.wanted):
@@ -260,6 +266,10 @@ class MarketFrames:
 
     def _each(self) -> Iterator[SymbolStreams]:
         return map(self._of, self.board)
+
+    def _first_of(self, symbol: str) -> SymbolStreams | None:
+        board = self.board.of(symbol)
+        return None if board is None else self._of(board)
 
     def _of(self, board: SymbolBoard) -> SymbolStreams:
         name = board.instrument.symbol

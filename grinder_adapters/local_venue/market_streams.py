@@ -54,6 +54,7 @@ class SymbolStreams:
         merged: By speed.
         klines: By stream name: opening time and version of what was sent last.
         liquidation: The largest of this second.
+        depth_names: All streams of the book, at every speed.
         mini_version, full_version: What the arrays of tickers told last.
     """
 
@@ -65,6 +66,7 @@ class SymbolStreams:
     mini: str
     full: str
     depth: dict[int, tuple[str, tuple[tuple[int, str], ...]]]
+    depth_names: tuple[str, ...]
     kline: dict[str, str]
     merged: dict[int, Merged] = Factory(dict)
     klines: dict[str, tuple[int, int]] = Factory(dict)
@@ -92,6 +94,11 @@ class SymbolStreams:
             mini=f"{name}@miniTicker",
             full=f"{name}@ticker",
             depth=depth,
+            depth_names=tuple(
+                stream
+                for whole, partial in depth.values()
+                for stream in (whole, *(name for _, name in partial))
+            ),
             kline={interval: f"{name}@kline_{interval}" for interval in INTERVALS},
         )
 

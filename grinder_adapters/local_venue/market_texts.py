@@ -40,7 +40,7 @@ class Liquidation:
 
 def book_ticker(quote: Snapshot, update_id: int) -> bytes:
     """Best prices and quantities."""
-    t, ts, s = TEXTS, quote.ts, quote.symbol
+    t, ts, s = TEXTS, str(quote.ts), quote.symbol
     return (
         f'{{"e":"bookTicker","u":{update_id},"E":{ts},"T":{ts},"s":"{s}","ps":"{s}",'
         f'"b":"{t[quote.bid_price]}","B":"{t[quote.bid_qty]}",'

@@ -42,6 +42,7 @@ _TEXTS: Final[Mapping[int, str]] = {
 _CODE_OF_CHOICE: Final = {"timeInForce": -1115, "type": -1116, "side": -1117, "interval": -1120}
 
 _ENCODED: Final = re.compile(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")  # printable ASCII and escapes
+_PLAIN: Final = re.compile(r"[!-$&-*,-~]*")  # the same without escapes and pluses
 _DECIMAL: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 
@@ -120,9 +121,13 @@ def problem(code: int, *details: object) -> Problem:
 
 def _pairs(encoded: str) -> dict[str, str] | Problem:
     given: dict[str, str] = {}
+    is_plain = _PLAIN.fullmatch(encoded) is not None  # nearly all are, and need no decoding
     for pair in filter(None, encoded.split("&")):
         encoded_name, _, encoded_value = pair.partition("=")
-        name, value = _decoded(encoded_name), _decoded(encoded_value)
+        name: str | None = encoded_name
+        value: str | None = encoded_value
+        if not is_plain:
+            name, value = _decoded(encoded_name), _decoded(encoded_value)
         if name is None or value is None:
             return problem(-1100, encoded_name.encode("ascii", "backslashreplace").decode())
         if not name:

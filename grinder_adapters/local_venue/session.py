@@ -38,11 +38,14 @@ class Category(StrEnum):
 
     def serves(self, other: Category) -> bool:
         """Whether frames of another category reach a connection of this one."""
-        if self is Category.LOCKSTEP or self is other:
-            return True
-        return self is Category.UNROUTED and other is not Category.MARKET
+        return other in _SERVED[self]
 
 
+_SERVED: Final = {
+    **{category: frozenset({category}) for category in Category},
+    Category.UNROUTED: frozenset(Category) - {Category.MARKET},
+    Category.LOCKSTEP: frozenset(Category),
+}
 ROUTED: Final = frozenset(category.value for category in Category if category.value)
 
 
@@ -56,7 +59,8 @@ class Session:
         events: User events that were asked for; empty: all.
         outbox: Frames to send, oldest first; ``None`` is a ping.
         close_code: Not 0 once the exchange has ended the connection.
-        wake: Called whenever something was put into ``outbox`` or the connection ended.
+        wake: Called when ``outbox`` is no longer empty, when a ping was put into it, or when the
+            connection has ended.
         acknowledged: The last turn that a lockstep client is done with.
     """
 
@@ -91,9 +95,11 @@ class Session:
 
     def put(self, frame: bytes) -> None:
         """Queue a frame as it is."""
-        self.outbox.append(frame)
+        outbox = self.outbox
+        outbox.append(frame)
         self.sent += 1
-        self.wake()
+        if len(outbox) == 1:  # whoever sends was woken for the first and takes them all
+            self.wake()
 
     def is_behind(self, most: int) -> bool:
         """Whether more than so many frames wait on a connection that lasts."""

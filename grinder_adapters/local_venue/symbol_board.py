@@ -7,7 +7,7 @@ and book together. So no client ever sees an id repeat or a chain break.
 
 The book is that of the source; with quotes only it is the one level that they show, and with depth
 only the quote is the book's top. A quote that is older than the source's book changes nothing
-of it. Called inside ``exact()``.
+of it. Called inside ``exact()``, but for quotes and books: those are compared and kept as they are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from grinder_core.contracts.market import (
     Trade,
 )
 from grinder_core.indicators.book import DepthBook
-from grinder_core.numbers import HALF, ZERO, dec_down, dec_half_even
+from grinder_core.numbers import ZERO, dec_down, dec_half_even, exact
 from grinder_core.venue.exchange.instrument import Instrument
 
 PRINTS_MAX: Final = 1000
@@ -109,18 +109,27 @@ class SymbolBoard:
         """Take a quote; return the change of a book that is made of quotes."""
         self.has_quotes = True
         self.quote_id = self._shown(update_id, self.quote_id)
-        self.quote = quote
+        old, self.quote = self.quote, quote
         if not self.prints:
-            price = quote.last_price or (quote.bid_price + quote.ask_price) * HALF
-            self.candles.sample(quote.ts, price)
+            self.candles.sample(quote.ts, quote.last_price or quote.mid_price)
         if self.told_mark is None and quote.ts >= self.next_mark_sample:
             self.next_mark_sample = quote.ts + MARK_EVERY_MS
-            self._sample_marks(quote.ts, quote.mid_price, quote.mid_price)
+            with exact():
+                self._sample_marks(quote.ts, quote.mid_price, quote.mid_price)
         if self.has_depth:
             return None
-        bids = ((quote.bid_price, quote.bid_qty),)
-        asks = ((quote.ask_price, quote.ask_qty),)
-        return self._become(quote.ts, bids, asks, self.quote_id)
+        bid_price, bid_qty = quote.bid_price, quote.bid_qty
+        ask_price, ask_qty = quote.ask_price, quote.ask_qty
+        if old is None:
+            bids, asks = ((bid_price, bid_qty),), ((ask_price, ask_qty),)
+            return self._become(quote.ts, bids, asks, self.quote_id)
+        # each side is one level, and the quote before says which: no book need be compared
+        changed_bids = _moved(old.bid_price, old.bid_qty, bid_price, bid_qty)
+        changed_asks = _moved(old.ask_price, old.ask_qty, ask_price, ask_qty)
+        if not changed_bids and not changed_asks:
+            return None
+        self.book.apply(changed_bids, changed_asks)
+        return self._changed(quote.ts, self.quote_id, changed_bids, changed_asks)
 
     def on_book(self, book: L2Snapshot, update_id: int | None) -> BookChange | None:
         """Take a whole book; return what it changes, ``None`` where that is nothing."""
@@ -180,7 +189,8 @@ class SymbolBoard:
         """The source's own id where it rises, else the next one."""
         if update_id is not None and update_id > newest:
             return update_id
-        return max(self.depth_id, self.quote_id) + 1
+        depth_id, quote_id = self.depth_id, self.quote_id
+        return (depth_id if depth_id > quote_id else quote_id) + 1
 
     def _show_top(self, change: BookChange) -> None:
         bid, ask = self.book.best_bid, self.book.best_ask
@@ -296,6 +306,14 @@ class SymbolBoard:
         if self.stats is None or price is None:
             return ZERO
         return dec_down(self.stats.oi_usd, RATE_DIGITS, price)
+
+
+def _moved(old_price: Decimal, old_qty: Decimal, price: Decimal, qty: Decimal) -> list[Level]:
+    """What changes where a side was one level and is another; of quantity 0 there is none."""
+    if price == old_price:
+        return [] if qty == old_qty else [(price, qty)]
+    gone = [(old_price, ZERO)] if old_qty else []
+    return [*gone, (price, qty)] if qty else gone
 
 
 def _differing(old: Sequence[Level], new: Sequence[Level]) -> list[Level]:

@@ -157,8 +157,8 @@ class LocalVenue:
     # -- inside --------------------------------------------------------------------------------
 
     def _publish(self, frames: list[StreamFrame], now: int) -> None:
-        for frame in frames:
-            self.delivery.market(frame.category, frame.stream, frame.data, now)
+        for category, stream, data in frames:
+            self.delivery.market(category, stream, data, now)
 
     def _tell(self, account: str, event: str, symbol: str, data: bytes, now: int) -> None:
         """Send one user event to everybody who listens to an account."""

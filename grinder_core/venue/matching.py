@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import Factory, define, field
 
-from grinder_core.contracts.enums import FillMode, Side
+from grinder_core.contracts.enums import BUY, FillMode, Side
 from grinder_core.contracts.market import DepthDiff, L2Snapshot, Level, Snapshot, Trade
 from grinder_core.indicators.maintained_book import MaintainedBook
 from grinder_core.ledger import SymbolLedger
@@ -26,6 +26,7 @@ from grinder_core.venue.settings import VenueSettings
 INSTANT: Final = FillMode.INSTANT
 CROSSING: Final = FillMode.CROSSING
 QUOTE: Final = FillMode.QUOTE
+QUEUE: Final = FillMode.QUEUE
 
 
 @define
@@ -45,9 +46,9 @@ class RestingOrder:
     reduce_only: bool
     placed_tick: int
     eligible_tick: int
-    placed_ts: int = 0
-    filled: Decimal = ZERO
-    queue_ahead: Decimal | None = None
+    placed_ts: int = field(default=0, kw_only=True)  # what an exchange adds goes before these
+    filled: Decimal = field(default=ZERO, kw_only=True)
+    queue_ahead: Decimal | None = field(default=None, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -205,10 +206,11 @@ class MatchingBook:
     def eligible_tick(self, price: Decimal, settings: VenueSettings) -> int:
         """From which snapshot on an order placed now may fill; distance is fixed at placement."""
         tick = self.tick + settings.fill_after_ticks
-        mid = self.mid
-        if settings.delay_bps_per_tick and mid is not None:
-            extra = trunc_div(bps(abs(price - mid), mid), settings.delay_bps_per_tick)
-            tick += min(extra, settings.max_extra_delay_ticks)
+        if settings.delay_bps_per_tick:
+            mid = self.mid
+            if mid is not None:
+                extra = trunc_div(bps(abs(price - mid), mid), settings.delay_bps_per_tick)
+                tick += min(extra, settings.max_extra_delay_ticks)
         return tick
 
     def new_order(
@@ -229,7 +231,7 @@ class MatchingBook:
 
     def add(self, order: RestingOrder, mode: FillMode) -> None:
         """Let an order rest."""
-        if mode is FillMode.QUEUE:
+        if mode is QUEUE:
             order.queue_ahead = queue.ahead_of_new(order.side, order.price, self.last, self.depth)
         self.orders[order.order_id] = order
         self.by_client_id[order.name] = order.order_id
@@ -241,7 +243,7 @@ class MatchingBook:
         order = self.orders.pop(order_id, None)
         if order is not None:
             del self.by_client_id[order.name]
-            best = self.buy_limit if order.side is Side.BUY else self.sell_limit
+            best = self.buy_limit if order.side is BUY else self.sell_limit
             if order.price == best:
                 self.is_indexed = False
         return order
@@ -273,17 +275,18 @@ class MatchingBook:
     def _aim(self, snapshot: Snapshot, settings: VenueSettings, now: int) -> None:
         mode = settings.fill_mode
         bid, ask = snapshot.bid_price, snapshot.ask_price
-        if mode is FillMode.TOUCH:
-            self.buy_trigger, self.sell_trigger = bid, ask
-        elif mode is FillMode.QUEUE:
+        if mode is QUEUE:
             self.buy_trigger, self.sell_trigger = ask, bid
             self._see_quote(snapshot)
+        elif mode is FillMode.TOUCH:
+            self.buy_trigger, self.sell_trigger = bid, ask
         elif mode is FillMode.L2:
             self.aim_at_depth(now, settings.l2_fill_max_age_ms)
 
     def _see_quote(self, snapshot: Snapshot) -> None:
         """Orders at or inside the best price of their side learn what stands before them."""
-        self._index()
+        if not self.is_indexed:
+            self._index()
         bid, ask = snapshot.bid_price, snapshot.ask_price
         if (self.buy_limit is None or self.buy_limit < bid) and (
             self.sell_limit is None or self.sell_limit > ask
@@ -303,7 +306,7 @@ class MatchingBook:
         return mode is INSTANT
 
     def _widen(self, order: RestingOrder) -> None:
-        if order.side is Side.BUY:
+        if order.side is BUY:
             if self.buy_limit is None or order.price > self.buy_limit:
                 self.buy_limit = order.price
         elif self.sell_limit is None or order.price < self.sell_limit:
@@ -311,9 +314,9 @@ class MatchingBook:
 
     def _index(self) -> None:
         if not self.is_indexed:
-            prices = [(o.side, o.price) for o in self.orders.values()]
-            self.buy_limit = max((p for s, p in prices if s is Side.BUY), default=None)
-            self.sell_limit = min((p for s, p in prices if s is Side.SELL), default=None)
+            orders = self.orders.values()
+            self.buy_limit = max([o.price for o in orders if o.side is BUY], default=None)
+            self.sell_limit = min([o.price for o in orders if o.side is not BUY], default=None)
             self.is_indexed = True
 
 

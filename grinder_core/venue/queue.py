@@ -22,7 +22,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Protocol
 
-from grinder_core.contracts.enums import Side
+from grinder_core.contracts.enums import BUY, Side
 from grinder_core.contracts.market import Snapshot, Trade
 from grinder_core.numbers import ZERO
 
@@ -36,13 +36,15 @@ class Depth(Protocol):
 
 def displayed_by_quote(side: Side, price: Decimal, snapshot: Snapshot) -> Decimal | None:
     """What a quote says about the quantity at a price of one side; ``None`` below its best."""
-    if side is Side.BUY:
-        best, qty, inside = snapshot.bid_price, snapshot.bid_qty, price > snapshot.bid_price
-    else:
-        best, qty, inside = snapshot.ask_price, snapshot.ask_qty, price < snapshot.ask_price
-    if price == best:
-        return qty
-    return ZERO if inside else None
+    if side is BUY:
+        best = snapshot.bid_price
+        if price < best:
+            return None
+        return snapshot.bid_qty if price == best else ZERO
+    best = snapshot.ask_price
+    if price > best:
+        return None
+    return snapshot.ask_qty if price == best else ZERO
 
 
 def ahead_of_new(
@@ -51,8 +53,9 @@ def ahead_of_new(
     """What stands before an order that joins now; ``None`` where nothing tells."""
     by_quote = None if snapshot is None else displayed_by_quote(side, price, snapshot)
     by_depth = None if depth is None else depth.qty_at(side, price)
-    known = [qty for qty in (by_quote, by_depth) if qty is not None]
-    return max(known, default=None)
+    if by_quote is None or by_depth is None:
+        return by_depth if by_quote is None else by_quote
+    return max(by_quote, by_depth)
 
 
 def ahead_after(ahead: Decimal | None, displayed: Decimal | None) -> Decimal | None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 from attrs import Factory, define, field, frozen
 
 from grinder_core.contracts.control import FundingPaid
-from grinder_core.contracts.enums import Side
+from grinder_core.contracts.enums import BUY, Side
 from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import ZERO, dec_down, dec_up
 from grinder_core.venue.exchange.vocabulary import (
+    BOTH,
+    ISOLATED,
     AccountReason,
     IncomeType,
     MarginType,
@@ -109,18 +112,28 @@ class Position:
 
     def add_open(self, side: Side, notional: Decimal) -> None:
         """Take an open order's notional in, or out where negative."""
-        if side is Side.BUY:
+        if side is BUY:
             self.bids += notional
         else:
             self.asks += notional
 
-    def exposure(self, mark: Decimal) -> Decimal:
+    def exposure(self, mark: Decimal, side: Side = BUY, more: Decimal = ZERO) -> Decimal:
         """The larger notional that it may come to if one side's orders all fill.
+
+        Args:
+            more: Notional that one side's orders would have on top.
 
         Source: the venue's rule for the initial margin of open orders.
         """
+        bids, asks = self.bids, self.asks
+        if side is BUY:
+            bids += more
+        else:
+            asks += more
+        if not self.ledger.qty:
+            return max(abs(bids), abs(asks))
         worth = self.ledger.qty * mark
-        return max(abs(worth + self.bids), abs(worth - self.asks), abs(worth))
+        return max(abs(worth + bids), abs(worth - asks), abs(worth))
 
     def margin_of(self, exposure: Decimal, leverage: int) -> Decimal:
         """Initial margin of an exposure, rounded up; the last answer is kept."""
@@ -220,8 +233,10 @@ class TradingAccount:
 
     def sides(self, symbol: str) -> tuple[Position, ...]:
         """The positions of a symbol that were ever touched."""
-        keys = (key_of(symbol, side) for side in PositionSide)
-        return tuple(self.positions[key] for key in keys if key in self.positions)
+        positions = self.positions
+        if not positions:
+            return ()
+        return tuple([positions[key] for key in _keys_of(symbol) if key in positions])
 
     def terms_of(self, symbol: str) -> Terms:
         """Return the account's settings of a symbol."""
@@ -229,7 +244,7 @@ class TradingAccount:
 
     def is_isolated(self, symbol: str) -> bool:
         """Whether a symbol's positions carry their own margin."""
-        return self.terms_of(symbol).margin_type is MarginType.ISOLATED
+        return self.terms_of(symbol).margin_type is ISOLATED
 
     def deposit(self, amount: Decimal, ts: int) -> None:
         """Put money in, or take it out where negative."""
@@ -294,4 +309,10 @@ class TradingAccount:
 
 def key_of(symbol: str, side: PositionSide) -> str:
     """Name of a position in ``TradingAccount.positions``."""
-    return symbol if side is PositionSide.BOTH else f"{symbol}|{side.value}"
+    return symbol if side is BOTH else f"{symbol}|{side.value}"
+
+
+@cache
+def _keys_of(symbol: str) -> tuple[str, ...]:
+    """Names of all positions that a symbol may have; asked for with every quote."""
+    return tuple(key_of(symbol, side) for side in PositionSide)

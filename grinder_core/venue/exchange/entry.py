@@ -10,25 +10,34 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from grinder_core.contracts.enums import Side
-from grinder_core.numbers import ZERO
+from grinder_core.contracts.enums import BUY, Side
+from grinder_core.numbers import ONE, ZERO
 from grinder_core.venue.exchange.account import Position, TradingAccount
 from grinder_core.venue.exchange.clearing import reducible
 from grinder_core.venue.exchange.floor import Floor
 from grinder_core.venue.exchange.instrument import Instrument
 from grinder_core.venue.exchange.margin import available
-from grinder_core.venue.exchange.order import VenueOrder, name_of
+from grinder_core.venue.exchange.order import VenueOrder
 from grinder_core.venue.exchange.refusals import Refused, refuse
 from grinder_core.venue.exchange.requests import NewOrder
 from grinder_core.venue.exchange.taking import best_offer, crosses, offers, slipped, take
 from grinder_core.venue.exchange.vocabulary import (
+    BOTH,
+    FOK,
+    GTC,
+    GTD,
+    GTX,
+    IOC,
+    LIMIT,
+    MARKET,
+    TRADING,
+    UNGUARDED,
+    UNMATCHED,
     Expiry,
     OrderStatus,
-    OrderType,
     PositionSide,
     PriceMatch,
     SelfTrade,
-    SymbolStatus,
     TimeInForce,
 )
 from grinder_core.venue.matching import MatchingBook
@@ -60,22 +69,24 @@ def check(floor: Floor, name: str, request: NewOrder) -> VenueOrder | Refused:
     if refused is not None:
         return refused
     price = request.price
-    if request.price_match is not PriceMatch.NONE:
+    if request.price_match is not UNMATCHED:
         matched = price_of_match(book, request.side, request.price_match)
         if matched is None:
             return refuse(-5041)
         price = matched
-    at_market = request.type is OrderType.MARKET
-    refused = (
-        instrument.check_qty(request.qty, at_market=at_market)
-        or _check_price(floor, instrument, book, request.side, price, at_market=at_market)
-        or _check_name(floor, book, account, request.client_order_id)
+    at_market = request.type is MARKET
+    mark = floor.mark(request.symbol)
+    refused = instrument.check_qty(request.qty, at_market=at_market) or _check_price(
+        instrument, book, request.side, price, mark, at_market=at_market
     )
     if refused is not None:
         return refused
     order = _made(floor, account, book, request, price)
     return (
-        _check_book(floor, book, order) or _check_risk(floor, account, instrument, order) or order
+        _check_name(book, order)
+        or _check_book(floor, book, order)
+        or _check_risk(floor, account, instrument, book, order, mark)
+        or order
     )
 
 
@@ -88,12 +99,12 @@ def arrive(floor: Floor, order: VenueOrder) -> None:
 
 def meet(floor: Floor, book: MatchingBook, order: VenueOrder) -> None:
     """Take what is offered within the limit; let the rest rest, or end it."""
-    at_market = order.type is not OrderType.LIMIT
-    limit = order.price if not at_market else (FAR if order.side is Side.BUY else ZERO)
-    if order.tif is not TimeInForce.GTX and not self_trades(floor, book, order):
+    at_market = order.type is not LIMIT
+    if order.tif is not GTX and not self_trades(floor, book, order):
         wanted = order.remaining
         if order.reduce_only:
             wanted = min(wanted, floor.clearing.reducible(book, order))
+        limit = order.price if not at_market else (FAR if order.side is BUY else ZERO)
         for price, qty in offers(book, floor.fills, order.side, limit, wanted, floor.now):
             take(book, order.side, price, qty)
             paid = slipped(order.side, price, floor.fills, at_market=at_market)
@@ -102,7 +113,7 @@ def meet(floor: Floor, book: MatchingBook, order: VenueOrder) -> None:
         return
     if at_market:
         floor.end(order, OrderStatus.EXPIRED, Expiry.MARKET_REST)
-    elif order.tif in {TimeInForce.IOC, TimeInForce.FOK}:
+    elif order.tif is IOC or order.tif is FOK:
         floor.end(order, OrderStatus.EXPIRED, Expiry.IOC_REST)
     else:
         order.placed_tick = book.tick
@@ -114,10 +125,10 @@ def meet(floor: Floor, book: MatchingBook, order: VenueOrder) -> None:
 
 def self_trades(floor: Floor, book: MatchingBook, order: VenueOrder) -> bool:
     """End what self-trade prevention ends; return whether the arriving order is among it."""
-    if order.self_trade is SelfTrade.NONE:
+    if order.self_trade is UNGUARDED:
         return False
     bid, ask = book.best_resting()
-    best = ask if order.side is Side.BUY else bid
+    best = ask if order.side is BUY else bid
     if best is None or not _crosses(order, best):
         return False
     others = [
@@ -132,7 +143,7 @@ def self_trades(floor: Floor, book: MatchingBook, order: VenueOrder) -> bool:
             floor.end(other, OrderStatus.EXPIRED_IN_MATCH, Expiry.SELF_TRADE)
     if order.self_trade is SelfTrade.EXPIRE_MAKER:
         return False
-    is_ioc = order.tif is TimeInForce.IOC
+    is_ioc = order.tif is IOC
     reason = Expiry.IOC_SELF_TRADE if is_ioc else Expiry.SELF_TRADE
     floor.end(order, OrderStatus.EXPIRED_IN_MATCH, reason)
     return True
@@ -156,26 +167,25 @@ def price_of_match(book: MatchingBook, side: Side, match: PriceMatch) -> Decimal
 def _check_parameters(
     floor: Floor, account: TradingAccount, instrument: Instrument, request: NewOrder
 ) -> Refused | None:
-    if request.type.is_conditional:
-        return refuse(-4120)
-    if request.type is not OrderType.LIMIT and request.type is not OrderType.MARKET:
-        return refuse(-1116)
-    matches = request.price_match is not PriceMatch.NONE
-    if request.type is OrderType.MARKET and (request.price or matches):
+    at_market = request.type is MARKET
+    if not at_market and request.type is not LIMIT:
+        return refuse(-4120 if request.type.is_conditional else -1116)
+    matches = request.price_match is not UNMATCHED
+    if at_market and (request.price or matches):
         return refuse(-5038) if matches else refuse(-1106, "price")
     if matches and request.price:
         return refuse(-1106, "price")
     refused = check_good_till(floor, request.tif, request.good_till)
     if refused is not None:
         return refused
-    if instrument.status is not SymbolStatus.TRADING:
+    if instrument.status is not TRADING:
         return refuse(-4140)
     return _check_side(account, request)
 
 
 def check_good_till(floor: Floor, tif: TimeInForce, good_till: int) -> Refused | None:
     """GTD alone ends at a time: a whole second, far enough ahead."""
-    if tif is not TimeInForce.GTD:
+    if tif is not GTD:
         return refuse(-1106, "goodTillDate") if good_till else None
     is_ahead = floor.now + GOOD_TILL_MIN_MS < good_till < GOOD_TILL_MAX
     return None if is_ahead and not good_till % 1000 else refuse(-5040)
@@ -184,22 +194,21 @@ def check_good_till(floor: Floor, tif: TimeInForce, good_till: int) -> Refused |
 def _check_side(account: TradingAccount, request: NewOrder) -> Refused | None:
     side = request.position_side
     if not account.is_hedged:
-        return None if side is None or side is PositionSide.BOTH else refuse(-4061)
-    if side is None or side is PositionSide.BOTH:
+        return None if side is None or side is BOTH else refuse(-4061)
+    if side is None or side is BOTH:
         return refuse(-4061)
     return None if request.reduce_only is None else refuse(-1106, "reduceonly")
 
 
 def _check_price(
-    floor: Floor,
     instrument: Instrument,
     book: MatchingBook,
     side: Side,
     price: Decimal,
+    mark: Decimal | None,
     *,
     at_market: bool,
 ) -> Refused | None:
-    mark = floor.mark(instrument.symbol)
     if not at_market:
         return instrument.check_price(price) or instrument.check_band(side, price, mark)
     offer = best_offer(book, side)
@@ -208,19 +217,16 @@ def _check_price(
     return None
 
 
-def _check_name(
-    floor: Floor, book: MatchingBook, account: TradingAccount, name: str
-) -> Refused | None:
-    name = name or _own_name(floor)
-    if CLIENT_ID.fullmatch(name) is None:
+def _check_name(book: MatchingBook, order: VenueOrder) -> Refused | None:
+    if CLIENT_ID.fullmatch(order.client_order_id) is None:
         return refuse(-4015)
-    return refuse(-4116) if name_of(account.name, name) in book.by_client_id else None
+    return refuse(-4116) if order.name in book.by_client_id else None
 
 
 def _check_book(floor: Floor, book: MatchingBook, order: VenueOrder) -> Refused | None:
-    if order.tif is TimeInForce.GTX and crosses(book, order.side, order.price):
+    if order.tif is GTX and crosses(book, order.side, order.price):
         return refuse(-5022)
-    if order.tif is TimeInForce.FOK:
+    if order.tif is FOK:
         got = offers(book, floor.fills, order.side, order.price, order.qty, floor.now)
         if sum((qty for _, qty in got), ZERO) < order.qty:
             return refuse(-5021)
@@ -228,17 +234,21 @@ def _check_book(floor: Floor, book: MatchingBook, order: VenueOrder) -> Refused 
 
 
 def _check_risk(
-    floor: Floor, account: TradingAccount, instrument: Instrument, order: VenueOrder
+    floor: Floor,
+    account: TradingAccount,
+    instrument: Instrument,
+    book: MatchingBook,
+    order: VenueOrder,
+    mark: Decimal | None,
 ) -> Refused | None:
-    open_count = account.open_counts.get(order.symbol, 0)
-    if order.type is OrderType.LIMIT and open_count >= instrument.max_orders:
+    is_limit = order.type is LIMIT
+    if is_limit and account.open_counts.get(order.symbol, 0) >= instrument.max_orders:
         return refuse(-2025)
     position = account.look(order.symbol, order.position_side)
     if order.reduce_only:
         return _check_reduction(floor, position, order)
-    price = order.price or best_offer(floor.books[order.symbol], order.side) or ZERO
-    at = price if order.type is OrderType.LIMIT else floor.mark(order.symbol)
-    return instrument.check_notional(at, order.qty) or check_margin(
+    price = order.price or best_offer(book, order.side) or ZERO
+    return instrument.check_notional(price if is_limit else mark, order.qty) or check_margin(
         floor, account, instrument, position, order.side, price * order.qty
     )
 
@@ -248,7 +258,7 @@ def _check_reduction(floor: Floor, position: Position, order: VenueOrder) -> Ref
     room = reducible(position, order.side)
     if not room:
         return refuse(-2022)
-    if order.type is OrderType.MARKET:
+    if order.type is MARKET:
         return None
     better = [
         other.remaining
@@ -273,16 +283,15 @@ def check_margin(
     mark = floor.mark(position.symbol)
     if mark is None:
         return None
-    before = position.exposure(mark)
-    position.add_open(side, notional)
-    after = position.exposure(mark)
-    position.add_open(side, -notional)
-    if after <= before:
+    after = position.exposure(mark, side, notional)
+    if after <= position.exposure(mark):
         return None
     leverage = account.terms_of(position.symbol).leverage
     if after > instrument.cap_at(leverage):
         return refuse(-2027)
     free = available(account, floor.mark, without=position)
+    if free >= after + ONE:  # enough even without leverage, rounded up: nothing to divide
+        return None
     return refuse(-2019) if free < position.margin_of(after, leverage) else None
 
 
@@ -292,42 +301,36 @@ def check_margin(
 def _made(
     floor: Floor, account: TradingAccount, book: MatchingBook, request: NewOrder, price: Decimal
 ) -> VenueOrder:
-    number = floor.last_number + 1
-    side = request.position_side or PositionSide.BOTH
-    closes = side is not PositionSide.BOTH and (
-        (side is PositionSide.LONG) is (request.side is Side.SELL)
+    number, now, tick = floor.last_number + 1, floor.now, book.tick
+    side = request.position_side or BOTH
+    closes = side is not BOTH and (side is PositionSide.LONG) is (request.side is Side.SELL)
+    reduces = bool(request.reduce_only)
+    order = VenueOrder(  # by place, which is three times as fast as by name
+        request.client_order_id or f"web_{number:012d}",
+        f"{number:08d}",  # order_id
+        request.side,
+        price,
+        request.qty,
+        reduces or closes,
+        tick,  # placed_tick
+        tick,  # eligible_tick
+        number,
+        account.name,
+        request.symbol,
+        request.type,
+        request.tif if request.type is LIMIT else GTC,
+        side,
+        reduces,  # sent_reduce_only
+        False,  # close_position
+        request.self_trade,
+        request.price_match,
+        request.good_till,
     )
-    return VenueOrder(
-        client_order_id=request.client_order_id or _own_name(floor),
-        order_id=f"{number:08d}",
-        side=request.side,
-        price=price,
-        qty=request.qty,
-        reduce_only=bool(request.reduce_only) or closes,
-        placed_tick=book.tick,
-        eligible_tick=book.tick,
-        placed_ts=floor.now,
-        number=number,
-        account=account.name,
-        symbol=request.symbol,
-        type=request.type,
-        tif=request.tif if request.type is OrderType.LIMIT else TimeInForce.GTC,
-        position_side=side,
-        sent_reduce_only=bool(request.reduce_only),
-        self_trade=request.self_trade,
-        price_match=request.price_match,
-        good_till=request.good_till,
-        placed_at=floor.now,
-        updated_at=floor.now,
-    )
-
-
-def _own_name(floor: Floor) -> str:
-    """The client id of the next order where the client gives none."""
-    return f"web_{floor.last_number + 1:012d}"
+    order.placed_ts = order.placed_at = order.updated_at = now
+    return order
 
 
 def _crosses(order: VenueOrder, price: Decimal) -> bool:
-    if order.type is OrderType.MARKET:
+    if order.type is MARKET:
         return True
-    return order.price >= price if order.side is Side.BUY else order.price <= price
+    return order.price >= price if order.side is BUY else order.price <= price

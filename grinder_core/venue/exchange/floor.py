@@ -33,6 +33,7 @@ from grinder_core.venue.exchange.instrument import Instrument
 from grinder_core.venue.exchange.order import OrderPush, VenueOrder, name_of
 from grinder_core.venue.exchange.settings import FAITHFUL, ExchangeSettings
 from grinder_core.venue.exchange.vocabulary import (
+    CANCELED,
     AccountReason,
     Execution,
     Expiry,
@@ -122,7 +123,7 @@ class Floor:
         book = self.books.get(symbol)
         if book is None:
             return None
-        if self.fills.mark_source is MarkSource.MARK_PRICE and book.mark_price is not None:
+        if book.mark_price is not None and self.fills.mark_source is MarkSource.MARK_PRICE:
             return book.mark_price
         return book.mid
 
@@ -139,13 +140,13 @@ class Floor:
 
     def accept(self, order: VenueOrder) -> None:
         """Take an order in and say so; it rests nowhere yet."""
-        account = self.accounts[order.account]
-        self.orders[order.number] = order
-        self.names[f"{order.symbol}|{order.name}"] = order.number
+        account, symbol, number = self.accounts[order.account], order.symbol, order.number
+        self.orders[number] = order
+        self.names[f"{symbol}|{order.name}"] = number
         counts = account.open_counts
-        counts[order.symbol] = counts.get(order.symbol, 0) + 1
+        counts[symbol] = counts.get(symbol, 0) + 1
         if order.counts:
-            position = account.position(order.symbol, order.position_side)
+            position = account.position(symbol, order.position_side)
             position.add_open(order.side, order.price * order.remaining)
         if order.good_till:
             self.deadline = min(self.deadline, order.good_till)
@@ -195,8 +196,7 @@ class Floor:
         """Cancel or expire an order and say so."""
         self.books[order.symbol].remove(order.order_id)
         self._close(order, status, expiry)
-        canceled = status is OrderStatus.CANCELED
-        self.tell(order, Execution.CANCELED if canceled else Execution.EXPIRED)
+        self.tell(order, Execution.CANCELED if status is CANCELED else Execution.EXPIRED)
 
     def trim(self, account: str, position: Position) -> None:
         """Push out the reduce-only orders that a smaller position no longer needs.
@@ -246,7 +246,7 @@ class Floor:
             order.price,
             order.qty,
             order.filled,
-            order.average_price,
+            order.average_price if order.filled else ZERO,
             order.expiry,
             order.modify_id,
         )
@@ -321,14 +321,14 @@ class Floor:
     def _close(self, order: VenueOrder, status: OrderStatus, expiry: Expiry = Expiry.NONE) -> None:
         """Take an order off the open ones; what did not fill needs no margin any more."""
         order.status, order.expiry = status, expiry
-        account = self.accounts[order.account]
-        del self.orders[order.number]
-        account.open_counts[order.symbol] -= 1
+        account, symbol, number = self.accounts[order.account], order.symbol, order.number
+        del self.orders[number]
+        account.open_counts[symbol] -= 1
         if order.counts:
-            position = account.position(order.symbol, order.position_side)
+            position = account.position(symbol, order.position_side)
             position.add_open(order.side, -order.price * order.remaining)
-        self.closed[order.number] = order
-        self.closed_numbers.append(order.number)
+        self.closed[number] = order
+        self.closed_numbers.append(number)
         if len(self.closed_numbers) > self.rules.history:
             oldest = self.closed.pop(self.closed_numbers.popleft())
             name = f"{oldest.symbol}|{oldest.name}"

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, cast
+from typing import Final
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from grinder_core.contracts.checks import check_symbol
-from grinder_core.contracts.enums import Side
+from grinder_core.contracts.enums import BUY, Side
 from grinder_core.contracts.limits import LeverageBracket
 from grinder_core.errors import ContractError
-from grinder_core.numbers import ZERO, canonical, fractional_digits
+from grinder_core.numbers import ZERO, canonical
 from grinder_core.venue.exchange.refusals import Refused, refuse
 from grinder_core.venue.exchange.vocabulary import SymbolStatus
 
@@ -40,7 +40,8 @@ class Instrument:
         max_orders: Open orders of an account on this symbol.
         min_notional: Quote currency; reduce-only orders are exempt.
         multiplier_up, multiplier_down: PERCENT_PRICE, bounds of a limit relative to the mark.
-        price_precision, qty_precision: Digits after the point that a request may carry.
+        price_precision, qty_precision: Digits after the point that a request may carry;
+            ``price_unit`` and ``qty_unit`` are one of the last of them.
         brackets: Leverage brackets, rising.
         liquidation_fee: Share of the notional.
         trigger_protect: Farthest the last print may be from the mark for an order with price
@@ -71,6 +72,18 @@ class Instrument:
     market_take_bound: Decimal = Decimal("0.05")
     trigger_protect: Decimal = Decimal("0.05")
     onboard_ms: int = field(default=1_569_398_400_000)
+    price_unit: Decimal = field(
+        default=Factory(lambda self: _unit(self.price_precision), takes_self=True),
+        init=False,
+        eq=False,
+        repr=False,
+    )
+    qty_unit: Decimal = field(
+        default=Factory(lambda self: _unit(self.qty_precision), takes_self=True),
+        init=False,
+        eq=False,
+        repr=False,
+    )
 
     def __attrs_post_init__(self) -> None:
         check_symbol(self.symbol)
@@ -86,16 +99,19 @@ class Instrument:
 
     def cap_at(self, leverage: int) -> Decimal:
         """The largest position notional that the venue allows at a leverage, quote currency."""
-        caps = [b.notional_cap for b in self.brackets if b.max_leverage >= leverage]
-        return max(caps, default=ZERO)
+        cap = ZERO
+        for bracket in self.brackets:
+            if bracket.max_leverage >= leverage and bracket.notional_cap > cap:
+                cap = bracket.notional_cap
+        return cap
 
     # -- filters -------------------------------------------------------------------------------
 
     def check_price(self, price: Decimal) -> Refused | None:
         """PRICE_FILTER, and no more digits than the venue takes."""
-        if price <= 0:
+        if price <= ZERO:
             return refuse(-4001)
-        if _is_too_fine(price, self.price_precision):
+        if price % self.price_unit:
             return refuse(-1111)
         if self.max_price and price > self.max_price:
             return refuse(-4002)
@@ -109,7 +125,7 @@ class Instrument:
         """PERCENT_PRICE; nothing is judged before the symbol has a mark."""
         if mark is None:
             return None
-        if side is Side.BUY:
+        if side is BUY:
             bound = mark * self.multiplier_up
             return refuse(-4016, canonical(bound)) if bound and price > bound else None
         bound = mark * self.multiplier_down
@@ -117,15 +133,14 @@ class Instrument:
 
     def check_qty(self, qty: Decimal, *, at_market: bool) -> Refused | None:
         """LOT_SIZE or MARKET_LOT_SIZE, and no more digits than the venue takes."""
-        step, low, high = (
-            (self.market_step, self.market_min_qty, self.market_max_qty)
-            if at_market
-            else (self.step, self.min_qty, self.max_qty)
-        )
-        if qty <= 0:
+        if qty <= ZERO:
             return refuse(-4003)
-        if _is_too_fine(qty, self.qty_precision):
+        if qty % self.qty_unit:
             return refuse(-1111)
+        if at_market:
+            step, low, high = self.market_step, self.market_min_qty, self.market_max_qty
+        else:
+            step, low, high = self.step, self.min_qty, self.max_qty
         if qty < low:
             return refuse(-4004)
         if high and qty > high:
@@ -141,8 +156,6 @@ class Instrument:
         return None
 
 
-def _is_too_fine(number: Decimal, digits: int) -> bool:
-    """Whether a number has more digits after the point, zeros at its end not counted."""
-    # the exponent answers for nearly all of them, and is much cheaper
-    exponent = cast(int, number.as_tuple().exponent)  # of a finite number
-    return -exponent > digits and fractional_digits(number) > digits
+def _unit(digits: int) -> Decimal:
+    """One of the last of so many digits after the point."""
+    return Decimal((0, (1,), -digits))

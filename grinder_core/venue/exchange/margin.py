@@ -62,7 +62,7 @@ def available(account: TradingAccount, mark: Mark, without: Position | None = No
     """
     free = account.cross_wallet
     for position in account.positions.values():
-        if position.is_idle:
+        if position.is_idle or (position is without and not position.ledger.qty):
             continue
         price = mark(position.symbol)
         if price is None:

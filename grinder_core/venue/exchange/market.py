@@ -48,9 +48,9 @@ def move(floor: Floor, event: Event) -> None:
 
 
 def _quote(floor: Floor, book: MatchingBook, snapshot: Snapshot) -> None:
-    floor.desk.serve(
-        book, book.on_snapshot(snapshot, floor.fills, floor.now), floor.now, is_new=False
-    )
+    reached = book.on_snapshot(snapshot, floor.fills, floor.now)
+    if reached:
+        floor.desk.serve(book, reached, floor.now, is_new=False)
     _revalue(floor, book.symbol)
 
 

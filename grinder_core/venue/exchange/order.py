@@ -24,7 +24,7 @@ from grinder_core.venue.matching import RestingOrder
 AVERAGE_DIGITS: Final = 8
 
 
-@define(kw_only=True)
+@define
 class VenueOrder(RestingOrder):
     """An order as the matching core sees it, and everything else that the venue knows of it.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from grinder_core.contracts.enums import Side
+from grinder_core.contracts.enums import BUY, Side
 from grinder_core.contracts.market import Level
 from grinder_core.venue.fees import market_price
 from grinder_core.venue.matching import MatchingBook
@@ -21,7 +21,7 @@ def best_offer(book: MatchingBook, side: Side) -> Decimal | None:
     last = book.last
     if last is None:
         return None
-    return last.ask_price if side is Side.BUY else last.bid_price
+    return last.ask_price if side is BUY else last.bid_price
 
 
 def crosses(book: MatchingBook, side: Side, price: Decimal) -> bool:
@@ -29,7 +29,7 @@ def crosses(book: MatchingBook, side: Side, price: Decimal) -> bool:
     offer = best_offer(book, side)
     if offer is None:
         return False
-    return price >= offer if side is Side.BUY else price <= offer
+    return price >= offer if side is BUY else price <= offer
 
 
 def offers(

@@ -101,7 +101,7 @@ class OrderStatus(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether it can still fill."""
-        return self is OrderStatus.NEW or self is OrderStatus.PARTIALLY_FILLED
+        return self is NEW or self is PARTIALLY_FILLED
 
 
 class Execution(StrEnum):
@@ -158,3 +158,21 @@ class SymbolStatus(StrEnum):
     PRE_SETTLE = "PRE_SETTLE"
     SETTLING = "SETTLING"
     CLOSE = "CLOSE"
+
+
+# read for every order: a module's name is read faster than a member of an enum
+LIMIT: Final = OrderType.LIMIT
+MARKET: Final = OrderType.MARKET
+GTC: Final = TimeInForce.GTC
+IOC: Final = TimeInForce.IOC
+FOK: Final = TimeInForce.FOK
+GTX: Final = TimeInForce.GTX
+GTD: Final = TimeInForce.GTD
+UNGUARDED: Final = SelfTrade.NONE
+UNMATCHED: Final = PriceMatch.NONE
+BOTH: Final = PositionSide.BOTH
+ISOLATED: Final = MarginType.ISOLATED
+TRADING: Final = SymbolStatus.TRADING
+NEW: Final = OrderStatus.NEW
+PARTIALLY_FILLED: Final = OrderStatus.PARTIALLY_FILLED
+CANCELED: Final = OrderStatus.CANCELED

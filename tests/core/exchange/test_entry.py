@@ -475,6 +475,15 @@ def test_the_other_side_needs_margin_only_beyond_the_first() -> None:
     assert scene.code(lambda: scene.send(SELL, "0.02", 100)) == -2019
 
 
+def test_what_a_position_has_gained_carries_more_of_it() -> None:
+    scene = Scene(deposits={ME: 1000})
+    scene.exchange.set_leverage(ME, AAA, 1, scene.now)
+    scene.place(BUY, 5)  # at 101, for 0.2525
+    scene.mark(200)  # a balance of 1494.7475 for the 1000 that are held, and for more
+    assert scene.code(lambda: scene.send(BUY, "4.95", 100)) == -2019
+    scene.place(BUY, "4.94", 100)
+
+
 CAPPED = (a_bracket(0, 1000, "0.01", 0, 50), a_bracket(1000, 5000, "0.02", 10, 10))
 
 

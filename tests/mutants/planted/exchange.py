@@ -30,15 +30,16 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_client_id_may_have_trailing_junk",
         EXCHANGE,
-        "    if CLIENT_ID.fullmatch(name) is None:",
-        "    if CLIENT_ID.match(name) is None:",
+        "    if CLIENT_ID.fullmatch(order.client_order_id) is None:",
+        "    if CLIENT_ID.match(order.client_order_id) is None:",
         ENTRY,
     ),
     Mutant(
         "the_venues_own_name_is_not_checked",
         EXCHANGE,
-        "    name = name or _own_name(floor)\n",
-        "    if not name:\n        return None\n",
+        "return refuse(-4116) if order.name in book.by_client_id else None",
+        "own = f'web_{order.number:012d}' == order.client_order_id\n"
+        "    return refuse(-4116) if order.name in book.by_client_id and not own else None",
         ENTRY,
     ),
     Mutant(
@@ -63,10 +64,24 @@ MUTANTS: tuple[Mutant, ...] = (
         REDUCING,
     ),
     Mutant(
-        "a_failed_margin_check_leaves_its_mark",
+        "what_is_sold_more_is_margined_as_bought",
         EXCHANGE,
-        "    position.add_open(side, -notional)\n",
-        "",
+        "            asks += more\n",
+        "            bids += more\n",
+        ENTRY,
+    ),
+    Mutant(
+        "money_for_all_but_one_is_enough_at_any_leverage",
+        EXCHANGE,
+        "if free >= after + ONE:",
+        "if free >= after - ONE:",
+        ENTRY,
+    ),
+    Mutant(
+        "the_profit_of_a_position_does_not_carry_more_of_it",
+        EXCHANGE,
+        "(position is without and not position.ledger.qty)",
+        "position is without",
         ENTRY,
     ),
     # -- taking
@@ -186,8 +201,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "open_orders_need_the_margin_of_one_side_only",
         EXCHANGE,
-        "return max(abs(worth + self.bids), abs(worth - self.asks), abs(worth))",
-        "return max(abs(worth + self.bids), abs(worth))",
+        "return max(abs(worth + bids), abs(worth - asks), abs(worth))",
+        "return max(abs(worth + bids), abs(worth))",
         MARGIN,
     ),
     Mutant(

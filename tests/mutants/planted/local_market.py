@@ -43,6 +43,20 @@ MUTANTS: tuple[Mutant, ...] = (
         BY_BOARD,
     ),
     Mutant(
+        "a_quote_leaves_the_level_that_went",
+        SYMBOL,
+        "return [*gone, (price, qty)] if qty else gone",
+        "return [(price, qty)] if qty else gone",
+        BY_BOARD,
+    ),
+    Mutant(
+        "depth_of_one_speed_is_told_only_with_another",
+        FRAMES,
+        "        for name in streams.depth_names:\n",
+        "        for name in streams.depth_names[:1]:\n",
+        BY_FRAMES,
+    ),
+    Mutant(
         "reading_a_kline_adds_the_open_minute_to_it",
         CANDLES,
         "rows.append(copy(self.last))",

@@ -127,9 +127,16 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the_old_url_still_serves_market_streams",
         SESSION,
-        "return self is Category.UNROUTED and other is not Category.MARKET",
-        "return self is Category.UNROUTED",
+        "    Category.UNROUTED: frozenset(Category) - {Category.MARKET},",
+        "    Category.UNROUTED: frozenset(Category),",
         BY_SESSIONS,
+    ),
+    Mutant(
+        "a_frame_wakes_whoever_sends_only_once_another_follows",
+        SESSION,
+        "        if len(outbox) == 1:  # whoever",
+        "        if len(outbox) == 2:  # whoever",
+        BY_MEMORY,
     ),
     Mutant(
         "an_eleventh_message_in_a_second_is_taken",
