@@ -6,7 +6,8 @@ It is the server that is measured: it runs in a process of its own, and the clie
 as little as it can. Orders are signed beforehand and come in pairs, a resting order and its cancel;
 the market's events are made beforehand, and frames are counted, not parsed. Printed is one JSON
 object: order requests a second with as many as the connections carry, latency at 1,000 a second,
-and book updates a second that one client gets, from the event to its socket.
+book updates a second that one client gets, from the event to its socket, and microseconds of the
+server's processor for one of each, which say what it could do with a processor of its own.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ def quotes(count: int, start_ms: int) -> Iterator[Event]:
 
 
 async def serve(updates: int) -> None:
-    """Serve; tell the updates once somebody wants them; end with the standard input."""
+    """Serve; tell the updates once somebody wants them; end with the standard input.
+
+    Each line of that is answered with the processor time so far, in seconds.
+    """
     clock = SystemClock()
     venue = assemble(VenueOptions(limits=BOUNDLESS))
     server = VenueServer(venue, clock)
@@ -64,8 +68,12 @@ async def serve(updates: int) -> None:
     venue.on_event(next(quotes(1, now)), now)
     mark = MarkPrice(ts=now, symbol=SYMBOL, mark_price=Decimal(PRICE))
     venue.on_event(construct.event(now, mark, 1, None, None), now)
-    loop = asyncio.get_running_loop()
-    ended = loop.run_in_executor(None, sys.stdin.readline)
+
+    async def say_what_it_took() -> None:
+        while await asyncio.to_thread(sys.stdin.readline):
+            print(time.process_time(), flush=True)
+
+    ended = asyncio.create_task(say_what_it_took())
     while not ended.done() and STREAM not in venue.hub.by_stream:
         await asyncio.sleep(0.01)
     if not ended.done():
@@ -220,15 +228,29 @@ async def measure(orders: int, seconds: int, updates: int) -> dict[str, object]:
     assert server.stdin is not None
     assert server.stdout is not None
     port = int((await server.stdout.readline()).rpartition(b":")[2])
+    lines_in, lines_out = server.stdin, server.stdout
+
+    async def busy_us() -> float:
+        lines_in.write(b"\n")
+        return float(await lines_out.readline()) * 1e6
+
     try:
-        return {
-            "order_requests_per_s": round(await throughput(port, orders)),
-            f"latency_ms_at_{RATE_PER_S}_per_s": await latency(port, seconds),
-            "book_updates_per_s": round(await updates_per_s(port, updates)),
-        }
+        started = await busy_us()
+        order_rate = await throughput(port, orders)
+        order_us = (await busy_us() - started) / orders
+        quantiles = await latency(port, seconds)
+        started = await busy_us()
+        update_rate = await updates_per_s(port, updates)
+        update_us = (await busy_us() - started) / updates
     finally:
-        server.stdin.write(b"\n")
+        lines_in.close()
         await server.wait()
+    return {
+        "order_requests_per_s": round(order_rate),
+        f"latency_ms_at_{RATE_PER_S}_per_s": quantiles,
+        "book_updates_per_s": round(update_rate),
+        "server_us": {"order_request": round(order_us, 1), "book_update": round(update_us, 2)},
+    }
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from grinder_adapters.feeds.interned import TEXTS
 from grinder_core.contracts.enums import Side
 from grinder_core.numbers import canonical, exact
 from grinder_core.venue.exchange.account import VenueTrade
@@ -27,10 +28,10 @@ def order_answer(order: VenueOrder) -> dict[str, Any]:
         "symbol": order.symbol,
         "status": order.status.value,
         "clientOrderId": order.client_order_id,
-        "price": canonical(order.price),
-        "origQty": canonical(order.qty),
-        "executedQty": canonical(order.filled),
-        "cumQty": canonical(order.filled),
+        "price": TEXTS[order.price],
+        "origQty": TEXTS[order.qty],
+        "executedQty": TEXTS[order.filled],
+        "cumQty": TEXTS[order.filled],
         "timeInForce": order.tif.value,
         "type": order.type.value,
         "reduceOnly": order.sent_reduce_only,
@@ -53,8 +54,8 @@ def order_query(order: VenueOrder) -> dict[str, Any]:
     """An order in the answer to a query."""
     return {
         **order_answer(order),
-        "avgPrice": canonical(order.average_price),
-        "cumQuote": canonical(order.cum_quote),
+        "avgPrice": TEXTS[order.average_price],
+        "cumQuote": TEXTS[order.cum_quote],
         "time": order.placed_at,
     }
 

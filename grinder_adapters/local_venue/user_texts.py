@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
+from grinder_adapters.feeds.interned import TEXTS
 from grinder_adapters.local_venue.market_texts import Liquidation
 from grinder_adapters.local_venue.order_texts import QUOTE, canonical_percent
 from grinder_core.contracts.enums import Side
-from grinder_core.numbers import canonical, exact
+from grinder_core.numbers import ZERO, canonical, exact
 from grinder_core.venue.exchange.account import AccountPush
 from grinder_core.venue.exchange.conditional_order import ConditionalPush
 from grinder_core.venue.exchange.floor import Floor, Push
@@ -46,6 +47,11 @@ def liquidation_of(push: Push) -> Liquidation | None:
     )
 
 
+def frame_count(push: Push) -> int:
+    """How many frames a piece of news has."""
+    return 2 if isinstance(push, OrderPush) and push.execution is Execution.TRADE else 1
+
+
 def frames_of(push: Push, floor: Floor) -> list[Frame]:
     """The frames of one piece of news, in the order they are sent."""
     if isinstance(push, OrderPush):
@@ -74,35 +80,35 @@ def expired_frame(listen_key: str, now: int) -> Frame:
 def _order(push: OrderPush) -> dict[str, Any]:
     order = push.order
     with exact():
-        rest = push.price * (push.qty - push.filled) if push.status.is_open else 0 * push.price
-    bids, asks = (rest, 0 * rest) if order.side is Side.BUY else (0 * rest, rest)
+        rest = push.price * (push.qty - push.filled) if push.status.is_open else ZERO
+    bids, asks = (rest, ZERO) if order.side is Side.BUY else (ZERO, rest)
     body: dict[str, Any] = {
         "s": order.symbol,
         "c": order.client_order_id,
         "S": order.side.value,
         "o": order.type.value,
         "f": order.tif.value,
-        "q": canonical(push.qty),
-        "p": canonical(push.price),
-        "ap": canonical(push.average_price),
+        "q": TEXTS[push.qty],
+        "p": TEXTS[push.price],
+        "ap": TEXTS[push.average_price],
         "sp": "0",
         "x": push.execution.value,
         "X": push.status.value,
         "i": order.number,
-        "l": canonical(push.last_qty),
-        "z": canonical(push.filled),
-        "L": canonical(push.last_price),
+        "l": TEXTS[push.last_qty],
+        "z": TEXTS[push.filled],
+        "L": TEXTS[push.last_price],
         "T": push.ts,
         "t": push.trade_id,
-        "b": canonical(bids),
-        "a": canonical(asks),
+        "b": TEXTS[bids],
+        "a": TEXTS[asks],
         "m": push.is_maker,
         "R": order.sent_reduce_only,
         "wt": "CONTRACT_PRICE",
         "ot": order.type.value,
         "ps": order.position_side.value,
         "cp": order.close_position,
-        "rp": canonical(push.realized),
+        "rp": TEXTS[push.realized],
         "pP": False,
         "si": 0,
         "ss": 0,
@@ -112,7 +118,7 @@ def _order(push: OrderPush) -> dict[str, Any]:
         "er": str(int(push.expiry)),
     }
     if push.fee:
-        body["N"], body["n"] = QUOTE, canonical(push.fee)
+        body["N"], body["n"] = QUOTE, TEXTS[push.fee]
     if push.modify_id is not None:
         body["M"] = push.modify_id
     return {"e": "ORDER_TRADE_UPDATE", "E": push.ts, "T": push.ts, "o": body}
@@ -125,13 +131,13 @@ def _lite(push: OrderPush) -> dict[str, Any]:
         "E": push.ts,
         "T": push.ts,
         "s": order.symbol,
-        "q": canonical(push.qty),
-        "p": canonical(push.price),
+        "q": TEXTS[push.qty],
+        "p": TEXTS[push.price],
         "m": push.is_maker,
         "c": order.client_order_id,
         "S": order.side.value,
-        "L": canonical(push.last_price),
-        "l": canonical(push.last_qty),
+        "L": TEXTS[push.last_price],
+        "l": TEXTS[push.last_qty],
         "t": push.trade_id,
         "i": order.number,
     }

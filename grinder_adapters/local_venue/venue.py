@@ -30,6 +30,7 @@ from grinder_adapters.local_venue.user_texts import (
     account_of,
     config_frame,
     expired_frame,
+    frame_count,
     frames_of,
     liquidation_of,
     symbol_of,
@@ -111,6 +112,10 @@ class LocalVenue:
             if liquidation is not None:
                 self.streams.on_liquidation(liquidation)
             account, symbol = account_of(news), symbol_of(news)
+            if account not in self.listen_keys.live:  # nobody could get them, but they count
+                counts = self.gateway.user_events
+                counts[account] = counts.get(account, 0) + frame_count(news)
+                continue
             for event, data in frames_of(news, self.exchange.floor):
                 self._tell(account, event, symbol, data, now)
 

@@ -47,6 +47,12 @@ def of(frames: list[Any], kind: str) -> list[Any]:
 def story(client: Client) -> list[Any]:
     """Events of a life of orders: all kinds occur."""
     stream = user_stream(client)
+    live(client)
+    return stream.heard()
+
+
+def live(client: Client) -> None:
+    """A life of orders."""
     number = client.place(timeInForce="GTX")["orderId"]
     given = {"symbol": SYMBOL, "side": "BUY", "quantity": "0.02", "price": "88000"}
     client.ask("PUT", "v1/order", **given, orderId=number, modifyId=5)
@@ -59,7 +65,6 @@ def story(client: Client) -> list[Any]:
     move(client.venue, quoted("88000", "88001", client.now), client.now)
     client.venue.exchange.deposit("main", D(5), client.now)
     client.venue.tick(client.now + 3_600_000)
-    return stream.heard()
 
 
 @pytest.mark.recordings
@@ -260,3 +265,10 @@ def test_answers_count_the_user_events_whether_anybody_listens(client: Client) -
     last = client.send("GET", "v3/balance")
     assert last is not None
     assert last.headers["X-Grinder-User-Events"] == "5"  # new, lite, trade and account besides
+
+
+def test_events_count_the_same_whether_or_not_somebody_listens(client: Client) -> None:
+    heard = [frame for frame in story(client) if frame["e"] != "listenKeyExpired"]
+    alone = Client(a_venue())
+    live(alone)
+    assert alone.venue.gateway.user_events == {"main": len(heard)}

@@ -110,8 +110,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "open_notional_stands_on_the_other_side",
         USER,
-        "(rest, 0 * rest) if order.side is Side.BUY else",
-        "(rest, 0 * rest) if order.side is Side.SELL else",
+        "(rest, ZERO) if order.side is Side.BUY else",
+        "(rest, ZERO) if order.side is Side.SELL else",
+        BY_USER,
+    ),
+    Mutant(
+        "a_fill_that_nobody_hears_counts_as_one_event",
+        USER,
+        "    return 2 if isinstance(push, OrderPush)",
+        "    return 1 if isinstance(push, OrderPush)",
         BY_USER,
     ),
     Mutant(
