@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped]
 
 from benchmarks.day_market import SLOT_MS, DayMarket
 from benchmarks.day_trader import STRATEGY, DayTrader
-from grinder_adapters.binance.account_port import AccountPort
+from grinder_adapters.binance.account_port import AccountPort, listen_key_calls
 from grinder_adapters.binance.endpoints import DEPTH, Request
 from grinder_adapters.binance.feed import BinanceFeed, FeedSettings
 from grinder_adapters.binance.network import Network
@@ -38,7 +38,7 @@ from grinder_adapters.binance.rest_records import DepthAnswer
 from grinder_adapters.binance.signing import Secret, Signer
 from grinder_adapters.binance.spec import IdentityCodec
 from grinder_adapters.binance.user_events import FuturesOrderEvent
-from grinder_adapters.binance.user_stream import Gap, ListenKeyCalls, UserStream, UserStreamSettings
+from grinder_adapters.binance.user_stream import Gap, UserStream, UserStreamSettings
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_adapters.binance.writes import Writer
 from grinder_adapters.local_venue.assembly import LOCAL_KEY, VenueOptions, assemble
@@ -134,14 +134,7 @@ class DayLoad:
         return Network(sockets, self.clock, ReconnectLimiter(ReconnectSettings()), Random(seed))
 
     def _stream(self) -> UserStream:
-        async def keep(key: Secret) -> None:
-            await self.account.keep_listen_key()
-
-        async def close(key: Secret) -> None:
-            await self.account.close_listen_key()
-
-        create = self.account.make_listen_key
-        calls = ListenKeyCalls(create=create, keep_alive=keep, close=close)
+        calls = listen_key_calls(self.account)
         return UserStream(self._network(1), STREAM_URL, calls, UserStreamSettings())
 
     def _feed(self) -> BinanceFeed:

@@ -29,6 +29,7 @@ from grinder_adapters.binance.rest_records import (
 )
 from grinder_adapters.binance.rest_results import Failed
 from grinder_adapters.binance.signing import Secret
+from grinder_adapters.binance.user_stream import ListenKeyCalls
 from grinder_core.contracts.checks import check_int, check_symbol
 from grinder_core.errors import (
     ConfigError,
@@ -165,6 +166,18 @@ class AccountPort:
     async def close_listen_key(self) -> None:
         """End the key's life."""
         await self._client.read(Request(endpoints.CLOSE_LISTEN_KEY), lambda body: body)
+
+
+def listen_key_calls(account: AccountPort) -> ListenKeyCalls:
+    """Return what a private stream of this account asks for its key."""
+
+    async def keep(_key: Secret) -> None:
+        await account.keep_listen_key()
+
+    async def close(_key: Secret) -> None:
+        await account.close_listen_key()
+
+    return ListenKeyCalls(create=account.make_listen_key, keep_alive=keep, close=close)
 
 
 def read_symbol_configs(body: bytes) -> dict[str, SymbolConfig]:

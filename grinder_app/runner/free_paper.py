@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from random import Random
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from attrs import evolve
 
 from grinder_adapters.aiohttp_transport import AiohttpSockets, AiohttpTransport
+from grinder_adapters.binance.account_port import listen_key_calls
 from grinder_adapters.binance.connector_state import State
 from grinder_adapters.binance.endpoints import DEPTH, Request
 from grinder_adapters.binance.feed import BinanceFeed, FeedSettings
@@ -22,8 +22,7 @@ from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.rest_answers import read_depth
 from grinder_adapters.binance.rest_records import DepthAnswer
-from grinder_adapters.binance.signing import Secret
-from grinder_adapters.binance.user_stream import ListenKeyCalls, UserStream, UserStreamSettings
+from grinder_adapters.binance.user_stream import UserStream, UserStreamSettings
 from grinder_adapters.clock import PacedClock
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_adapters.local_venue.market_feed import MarketFeed
@@ -31,7 +30,7 @@ from grinder_adapters.local_venue.markets.pacing import Pacer
 from grinder_app.runner.agreement import VenueStatement
 from grinder_app.runner.free_venue import FreeVenue
 from grinder_app.runner.local_trading import LocalExchange, open_exchange, open_trading
-from grinder_app.runner.loop_thread import LoopThread
+from grinder_app.runner.loop_thread import OnLoopThread
 from grinder_core.contracts.control import Timer
 from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.event import Event
@@ -48,7 +47,7 @@ DEPTH_LEVELS: Final = 1_000
 BATCH: Final = 256  # events for one crossing between the threads
 
 
-class FreePaper(FreeVenue):
+class FreePaper(OnLoopThread, FreeVenue):
     """A venue for a session, and the source of its market, over sockets and free running.
 
     Args:
@@ -70,30 +69,11 @@ class FreePaper(FreeVenue):
         speed_x100: int,
         plan: FaultPlan = CALM,
     ) -> None:
-        super().__init__(self._send)
+        OnLoopThread.__init__(self, "local venue")
+        FreeVenue.__init__(self, self._send)
         self.name = f"{getattr(source, 'name', 'market')} over sockets, free running"
         self._config, self._market, self._instruments = config, source, instruments
         self._speed_x100, self._plan = speed_x100, plan
-        self._thread = LoopThread("local venue")
-
-    # -- life ----------------------------------------------------------------------------------
-
-    def __enter__(self) -> Self:
-        self._thread.__enter__()
-        try:
-            self._thread.run(self._open())
-        except BaseException as error:
-            self._thread.__exit__(type(error), error, error.__traceback__)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._thread.__exit__(kind, error, trace)
 
     def __iter__(self) -> Iterator[Event]:
         """The market as the adapter reads it; once. The end is told by a timer, with all news."""
@@ -154,13 +134,7 @@ class FreePaper(FreeVenue):
         """Open the private stream and put the desk behind it."""
         account, network = self._trading.account, self._network()
 
-        async def keep(key: Secret) -> None:
-            await account.keep_listen_key()
-
-        async def close(key: Secret) -> None:
-            await account.close_listen_key()
-
-        calls = ListenKeyCalls(create=account.make_listen_key, keep_alive=keep, close=close)
+        calls = listen_key_calls(account)
         stream = UserStream(network, exchange.streams, calls, UserStreamSettings())
         self._desk = OrderDesk(self._trading.port, account, stream, network, self.news.append)
         self._thread.stack.push_async_callback(stream.close)

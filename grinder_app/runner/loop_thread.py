@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -46,3 +47,31 @@ class LoopThread:
     def soon(self, work: Callable[..., object], *arguments: object) -> None:
         """Have something called there; does not wait for it."""
         self._loop.call_soon_threadsafe(work, *arguments)
+
+
+class OnLoopThread(ABC):
+    """Something that lives on such a thread for as long as a ``with`` block."""
+
+    def __init__(self, name: str) -> None:
+        self._thread = LoopThread(name)
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Begin, on the thread; what is to be closed goes to its stack."""
+
+    def __enter__(self) -> Self:
+        self._thread.__enter__()
+        try:
+            self._thread.run(self._open())
+        except BaseException as error:
+            self._thread.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._thread.__exit__(kind, error, trace)

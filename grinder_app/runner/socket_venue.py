@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from grinder_adapters.aiohttp_transport import AiohttpSockets, AiohttpTransport
 from grinder_adapters.binance.effect_requests import EffectRequests
@@ -23,7 +22,7 @@ from grinder_adapters.binance.user_events import AccountEvent, FuturesOrderEvent
 from grinder_adapters.local_venue.lockstep import LockstepFeed, SteppedClock
 from grinder_app.runner.agreement import VenueStatement
 from grinder_app.runner.local_trading import LocalExchange, open_exchange, open_trading
-from grinder_app.runner.loop_thread import LoopThread
+from grinder_app.runner.loop_thread import OnLoopThread
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.market import MarkPrice, Snapshot
@@ -38,7 +37,7 @@ TIMEOUT_MS: Final = 10_000
 STREAMS: Final = ("bookTicker", "aggTrade", "depth@100ms", "markPrice@1s")
 
 
-class SocketVenue:
+class SocketVenue(OnLoopThread):
     """A venue for a session, and the source of its market, over sockets.
 
     Args:
@@ -56,30 +55,11 @@ class SocketVenue:
     def __init__(
         self, config: EngineConfig, source: Iterable[Event], instruments: Sequence[Instrument]
     ) -> None:
+        super().__init__("local venue")
         self.name = f"{getattr(source, 'name', 'market')} over sockets"
         self._config, self._market, self._instruments = config, source, instruments
-        self._thread = LoopThread("local venue")
         self._news: list[VenueEvent] = []
         self._requests, self._funding = EffectRequests(), FundingNews()
-
-    # -- life ----------------------------------------------------------------------------------
-
-    def __enter__(self) -> Self:
-        self._thread.__enter__()
-        try:
-            self._thread.run(self._open())
-        except BaseException as error:
-            self._thread.__exit__(type(error), error, error.__traceback__)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._thread.__exit__(kind, error, trace)
 
     # -- the source ----------------------------------------------------------------------------
 

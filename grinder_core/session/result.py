@@ -24,6 +24,7 @@ from grinder_core.numbers import ZERO, exact
 from grinder_core.ports import OutputSink, Policy
 from grinder_core.selection.topk import select_two_pass
 from grinder_core.session.collect import Collector
+from grinder_core.session.counted import CountedEvents
 from grinder_core.session.samples import Columns
 from grinder_core.session.selection_pass import two_pass_v1
 from grinder_core.session.session import Driver, Session
@@ -264,7 +265,7 @@ def run_session(
     """
     errors: tuple[RunError, ...] = ()
     failure: Exception | None = None
-    counting = _Counting(events, on_event)
+    counting = CountedEvents(events, on_event)
     try:
         session.run(counting)
     except Exception as error:  # noqa: BLE001 - the loop's edge: recorded, shown, never lost
@@ -300,27 +301,6 @@ def _pnl_of(s: SymbolState) -> PnlSnapshot:
         unrealized_pnl=s.unrealized,
         mark_price=s.mark,
     )
-
-
-class _Counting:
-    """Passes events on and remembers which one is being worked on."""
-
-    def __init__(self, events: Iterable[Event], on_event: Callable[[], None] | None) -> None:
-        self._events, self._on_event = events, on_event
-        self.index, self._current = -1, None  # type: int, Event | None
-
-    @property
-    def kind(self) -> str:
-        return "READ" if self._current is None else self._current.kind
-
-    def __iter__(self) -> Any:
-        for event in self._events:
-            self.index += 1
-            self._current = event
-            yield event
-            if self._on_event is not None:
-                self._on_event()
-        self._current = None
 
 
 def _both(

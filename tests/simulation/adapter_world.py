@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import Factory, define
 
-from grinder_adapters.binance.account_port import AccountPort
+from grinder_adapters.binance.account_port import AccountPort, listen_key_calls
 from grinder_adapters.binance.endpoints import DEPTH, Request
 from grinder_adapters.binance.feed import BinanceFeed, FeedSettings
 from grinder_adapters.binance.network import Network
@@ -32,7 +32,6 @@ from grinder_adapters.binance.spec import IdentityCodec
 from grinder_adapters.binance.user_events import FuturesOrderEvent
 from grinder_adapters.binance.user_stream import (
     Gap,
-    ListenKeyCalls,
     UserStream,
     UserStreamSettings,
 )
@@ -236,16 +235,9 @@ class AdapterWorld:
     # -- listening -----------------------------------------------------------------------------
 
     def _stream(self) -> UserStream:
-        async def keep(key: Secret) -> None:
-            await self.account.keep_listen_key()
-
-        async def close(key: Secret) -> None:
-            await self.account.close_listen_key()
-
         limiter = ReconnectLimiter(ReconnectSettings())
         network = Network(self.sockets(), self.clock, limiter, Random(self.seed))
-        create = self.account.make_listen_key
-        calls = ListenKeyCalls(create=create, keep_alive=keep, close=close)
+        calls = listen_key_calls(self.account)
         return UserStream(network, self._stream_url(), calls, UserStreamSettings())
 
     def _stream_url(self) -> str:
