@@ -14,22 +14,10 @@ from attrs import frozen
 
 from grinder_adapters.binance.hosts import VenueClass
 from grinder_core.contracts.checks import check_decimal, check_symbol
+from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConfigError, ConnectorNonRetryableError
 
 REAL_PORT_ACK: Final = "I_UNDERSTAND_THIS_PLACES_REAL_ORDERS"
-
-
-class SafeMode(StrEnum):
-    """What a run may do, fixed for its life; each includes the ones before."""
-
-    READ_ONLY = "read_only"
-    PAPER = "paper"
-    LIVE_TRADE = "live_trade"
-
-    def includes(self, required: SafeMode) -> bool:
-        """Whether this mode is at least ``required``."""
-        order = tuple(SafeMode)
-        return order.index(self) >= order.index(required)
 
 
 class PortKind(StrEnum):

@@ -21,10 +21,11 @@ from grinder_adapters.binance.account_port import AccountPort
 from grinder_adapters.binance.endpoints import Endpoint, Request
 from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.order_requests import MarketOrder
-from grinder_adapters.binance.permission import Credentials, Permission, PortKind, SafeMode
+from grinder_adapters.binance.permission import Credentials, Permission, PortKind
 from grinder_adapters.binance.spec import USDM
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_core.contracts.enums import Side
+from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConnectorNonRetryableError, ContractError, GrinderError
 from tests.support.binance_port import (
     AN_ID,

@@ -1,0 +1,1 @@
+"""Expected orders and positions against observed ones; it compares and never acts."""
