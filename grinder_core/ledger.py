@@ -57,6 +57,12 @@ class SymbolLedger:
             dec_half_even(self.cost_basis, AVERAGE_DIGITS, self.qty) if self.qty else ZERO
         )
 
+    def adopt(self, qty: Decimal, entry_price: Decimal) -> None:
+        """Hold what the venue says from now on, at its entry price; profit so far stays."""
+        with exact():
+            self.qty, self.cost_basis = qty, qty * entry_price
+        self.avg_entry_price = entry_price if qty else ZERO
+
     def unrealized_pnl(self, mark: Decimal) -> Decimal:
         """``qty*mark - cost_basis``."""
         with exact():

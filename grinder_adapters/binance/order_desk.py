@@ -13,7 +13,7 @@ from typing import Final
 
 from grinder_adapters.binance.account_port import AccountPort
 from grinder_adapters.binance.effect_queue import EffectQueue
-from grinder_adapters.binance.effect_requests import EffectRequests
+from grinder_adapters.binance.effect_requests import limit_order, market_order
 from grinder_adapters.binance.funding_news import FundingNews
 from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_inquiries import DeskSettings, OrderInquiries
@@ -63,7 +63,7 @@ class OrderDesk:
         self._port, self._account, self._stream = port, account, stream
         self._network, self._tell = network, tell
         self._settings = settings or DeskSettings()
-        self._queue, self._requests = EffectQueue(), EffectRequests()
+        self._queue = EffectQueue()
         self._tasks = Tasks()
         self._failure: BaseException | None = None
         self._running = 0
@@ -153,10 +153,10 @@ class OrderDesk:
         name = effect.client_order_id
         try:
             if isinstance(effect, Flatten):
-                outcome = await self._port.place_market(self._requests.market(effect))
+                outcome = await self._port.place_market(market_order(effect))
             else:
                 assert not isinstance(effect, CancelOrder)
-                outcome = await self._port.place(self._requests.limit(effect))
+                outcome = await self._port.place(limit_order(effect))
         except ConnectorClosedError:
             raise
         except ConnectorError as error:  # nothing was sent

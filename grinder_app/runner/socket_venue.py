@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from grinder_adapters.aiohttp_transport import AiohttpSockets, AiohttpTransport
-from grinder_adapters.binance.effect_requests import EffectRequests
+from grinder_adapters.binance.effect_requests import limit_order, market_order
 from grinder_adapters.binance.engine_events import update_of
 from grinder_adapters.binance.funding_news import FundingNews
 from grinder_adapters.binance.lockstep import CountingTransport, LockstepSocket, Turn, TurnClock
@@ -59,7 +59,7 @@ class SocketVenue(OnLoopThread):
         self.name = f"{getattr(source, 'name', 'market')} over sockets"
         self._config, self._market, self._instruments = config, source, instruments
         self._news: list[VenueEvent] = []
-        self._requests, self._funding = EffectRequests(), FundingNews()
+        self._funding = FundingNews()
 
     # -- the source ----------------------------------------------------------------------------
 
@@ -170,8 +170,8 @@ class SocketVenue(OnLoopThread):
             order_id = effect.order_id or None
             return await port.cancel(effect.symbol, effect.client_order_id, order_id)
         if isinstance(effect, Flatten):
-            return await port.place_market(self._requests.market(effect))
-        return await port.place(self._requests.limit(effect))
+            return await port.place_market(market_order(effect))
+        return await port.place(limit_order(effect))
 
     def _translated(self, news: Iterable[UserEvent]) -> list[VenueEvent]:
         """What the engine learns of user events."""

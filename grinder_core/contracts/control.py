@@ -87,14 +87,21 @@ class Selection:
 
 @frozen(kw_only=True)
 class Health:
-    """One health input of the process, such as a feed's age; the unit is in its name."""
+    """One health input of the process, such as a feed's age; the unit is in its name.
+
+    Attributes:
+        symbol: Whose it is; empty: of the whole process.
+    """
 
     name: str
     value: int
+    symbol: str = ""
 
     def __attrs_post_init__(self) -> None:
         if type(self.value) is not int:
             raise ContractError("must be an integer", field="value", value=self.value)
+        if self.symbol:
+            check_symbol(self.symbol)
 
 
 @frozen(kw_only=True)
@@ -122,21 +129,35 @@ class Restarted:
 
 @frozen(kw_only=True)
 class WriteResult:
-    """The answer, or the lack of one, to a write to the venue."""
+    """The answer, or the lack of one, to a write to the venue.
+
+    Attributes:
+        op: What was to be done, such as ``place``.
+        outcome: ``ACCEPTED``, or why not (``BlockReason``).
+        detail: The venue's code, or what refused it before it was sent.
+        attempts: Requests that left.
+    """
 
     client_order_id: str
     outcome: str
     detail: str = ""
+    op: str = ""
+    attempts: int = 0
 
 
 @frozen(kw_only=True)
 class PositionUpdate:
-    """The venue's own view of a position."""
+    """The venue's own view of a position.
+
+    Attributes:
+        is_adopted: Whether it is ours from now on, whatever we believed (LIVE-38).
+    """
 
     ts: int
     symbol: str
     qty: Decimal
     entry_price: Decimal
+    is_adopted: bool = False
 
     def __attrs_post_init__(self) -> None:
         check_ts("ts", self.ts)
@@ -147,13 +168,26 @@ class PositionUpdate:
 
 @frozen(kw_only=True)
 class AccountUpdate:
-    """The venue's own view of balances, quote currency by asset."""
+    """The venue's own view of balances, quote currency by asset.
+
+    Attributes:
+        start: Equity that the session starts with, quote currency; ``None``: it has started.
+        transfer: What came in (positive) or went out without a trade, quote currency: every
+            baseline moves with it.
+    """
 
     ts: int
     balances: Mapping[str, Decimal] = field(factory=dict)
+    start: Decimal | None = None
+    transfer: Decimal = Decimal(0)
 
     def __attrs_post_init__(self) -> None:
         check_ts("ts", self.ts)
+        check_decimal("transfer", self.transfer)
+        if self.start is not None:
+            check_decimal("start", self.start)
+            if self.start <= 0:
+                raise ContractError("must be > 0", field="start", value=self.start)
         for asset, balance in self.balances.items():
             check_decimal(f"balances.{asset}", balance)
 

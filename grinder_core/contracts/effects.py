@@ -12,10 +12,20 @@ from grinder_core.contracts.orders import OrderIntent
 
 @frozen(kw_only=True)
 class PlaceOrder:
-    """Send one limit order; its fate comes back as ``OrderUpdate`` events."""
+    """Send one limit order; its fate comes back as ``OrderUpdate`` events.
+
+    Attributes:
+        generation: Orders of this symbol, side and level before it: it tells two orders of equal
+            values apart (LIVE-04).
+        replaces: Client id of the order whose place it takes; empty: it is new.
+        post_only: Whether the venue shall refuse it rather than let it take.
+    """
 
     client_order_id: str
     intent: OrderIntent
+    generation: int = 0
+    replaces: str = ""
+    post_only: bool = False
 
 
 @frozen(kw_only=True)
@@ -34,6 +44,7 @@ class Flatten:
     Attributes:
         side, qty: Of the closing order; ``qty`` is the whole position, base asset.
         price: What it is expected to cost, quote currency; the venue decides.
+        generation: As of ``PlaceOrder``; level 0.
     """
 
     client_order_id: str
@@ -41,6 +52,7 @@ class Flatten:
     side: Side
     qty: Decimal
     price: Decimal
+    generation: int = 0
 
 
 Effect = PlaceOrder | CancelOrder | Flatten

@@ -116,11 +116,15 @@ class ExecutionEventType(StrEnum):
 
 
 class GateName(StrEnum):
-    """The planning gates (CORE-11); the kill switch reports under ``risk_gate``."""
+    """The planning gates (CORE-11); the kill switch reports under ``risk_gate``.
+
+    ``operating_state`` judges only where the state machine of LIVE-14 runs.
+    """
 
     RATE_LIMITER = "rate_limiter"
     RISK_GATE = "risk_gate"
     TOXICITY_GATE = "toxicity_gate"
+    OPERATING_STATE = "operating_state"
 
 
 class GateReason(StrEnum):
@@ -135,6 +139,7 @@ class GateReason(StrEnum):
     KILL_SWITCH_ACTIVE = "KILL_SWITCH_ACTIVE"
     DRAWDOWN_LIMIT_EXCEEDED = "DRAWDOWN_LIMIT_EXCEEDED"
     PASS = "PASS"
+    FSM_STATE_BLOCKED = "FSM_STATE_BLOCKED"
 
 
 class PrefilterReason(StrEnum):

@@ -32,7 +32,7 @@ from grinder_core.contracts.market import (
     Snapshot,
     Trade,
 )
-from grinder_core.contracts.orders import OrderUpdate
+from grinder_core.contracts.orders import OrderAdopted, OrderUpdate
 
 MarketPayload = (
     Snapshot | L2Snapshot | DepthDiff | DepthBands | Trade | MarkPrice | Funding | MarketStats
@@ -40,6 +40,7 @@ MarketPayload = (
 Payload = (
     MarketPayload
     | OrderUpdate
+    | OrderAdopted
     | FundingPaid
     | TurnEnd
     | Timer
@@ -67,6 +68,7 @@ MARKET_KINDS: Final[dict[str, type[Any]]] = {
 KINDS: Final[dict[str, type[Any]]] = {
     **MARKET_KINDS,
     "ORDER_UPDATE": OrderUpdate,
+    "ORDER_ADOPTED": OrderAdopted,
     "FUNDING_PAID": FundingPaid,
     "TURN_END": TurnEnd,
     "TIMER": Timer,

@@ -150,6 +150,33 @@ class OrderUpdate:
 
 
 @frozen(kw_only=True)
+class OrderAdopted:
+    """An order of ours that rests at the venue and that we have no record of (LIVE-38).
+
+    Attributes:
+        level_id: As its client id says.
+    """
+
+    ts: int
+    symbol: str
+    client_order_id: str
+    order_id: str
+    side: Side
+    level_id: int
+    price: Decimal
+    qty: Decimal
+    filled_qty: Decimal = Decimal(0)
+    reduce_only: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        check_ts("ts", self.ts)
+        check_symbol(self.symbol)
+        check_price("price", self.price)
+        check_positive_qty("qty", self.qty)
+        check_qty("filled_qty", self.filled_qty)
+
+
+@frozen(kw_only=True)
 class ExecutionAction:
     """One decision of the diff (CORE-32). Price and quantity are ``None`` for a NOOP."""
 

@@ -22,7 +22,7 @@ from grinder_core.contracts.enums import (
 from grinder_core.contracts.orders import Detail, ExecutionEvent, Fill, OrderIntent, OrderRecord
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.executing import admission
-from grinder_core.engine.gating import killed
+from grinder_core.engine.gating import halted, killed
 from grinder_core.engine.state import HotState
 from grinder_core.engine.stats import bump
 from grinder_core.engine.symbol import SymbolState
@@ -97,7 +97,10 @@ def place(
         client_order_id = hot.ids.next_id(0, hot.now)
         s.grid.place([_record(s, order, client_order_id)])
         hot.re_expose(s)
-        effects.append(PlaceOrder(client_order_id=client_order_id, intent=order))
+        generation = hot.next_generation(s.symbol, order.side, 0)
+        effects.append(
+            PlaceOrder(client_order_id=client_order_id, intent=order, generation=generation)
+        )
     if effects:
         hot.rate.record(s.symbol, hot.now, len(effects))
     return effects
@@ -160,6 +163,8 @@ def _gates(
 ) -> Iterator[str]:
     if hot.kill.active:
         yield killed(hot).reason.value
+    if s.symbol in hot.halted:
+        yield halted(hot, s).reason.value
     if not adds_allowed(hot, None):
         yield ExecReason.DD_GUARD.value if hot.override is None else hot.override.value
     if controller is not None and not adds_allowed(hot, controller):

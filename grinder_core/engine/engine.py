@@ -13,13 +13,29 @@ from typing import Final
 
 from attrs import evolve
 
-from grinder_core.contracts.control import Control, FundingPaid, Selection, Timer, TurnEnd
+from grinder_core.contracts.control import (
+    AccountUpdate,
+    Control,
+    FundingPaid,
+    PositionUpdate,
+    Restarted,
+    Selection,
+    Timer,
+    TurnEnd,
+)
 from grinder_core.contracts.decisions import CycleIntent, Seen
 from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.enums import MarkSource, Override, SelectionSource
-from grinder_core.contracts.event import Event
+from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.market import DepthDiff, L2Snapshot, MarketStats, MarkPrice, Snapshot
-from grinder_core.contracts.orders import ExecutionAction, ExecutionEvent, Fill, OrderUpdate
+from grinder_core.contracts.orders import (
+    ExecutionAction,
+    ExecutionEvent,
+    Fill,
+    OrderAdopted,
+    OrderIntent,
+    OrderUpdate,
+)
 from grinder_core.contracts.outputs import PaperOutput, PnlSnapshot
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.verdicts import (
@@ -29,6 +45,7 @@ from grinder_core.contracts.verdicts import (
     GatingResult,
     PrefilterResult,
 )
+from grinder_core.engine.adopting import adopt_order, adopt_position, restart, start_equity
 from grinder_core.engine.answers import fold_funding, fold_update
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.cycling import place, propose
@@ -148,7 +165,44 @@ class Engine:
             return drop_unselected(hot, payload)
         elif isinstance(payload, MarketStats):
             self._symbol(payload.symbol).stats = payload
+        else:
+            self._take_over(payload)
         return NOTHING
+
+    def _take_over(self, payload: Payload) -> None:
+        """Fold what only a live session meets."""
+        if isinstance(payload, AccountUpdate):
+            start_equity(self._hot, payload)
+        elif isinstance(payload, PositionUpdate):
+            if payload.is_adopted:
+                adopt_position(self._hot, self._symbol(payload.symbol), payload)
+        elif isinstance(payload, OrderAdopted):
+            adopt_order(self._hot, self._symbol(payload.symbol), payload)
+        elif isinstance(payload, Restarted):
+            restart(self._hot)
+
+    # -- what the operating state asks for (LIVE-14) -------------------------------------------
+
+    def halt(self, symbol: str, why: str) -> None:
+        """Let no plan of a symbol add risk until further notice; an empty ``why`` ends it."""
+        hot = self._hot
+        if hot.halted.get(symbol, "") != why:
+            hot.epoch += 1
+            if why:
+                hot.halted[symbol] = why
+            else:
+                del hot.halted[symbol]
+
+    def pull_entries(self, symbol: str) -> Sequence[Effect]:
+        """Cancel what could add risk on a symbol, in ``exact()``; exits stay."""
+        s = self._hot.symbols.get(symbol)
+        return NO_EFFECTS if s is None else halt(self._hot, s)
+
+    def resize(self, order: OrderIntent, client_order_id: str) -> None:
+        """Note that a planned order goes out with the price and quantity of ``order``."""
+        s = self._hot.symbols[order.symbol]
+        s.grid.resize(client_order_id, order.price, order.qty)
+        self._hot.re_expose(s)
 
     # -- a market turn -----------------------------------------------------------------------
 
@@ -369,6 +423,7 @@ class Engine:
 def _folded_kinds(config: EngineConfig) -> frozenset[type]:
     """What the engine folds under these settings; everything else is counted and left out."""
     kinds: set[type] = {OrderUpdate, FundingPaid, TurnEnd, Control, Selection, MarketStats}
+    kinds |= {AccountUpdate, PositionUpdate, OrderAdopted, Restarted}
     if config.uses_depth:
         kinds |= {L2Snapshot, DepthDiff}
     if config.venue.mark_source is MarkSource.MARK_PRICE:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from grinder_core.contracts.effects import CancelOrder, Effect, PlaceOrder
 from grinder_core.contracts.enums import ActionType, ExecutionEventType, Side
-from grinder_core.contracts.orders import ExecutionAction, OrderIntent, OrderRecord
+from grinder_core.contracts.orders import ExecutionAction, OrderRecord
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.state import HotState
@@ -14,7 +14,7 @@ from grinder_core.engine.stats import bump
 from grinder_core.engine.symbol import SymbolState
 from grinder_core.engine.tracking import read_depth
 from grinder_core.gates.depth_guard import check_depth
-from grinder_core.orders.diff import NO_LIMITS, Admission, diff
+from grinder_core.orders.diff import NO_LIMITS, Admission, Diff, diff
 from grinder_core.orders.grid_book import Quiet
 
 
@@ -37,7 +37,7 @@ def execute(
     if wanted.cancels:
         effects += cancel(hot, s, wanted.cancels)
     if wanted.intents:
-        effects += _place(hot, s, wanted.intents, wanted.actions)
+        effects += _place(hot, s, wanted)
         hot.rate.record(s.symbol, hot.now, len(wanted.intents))
     # what was quiet before this diff need not be after it, even where it placed nothing
     bounds = wanted.quiet
@@ -65,19 +65,17 @@ def admission(hot: HotState, config: EngineConfig, s: SymbolState) -> Admission:
     )
 
 
-def _place(
-    hot: HotState,
-    s: SymbolState,
-    intents: tuple[OrderIntent, ...],
-    decided: tuple[ExecutionAction, ...],
-) -> list[Effect]:
-    replaced = [a.order_id for a in decided if a.action is ActionType.REPLACE]
+def _place(hot: HotState, s: SymbolState, wanted: Diff) -> list[Effect]:
+    replaced = [a.order_id for a in wanted.actions if a.action is ActionType.REPLACE]
+    gone = {(order.side, order.level_id): order.client_order_id for order in wanted.cancels}
     effects: list[Effect] = []
     records = []
-    for index, intent in enumerate(intents):
+    for index, intent in enumerate(wanted.intents):
         client_order_id = hot.ids.next_id(intent.level_id, hot.now)
-        if index < len(replaced):
+        replaces = ""
+        if index < len(replaced):  # those of replaces come first
             hot.replaced[client_order_id] = replaced[index] or ""
+            replaces = gone[intent.side, intent.level_id]
         records.append(
             OrderRecord(
                 client_order_id=client_order_id,
@@ -92,7 +90,14 @@ def _place(
                 reduce_only=intent.reduce_only,
             )
         )
-        effects.append(PlaceOrder(client_order_id=client_order_id, intent=intent))
+        effects.append(
+            PlaceOrder(
+                client_order_id=client_order_id,
+                intent=intent,
+                generation=hot.next_generation(s.symbol, intent.side, intent.level_id),
+                replaces=replaces,
+            )
+        )
     s.grid.place(records)
     return effects
 

@@ -20,7 +20,7 @@ def judge(
     plan: GridPlan,
     toxic: GatingResult | None,
 ) -> GatingResult:
-    """Kill switch, toxicity, rate, risk: the first that blocks names the reason (CORE-11)."""
+    """Kill switch, toxicity, rate, risk, operating state: the first that blocks is named."""
     shape, stats = plan.shape, hot.stats
     if shape.reduce_only:
         stats.exits_passed += 1  # the exit passes: blocking it turns a loss into ruin
@@ -44,8 +44,17 @@ def judge(
     )
     if refused is not None:
         return _refused(stats, refused)
+    if hot.halted and s.symbol in hot.halted:
+        return _refused(stats, halted(hot, s))
     stats.gates_passed += 1
     return GATES_PASS
+
+
+def halted(hot: HotState, s: SymbolState) -> GatingResult:
+    """The refusal of new risk while the operating state lets none in (LIVE-14)."""
+    return blocked(
+        GateName.OPERATING_STATE, GateReason.FSM_STATE_BLOCKED, state=hot.halted[s.symbol]
+    )
 
 
 def killed(hot: HotState) -> GatingResult:

@@ -100,7 +100,12 @@ def flatten(hot: HotState, s: SymbolState) -> Sequence[Effect]:
     )
     hot.re_expose(s)
     close = Flatten(
-        client_order_id=client_order_id, symbol=s.symbol, side=side, qty=abs(qty), price=price
+        client_order_id=client_order_id,
+        symbol=s.symbol,
+        side=side,
+        qty=abs(qty),
+        price=price,
+        generation=hot.next_generation(s.symbol, side, 0),
     )
     return (*effects, close)
 

@@ -9,7 +9,7 @@ from attrs import Factory, define, field, frozen
 from grinder_core.codec import canonical_json, dump_state, load_state, parse_json, sha256_hex
 from grinder_core.contracts.control import Selection
 from grinder_core.contracts.decisions import Seen
-from grinder_core.contracts.enums import Override, SelectionSource
+from grinder_core.contracts.enums import Override, SelectionSource, Side
 from grinder_core.contracts.orders import ExecutionAction
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.contracts.verdicts import GatingResult, PrefilterResult
@@ -26,7 +26,7 @@ from grinder_core.risk.kill_switch import KillSwitch
 from grinder_core.risk.loss_streak import LossStreaks
 from grinder_core.selection.topk import TopKScores
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 @define
@@ -60,6 +60,8 @@ class HotState:
         carried: Actions decided outside a turn, shown with the next output.
         epoch: Rises with everything but quotes that change nothing; a cache, not state.
         replaced: New order's client id -> replaced order's venue id, until it is answered.
+        generations: Orders that each level had, by symbol, side and level (LIVE-04).
+        halted: Symbols on which the operating state lets no new risk in, and why (LIVE-14).
     """
 
     account: EquityTracker
@@ -82,6 +84,8 @@ class HotState:
     turn: OpenTurn | None = None
     carried: list[ExecutionAction] = Factory(list)
     replaced: dict[str, str] = Factory(dict)
+    generations: dict[str, int] = Factory(dict)
+    halted: dict[str, str] = Factory(dict)
     stats: EngineStats = field(factory=EngineStats)
     symbols: dict[str, SymbolState] = Factory(dict)
     epoch: int = field(default=0, init=False, eq=False)
@@ -109,6 +113,12 @@ class HotState:
                 else None
             ),
         )
+
+    def next_generation(self, symbol: str, side: Side, level_id: int) -> int:
+        """Count one more order of a level."""
+        key = f"{symbol}:{side.value}:{level_id}"
+        self.generations[key] = generation = self.generations.get(key, 0) + 1
+        return generation
 
     def revalue(self, s: SymbolState) -> None:
         """Value a symbol's position anew, after a fill or a move. Inside ``exact()``."""

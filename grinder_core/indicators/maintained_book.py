@@ -175,6 +175,10 @@ class MaintainedBook:
             return diff.first_update_id <= wanted <= diff.last_update_id
         return previous is None and diff.first_update_id == wanted
 
+    def lose(self) -> None:
+        """Know nothing any more, until the next snapshot."""
+        self._forget()
+
     def _forget(self) -> None:
         self.book.clear()
         self.bid_bound = self.ask_bound = self.last_update_id = None

@@ -117,6 +117,23 @@ class GridBook:
         self.quiet = None
         self._revalue()
 
+    def adopt(self, record: OrderRecord) -> None:
+        """Take in an order that rests at the venue and that nobody here placed.
+
+        It hangs on its level unless another order does: then it leaves.
+        """
+        is_taken = (record.side, record.level_id) in self.by_level()
+        (self.leaving if is_taken else self.live)[record.client_order_id] = record
+        self.quiet = None
+        self._revalue()
+
+    def resize(self, client_order_id: str, price: Decimal, qty: Decimal) -> None:
+        """Note that a new order goes out with another price or quantity than was planned."""
+        record = self.live[client_order_id]
+        self.live[client_order_id] = evolve(record, price=price, qty=qty)
+        self.quiet = None
+        self._revalue()
+
     def get(self, client_order_id: str) -> OrderRecord | None:
         """Return one of our orders that is not finished."""
         return self.live.get(client_order_id) or self.leaving.get(client_order_id)

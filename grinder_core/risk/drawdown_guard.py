@@ -171,6 +171,11 @@ class DrawdownGuard:
         self.ts = now
         return True
 
+    def shift(self, amount: Decimal) -> None:
+        """Move the start with a transfer; what would leave no start changes nothing."""
+        if self.equity_start + amount > 0:
+            self.equity_start += amount
+
     def allow(self, intent: RiskIntent) -> tuple[bool, GuardReason]:
         """Say whether an order of this intent may go out, on any symbol, and why."""
         if intent is RiskIntent.CANCEL:

@@ -53,6 +53,12 @@ class EquityTracker:
             self.daily_loss_tripped = True
         return self.drawdown_tripped
 
+    def shift(self, amount: Decimal) -> None:
+        """Move every baseline with a transfer: money that came in is no profit (design, gap 4)."""
+        self.equity += amount
+        self.high_water_mark += amount
+        self.day_start_equity += amount
+
     def is_settled(self, now: int) -> bool:
         """Whether sampling the same equity again would change nothing."""
         return now // DAY_MS == self.day and not self.drawdown_tripped
