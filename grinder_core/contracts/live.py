@@ -146,3 +146,30 @@ class RouteReason(StrEnum):
     AMEND_UNSUPPORTED = "AMEND_UNSUPPORTED"
     AMEND_LIMIT_REACHED = "AMEND_LIMIT_REACHED"
     AMEND_THRESHOLD = "AMEND_THRESHOLD"
+
+
+class HealthName(StrEnum):
+    """What a process tells its core of itself, as ``Health`` events (live.md section 0).
+
+    Flags are 0 or 1. ``PLACE_CIRCUIT`` is 0 closed, 1 open, 2 half open. ``SNAPSHOT_TAKEN`` says
+    that orders, positions and trades were compared with the venue's. ``UNRECONCILED`` and
+    ``CONSTRAINTS_LOADED`` are of one symbol.
+    """
+
+    BOOTSTRAP_OK = "BOOTSTRAP_OK"
+    FEED_CONNECTED = "FEED_CONNECTED"
+    USER_STREAM_OK = "USER_STREAM_OK"
+    PERSIST_OK = "PERSIST_OK"
+    PLACE_CIRCUIT = "PLACE_CIRCUIT"
+    RATE_LIMIT_BAN = "RATE_LIMIT_BAN"
+    RATE_BUDGET_LOW = "RATE_BUDGET_LOW"
+    CLOCK_SKEW_MS = "CLOCK_SKEW_MS"
+    SNAPSHOT_TAKEN = "SNAPSHOT_TAKEN"
+    UNRECONCILED = "UNRECONCILED"
+    CONSTRAINTS_LOADED = "CONSTRAINTS_LOADED"
+
+
+class WriteOutcome(StrEnum):
+    """How a write ended, beside the ``BlockReason`` of those that failed (``WriteResult``)."""
+
+    ACCEPTED = "ACCEPTED"

@@ -9,6 +9,7 @@ at once. Fills arrive as ORDER_UPDATE events and touch ledger and orders only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from attrs import evolve
@@ -33,7 +34,6 @@ from grinder_core.contracts.orders import (
     ExecutionEvent,
     Fill,
     OrderAdopted,
-    OrderIntent,
     OrderUpdate,
 )
 from grinder_core.contracts.outputs import PaperOutput, PnlSnapshot
@@ -198,11 +198,19 @@ class Engine:
         s = self._hot.symbols.get(symbol)
         return NO_EFFECTS if s is None else halt(self._hot, s)
 
-    def resize(self, order: OrderIntent, client_order_id: str) -> None:
-        """Note that a planned order goes out with the price and quantity of ``order``."""
-        s = self._hot.symbols[order.symbol]
-        s.grid.resize(client_order_id, order.price, order.qty)
+    def resize(self, symbol: str, client_order_id: str, price: Decimal, qty: Decimal) -> None:
+        """Note that a planned order goes out with another price and quantity; in ``exact()``."""
+        s = self._hot.symbols[symbol]
+        s.grid.resize(client_order_id, price, qty)
         self._hot.re_expose(s)
+        self._hot.epoch += 1
+
+    def keep(self, symbol: str, client_order_id: str) -> None:
+        """Note that an order stays after all; in ``exact()``."""
+        s = self._hot.symbols[symbol]
+        s.grid.keep(client_order_id)
+        self._hot.re_expose(s)
+        self._hot.epoch += 1
 
     # -- a market turn -----------------------------------------------------------------------
 

@@ -127,6 +127,12 @@ class GridBook:
         self.quiet = None
         self._revalue()
 
+    def keep(self, client_order_id: str) -> None:
+        """Note that an order stays after all: its cancellation is not sent."""
+        self.live[client_order_id] = self.leaving.pop(client_order_id)
+        self.quiet = None
+        self._revalue()
+
     def resize(self, client_order_id: str, price: Decimal, qty: Decimal) -> None:
         """Note that a new order goes out with another price or quantity than was planned."""
         record = self.live[client_order_id]

@@ -1,0 +1,236 @@
+"""The live session as one fold: ``step(event)`` gives effects and records (LIVE-13, LIVE-38).
+
+It is the engine with its operating state around it. Whatever can change a decision comes in as an
+event; whatever may leave passes the envelope. Given a journal's events it says the same again, byte
+for byte: that is what makes a live session explainable and recoverable.
+
+A step goes: the facts of the event; the engine; what the engine wants, judged and routed; the end
+of the engine's turn; the operating state; what that asks for, judged and routed as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+from grinder_core.codec import chain
+from grinder_core.contracts.control import (
+    Command,
+    Control,
+    Health,
+    Leadership,
+    Restarted,
+    Timer,
+    TurnEnd,
+    WriteResult,
+)
+from grinder_core.contracts.effects import Effect
+from grinder_core.contracts.enums import Override, RiskIntent
+from grinder_core.contracts.event import Event
+from grinder_core.contracts.market import MarkPrice, Snapshot
+from grinder_core.contracts.orders import OrderUpdate
+from grinder_core.contracts.outputs import PaperOutput
+from grinder_core.engine.engine import Engine, Output
+from grinder_core.engine.orchestrator import Orchestrator
+from grinder_core.errors import ArtifactError
+from grinder_core.live.answers import Answers
+from grinder_core.live.config import LiveConfig
+from grinder_core.live.latches import Latches
+from grinder_core.live.overseeing import Overseer, take_health
+from grinder_core.live.passing import Passing
+from grinder_core.live.records import Record, RecordKind
+from grinder_core.live.request_count import RequestCount
+from grinder_core.live.state import LIVE_STATE_VERSION, LiveHot, LiveState, freeze_hot, thaw_hot
+from grinder_core.numbers import exact
+from grinder_core.ports import Policy
+from grinder_core.session.render import Renderer
+
+TURN_END: Final = TurnEnd()
+
+
+@frozen
+class Step:
+    """What one event led to.
+
+    Attributes:
+        effects: For the venue, in the order they are to be sent.
+        records: What was said, in order; all of it is in the chain.
+        has_latched: A latch changed: that must be durable before anything depends on it.
+    """
+
+    effects: Sequence[Effect]
+    records: Sequence[Record]
+    has_latched: bool
+
+
+class LiveCore:
+    """One live session. Its steps depend on configuration, policy and events alone."""
+
+    def __init__(self, config: LiveConfig, policy: Policy | None = None) -> None:
+        self.config = config
+        engine = Engine(config.engine, policy)
+        hot = LiveHot(
+            orchestrator=Orchestrator.of(config.orchestrator, config.whitelist),
+            requests=RequestCount(
+                config.orders_10s,
+                config.orders_1m,
+                config.soft_limit_pct,
+                config.hard_limit_pct,
+            ),
+        )
+        self._assemble(engine, hot)
+
+    @classmethod
+    def from_state(
+        cls, state: LiveState, config: LiveConfig, policy: Policy | None = None
+    ) -> LiveCore:
+        """Continue exactly where ``state()`` was taken.
+
+        Raises:
+            ArtifactError: The state is damaged or belongs to another configuration.
+        """
+        if state.version != LIVE_STATE_VERSION:
+            raise ArtifactError(
+                f"must be {LIVE_STATE_VERSION}", field="live state version", value=state.version
+            )
+        core = cls(config, policy)
+        core._assemble(
+            Engine.from_state(state.engine, config.engine, policy), thaw_hot(state.text)
+        )
+        return core
+
+    def _assemble(self, engine: Engine, hot: LiveHot) -> None:
+        self.engine, self.hot = engine, hot
+        self._renderer = Renderer()
+        self._records: list[Record] = []
+        self._effects: list[Effect] = []
+        self._overseer = Overseer(engine, hot, self._say)
+        self._passing = Passing(self.config, engine, hot, self._say)
+        self._answers = Answers(engine, hot, self._passing, self._say)
+        self._latches = Latches(engine, hot, self._say)
+
+    def state(self) -> LiveState:
+        """Return a frozen, serialisable dump of everything the next step depends on."""
+        return LiveState(LIVE_STATE_VERSION, self.engine.state(), freeze_hot(self.hot))
+
+    @property
+    def digest(self) -> str:
+        """The chain over everything said so far, 64 hexadecimal characters."""
+        return self.hot.chain.hex()
+
+    def refusal(self, risk: RiskIntent, symbol: str) -> str:
+        """Say why a write must not leave now, right before it would; empty: it may (LIVE-13).
+
+        It changes nothing: what was refused comes back as an event.
+        """
+        return self._passing.recheck(risk, symbol)
+
+    def step(self, event: Event) -> Step:
+        """Advance by one event.
+
+        Raises:
+            ContractError: Time went back, or the event contradicts its stream.
+            PolicyError: The user's policy failed.
+            InvariantError: The venue's answer is impossible.
+        """
+        with exact():
+            return self.fold(event)
+
+    def fold(self, event: Event) -> Step:
+        """``step`` for drivers that entered ``exact()`` once for the whole run."""
+        hot, payload, now = self.hot, event.payload, event.ts_ms
+        hot.events += 1
+        self._records, self._effects = [], []
+        kind = type(payload)
+        is_timer = kind is Timer
+        if kind is Snapshot:
+            hot.orchestrator.on_market(payload.symbol, now)  # type: ignore[union-attr]
+            self._take(self.engine.fold(event), event)
+        elif isinstance(payload, Health):
+            take_health(hot, payload, now)
+        elif isinstance(payload, WriteResult):
+            self._answers.on_write(payload, now)
+        elif isinstance(payload, OrderUpdate):
+            self._take(self._answers.on_update(payload, event), event)
+        else:
+            self._on_other(event)
+        if self.engine.hot.is_revalued:  # what trips does so at once, not at the next quote
+            self._take(self.engine.fold(Event(now, TURN_END, event.seq)), event)
+        self._overseer.note_engine()
+        self._let_pass(self._overseer.advance(now, is_timer=is_timer), event)
+        if is_timer:
+            self._let_pass(self._passing.retry_cancels(), event)
+        if self._passing.spent_token:
+            self._let_pass(self._overseer.carry_out(now), event)
+            self._passing.spent_token = False
+        has_latched = self._latches.look(now)
+        return Step(self._effects, self._records, has_latched)
+
+    def _on_other(self, event: Event) -> None:
+        hot, payload = self.hot, event.payload
+        if isinstance(payload, MarkPrice):
+            self._passing.marks[payload.symbol] = payload.mark_price
+        elif isinstance(payload, Leadership):
+            hot.orchestrator.set_global(ha_active=payload.is_leader)
+            return
+        elif isinstance(payload, Restarted):
+            self._restart(event)
+        elif isinstance(payload, Control):
+            if payload.command is Command.RESUME:
+                hot.ordered = None
+                hot.orchestrator.set_global(operator_resume=True)
+            elif payload.command in {Command.PAUSE, Command.EMERGENCY}:
+                hot.ordered = Override(payload.command.value)
+        self._take(self.engine.fold(event), event)
+
+    def _restart(self, event: Event) -> None:
+        """A new process took the session up: nothing is proven any more."""
+        hot = self.hot
+        hot.lives += 1
+        hot.orchestrator.restart()
+        hot.orchestrator.set_global(
+            feed_connected=False, user_stream_ok=False, persist_ok=True, ha_active=True
+        )
+        hot.snapshot_ms = event.ts_ms
+        self._answers.abandon(event.ts_ms)
+        self._passing.drop_waiting(event.ts_ms)
+        self._passing.marks.clear()
+
+    # -- the engine's outputs ------------------------------------------------------------------
+
+    def _take(self, outputs: Sequence[Output], event: Event) -> None:
+        """Say what the engine said, let pass what may, and end the engine's turn."""
+        if len(outputs) == 1 and isinstance(outputs[0], PaperOutput):
+            self._decided(outputs[0], event)
+            return
+        if not outputs:
+            return
+        wanted: list[Effect] = []
+        for output in outputs:
+            if isinstance(output, PaperOutput):
+                self._decided(output, event)
+            else:
+                wanted.append(output)
+        self._let_pass(wanted, event)
+        # what trips at the turn's end cancels
+        self._take(self.engine.fold(Event(event.ts_ms, TURN_END, event.seq)), event)
+
+    def _let_pass(self, wanted: Sequence[Effect], event: Event) -> None:
+        if wanted:
+            self._effects += self._passing.admit(wanted, event)
+
+    def _decided(self, out: PaperOutput, event: Event) -> None:
+        self._overseer.note_output(out)
+        self.hot.outputs += 1
+        notable = bool(out.events or out.fills or out.funding or self._has_acted(out))
+        self._say(Record(RecordKind.DECISION, event.ts_ms, self._renderer.line(out), notable))
+
+    @staticmethod
+    def _has_acted(out: PaperOutput) -> bool:
+        return any(action.action != "NOOP" for action in out.actions)
+
+    def _say(self, record: Record) -> None:
+        self.hot.chain = chain(self.hot.chain, record.line)
+        self._records.append(record)

@@ -1,0 +1,110 @@
+"""What a live session remembers beside its engine (LIVE-13, LIVE-38)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import Factory, define, frozen
+
+from grinder_core.codec import canonical_json, dump_state, load_state, parse_json
+from grinder_core.contracts.effects import PlaceOrder
+from grinder_core.contracts.enums import Override
+from grinder_core.engine.orchestrator import Orchestrator
+from grinder_core.engine.state import EngineState
+from grinder_core.errors import ArtifactError
+from grinder_core.live.actions import LiveAction
+from grinder_core.live.request_count import RequestCount
+
+LIVE_STATE_VERSION = 1
+
+
+@define
+class Waiting:
+    """A replacement that goes out once the order before it is over (LIVE-15, I-15.6).
+
+    Attributes:
+        old: Client id of that order.
+    """
+
+    effect: PlaceOrder
+    old: str
+
+
+@define
+class LiveHot:
+    """Everything that the next step depends on, beside the engine's state and the configuration.
+
+    Attributes:
+        events: Events folded so far; numbers the turns.
+        lives: Times a process took the session up.
+        open_actions: Actions under way, by operation and client id.
+        waiting: Replacements that wait, by their own client id.
+        deferred: Cancels that nothing let through, by client id; tried again with each timer.
+        pulled: Symbols whose entries were cancelled since their state asked for it, and when.
+        ordered: Override of environment or control file; the engine holds the guards' own.
+        trade_cursors: By symbol, the trade id up to which all were told after a comparison.
+        fill_ids: Trade ids told of each order that is not over, by client id.
+        snapshot_ms: When orders and positions were last compared with the venue's.
+        unknown_since: Orders of unknown outcome, by client id, and since when.
+        requests: Orders sent lately, for the router.
+        latches: What is latched, as last told.
+    """
+
+    orchestrator: Orchestrator
+    requests: RequestCount
+    events: int = 0
+    lives: int = 0
+    chain: bytes = bytes(32)
+    outputs: int = 0
+    open_actions: dict[str, LiveAction] = Factory(dict)
+    waiting: dict[str, Waiting] = Factory(dict)
+    deferred: dict[str, str] = Factory(dict)
+    pulled: dict[str, int] = Factory(dict)
+    ordered: Override | None = None
+    trade_cursors: dict[str, int] = Factory(dict)
+    fill_ids: dict[str, list[int]] = Factory(dict)
+    snapshot_ms: int = 0
+    unknown_since: dict[str, int] = Factory(dict)
+    latches: dict[str, str] = Factory(dict)
+    cash_started: Decimal | None = None
+
+
+@frozen
+class LiveState:
+    """A frozen dump of a live session."""
+
+    version: int
+    engine: EngineState
+    text: str
+
+    def to_text(self) -> str:
+        """Return it as one canonical line."""
+        return canonical_json(dump_state(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> LiveState:
+        """Read it back.
+
+        Raises:
+            ArtifactError: It is no such line, or of another version.
+        """
+        state = load_state(cls, parse_json(text, "live state"))
+        if state.version != LIVE_STATE_VERSION:
+            raise ArtifactError(
+                f"must be {LIVE_STATE_VERSION}", field="live state version", value=state.version
+            )
+        return state
+
+
+def freeze_hot(hot: LiveHot) -> str:
+    """Dump hot state."""
+    return canonical_json(dump_state(hot))
+
+
+def thaw_hot(text: str) -> LiveHot:
+    """Load hot state.
+
+    Raises:
+        ArtifactError: It is no dump.
+    """
+    return load_state(LiveHot, parse_json(text, "live state"))
