@@ -197,7 +197,7 @@ class Journal:
         """Append a market line to the running block.
 
         Args:
-            line: ASCII text without a line feed.
+            line: ASCII text without a line feed, but for one at its end, which is dropped.
             ts_ms: Its time, Unix milliseconds.
 
         Raises:
@@ -206,6 +206,8 @@ class Journal:
         """
         if type(line) is not bytes:
             line = line.encode() if isinstance(line, str) else bytes(line)
+        if b"\n" in line:
+            line = line.removesuffix(b"\n")
         if b"\n" in line or not line.isascii():
             raise ContractError("must be ASCII without a line feed", field="line", value=line)
         if not 0 <= ts_ms <= TS_MS_MAX:

@@ -11,16 +11,16 @@ from typing import Any, Final, Self
 from attrs import frozen
 
 from grinder_adapters.journal import blocks, indexes
-from grinder_adapters.journal.head import HEAD_FILE, Head, read_head
+from grinder_adapters.journal.anchor import Anchor, read_anchor
+from grinder_adapters.journal.head import HEAD_FILE, NOTHING, Head, read_head
 from grinder_adapters.journal.pending import CHECKPOINT_KIND, CHECKPOINT_STREAM
-from grinder_adapters.journal.record import FIRST_PREV_HASH, FIRST_SEQ, IndexTable, Row
+from grinder_adapters.journal.record import FIRST_SEQ, IndexTable, Row
 from grinder_adapters.journal.schema import DB_FILE, connect_reader, damaged
 from grinder_adapters.journal.stored import COLUMNS, Stored, read_row
 from grinder_core.codec import sha256_hex
-from grinder_core.errors import ArtifactError
+from grinder_core.errors import ArtifactError, InputError
 
-_ROWS_A_READ: Final = 256
-_LOST: Final = "HEAD is missing or damaged in both slots"
+_ROWS_A_READ: Final = 64
 
 
 @frozen(kw_only=True)
@@ -41,10 +41,14 @@ class StoredCheckpoint:
 
 
 class JournalReader:
-    """Reads a state folder and changes nothing.
+    """Reads a journal and changes nothing.
+
+    Args:
+        folder: The state folder, or a copy of its ``state.db`` alone, which no ``HEAD`` vouches
+            for.
 
     Attributes:
-        folder: The state folder.
+        path: The database.
         db: The connection, read-only.
 
     Raises:
@@ -52,9 +56,9 @@ class JournalReader:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._path = folder / DB_FILE
-        self.db = connect_reader(self._path)
+        self._head_path = folder / HEAD_FILE if folder.is_dir() else None
+        self.path = folder / DB_FILE if folder.is_dir() else folder
+        self.db = connect_reader(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -66,23 +70,29 @@ class JournalReader:
         """Close the file."""
         self.db.close()
 
+    def first_seq(self) -> int:
+        """Return the number of the first row of the unbroken chain.
+
+        Raises:
+            ArtifactError: The row that says so is damaged.
+        """
+        return self.anchor().through + 1
+
     def last_seq(self) -> int:
         """Return the number of the last committed row; ``-1`` without rows."""
         with self.failing():
             (last,) = self.db.execute("SELECT max(seq) FROM journal").fetchone()
         return FIRST_SEQ - 1 if last is None else int(last)
 
-    def first_seq(self) -> int:
-        """Return the number of the first row of the unbroken chain."""
-        return FIRST_SEQ
-
-    def rows(self, from_seq: int = FIRST_SEQ, *, expand: bool = True) -> Iterator[Row]:
+    def rows(self, from_seq: int | None = None, *, expand: bool = True) -> Iterator[Row]:
         """Yield the rows from a number on, each checked against its hash and the one before.
 
         Args:
+            from_seq: The first of them; ``None`` for the first of the journal.
             expand: Yield the lines of a market block in place of its row.
 
         Raises:
+            InputError: Rows that were archived are asked for.
             ArtifactError: While iterating: a row is changed, missing or out of order, or the
                 journal ends before ``HEAD``.
         """
@@ -94,12 +104,14 @@ class JournalReader:
             else:
                 yield stored.row
 
-    def stored(self, from_seq: int = FIRST_SEQ) -> Iterator[Stored]:
+    def stored(self, from_seq: int | None = None) -> Iterator[Stored]:
         """Yield the rows as they are stored, checked; blocks stay packed."""
         head = self.head()
         with self.failing():
-            prev_hash = self._hash_before(from_seq)
-        expected = from_seq
+            anchor = self.anchor()
+            expected = anchor.through + 1 if from_seq is None else from_seq
+            prev_hash = self._hash_before(expected, anchor)
+        asked_for_some = expected <= head.seq
         while True:
             with self.failing():
                 chunk = self._chunk(expected)
@@ -111,11 +123,20 @@ class JournalReader:
             yield from checked
             if not chunk:
                 break
-        if expected <= head.seq and from_seq <= head.seq:
+        if asked_for_some and expected <= head.seq:
             raise damaged(
-                self._path,
+                self.path,
                 f"ends with row {expected - 1}, but row {head.seq} was on disk: its tail is lost",
             )
+
+    def anchor(self) -> Anchor:
+        """Return where the chain begins.
+
+        Raises:
+            ArtifactError: The row that says so is damaged.
+        """
+        with self.failing():
+            return read_anchor(self.db)
 
     def head(self) -> Head:
         """Return how far the journal certainly reaches.
@@ -123,9 +144,11 @@ class JournalReader:
         Raises:
             ArtifactError: Nobody can say.
         """
-        head = read_head(self.folder / HEAD_FILE)
+        if self._head_path is None:
+            return NOTHING
+        head = read_head(self._head_path)
         if head is None:
-            raise damaged(self.folder / HEAD_FILE, _LOST)
+            raise damaged(self._head_path, "is missing or damaged in both slots")
         return head
 
     def newest_checkpoint(self) -> StoredCheckpoint | None:
@@ -134,6 +157,14 @@ class JournalReader:
         Raises:
             ArtifactError: None is sound and the journal does not reach back to its first row.
         """
+        found, _ = self.checkpoints()
+        if not found and self.first_seq() != FIRST_SEQ:
+            raise damaged(self.path, "holds no sound checkpoint and not all its rows any more")
+        return found[0] if found else None
+
+    def checkpoints(self) -> tuple[list[StoredCheckpoint], list[ArtifactError]]:
+        """Return the sound checkpoints, newest first, and what is wrong with the others."""
+        sound, faults = [], []
         with self.failing():
             found = self.db.execute(
                 "SELECT row_seq, through, ts_ms, data FROM checkpoints ORDER BY row_seq DESC"
@@ -141,14 +172,10 @@ class JournalReader:
         for generation, values in enumerate(found):
             try:
                 with self.failing():
-                    return self._checkpoint(generation, *values)
-            except ArtifactError:
-                continue
-        with self.failing():
-            first = self.db.execute("SELECT min(seq) FROM journal").fetchone()[0]
-        if first not in (None, FIRST_SEQ):
-            raise damaged(self._path, "holds no sound checkpoint and not all its rows any more")
-        return None
+                    sound.append(self._checkpoint(generation, *values))
+            except ArtifactError as error:
+                faults.append(error)
+        return sound, faults
 
     def index(self, table: IndexTable) -> dict[str, str]:
         """Return the committed entries of an index table, body by key.
@@ -171,6 +198,16 @@ class JournalReader:
             if self.db.in_transaction:
                 self.db.execute("COMMIT")
 
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Turn what the database raises in the block into the error of a damaged state."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise damaged(self.path, f"cannot be read: {error}") from error
+        except ArtifactError as error:
+            raise error if error.where else damaged(self.path, str(error)) from error
+
     # -- inside
 
     def _chunk(self, from_seq: int) -> list[tuple[Any, ...]]:
@@ -179,9 +216,16 @@ class JournalReader:
             (from_seq,),
         ).fetchall()
 
-    def _hash_before(self, seq: int) -> bytes:
-        if seq == FIRST_SEQ:
-            return FIRST_PREV_HASH
+    def _hash_before(self, seq: int, anchor: Anchor) -> bytes:
+        if seq == anchor.through + 1:
+            return anchor.hash
+        if seq <= anchor.through:
+            raise InputError(
+                f"the rows up to {anchor.through} are archived",
+                field="from_seq",
+                value=seq,
+                remedy="read the archive's files",
+            )
         values = self._row(seq - 1)
         if values is None:
             raise ArtifactError("is missing", field="row", value=seq - 1)
@@ -209,16 +253,6 @@ class JournalReader:
         return StoredCheckpoint(
             seq=through, ts_ms=ts_ms, text=text.decode("utf-8"), generation=generation
         )
-
-    @contextmanager
-    def failing(self) -> Iterator[None]:
-        """Turn what the database raises in the block into the error of a damaged state."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise damaged(self._path, f"cannot be read: {error}") from error
-        except ArtifactError as error:
-            raise error if error.where else damaged(self._path, str(error)) from error
 
 
 def _link(stored: Stored, expected: int, prev_hash: bytes, head: Head) -> Stored:

@@ -49,7 +49,11 @@ CREATE TABLE checkpoints (
     through INTEGER NOT NULL,
     ts_ms INTEGER NOT NULL,
     data BLOB NOT NULL
-);{_INDEXES}
+);
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY NOT NULL,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;{_INDEXES}
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
