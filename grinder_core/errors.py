@@ -5,8 +5,10 @@ GrinderError
 |   |-- ContractError: a value breaks the rule of its contract
 |   |-- FixtureError: a file of events is malformed
 |   `-- ConfigError: a setting is unknown, malformed or contradicts another
+|       `-- StateLockedError: another process writes this state -> wait for it, or stop it
 |-- PolicyError: a user's policy raised or returned nonsense -> fix the policy
 |-- ArtifactError: something grinder wrote is damaged -> restore it or write it again
+|-- StateWriteError: the durable state cannot be written now -> no new risk; it is tried again
 |-- ConnectorError: the other side of a connection does not answer as it must -> try again later
 |   |-- ConnectorTimeoutError: no answer in time
 |   |-- ConnectorClosedError: the connection was closed by us
@@ -95,6 +97,12 @@ class ConfigError(InputError):
     code = "E_CONFIG"
 
 
+class StateLockedError(ConfigError):
+    """Another process holds the lock of a state folder: one state has one writer (LIVE-38)."""
+
+    code = "E_STATE_LOCKED"
+
+
 class PolicyError(GrinderError):
     """A user's policy raised or returned something that is no plan."""
 
@@ -105,6 +113,12 @@ class ArtifactError(GrinderError):
     """Something grinder wrote earlier is damaged or does not fit."""
 
     code = "E_ARTIFACT"
+
+
+class StateWriteError(GrinderError):
+    """The durable state cannot be written at the moment; nothing noted is lost (LIVE-38)."""
+
+    code = "E_STATE_WRITE"
 
 
 class ConnectorError(GrinderError):
