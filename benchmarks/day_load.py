@@ -62,7 +62,7 @@ RECONCILE_EVERY_S: Final = 60.5  # not at the moment of an order
 class Nobody:
     """A witness that keeps and stops nothing."""
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, call: object) -> None:
         """Keep nothing."""
 
     def refusal(self, risk: RiskIntent, symbol: str) -> str:

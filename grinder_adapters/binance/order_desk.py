@@ -8,7 +8,7 @@ events). Nothing is assumed: what is unclear is asked for until it is known
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from grinder_adapters.binance.account_port import AccountPort
@@ -19,7 +19,7 @@ from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_inquiries import DeskSettings, OrderInquiries
 from grinder_adapters.binance.order_news import OrderNews
 from grinder_adapters.binance.orders_port import ExecutionPort
-from grinder_adapters.binance.outcomes import Accepted, Refused
+from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Unknown
 from grinder_adapters.binance.tasks import Tasks
 from grinder_adapters.binance.user_events import (
     AccountEvent,
@@ -28,13 +28,22 @@ from grinder_adapters.binance.user_events import (
     UserEvent,
 )
 from grinder_adapters.binance.user_stream import Gap, UserStream
-from grinder_core.contracts.control import FundingPaid
+from grinder_core.contracts.control import FundingPaid, WriteResult
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten
-from grinder_core.contracts.orders import OrderUpdate
-from grinder_core.errors import ConnectorClosedError, ConnectorError, ConnectorTimeoutError
+from grinder_core.contracts.enums import OrderState
+from grinder_core.contracts.live import BlockReason, WriteOutcome
+from grinder_core.contracts.orders import OrderRecord, OrderUpdate
+from grinder_core.errors import (
+    ConnectorClosedError,
+    ConnectorError,
+    ConnectorTimeoutError,
+    InputError,
+)
 
 Tell = Callable[[OrderUpdate | FundingPaid], None]
+TellWrite = Callable[[WriteResult], None]
 WITHDRAWN: Final = "withdrawn before it was sent"
+NEVER_SENT: Final = "the process ended before it was sent"
 POLL_MS: Final = 100
 
 
@@ -43,6 +52,9 @@ class OrderDesk:
 
     Args:
         tell: Called with what the engine learns, in order.
+        tell_write: Called once for each effect, with how its write ended.
+        merged: Called when everything was compared with the venue.
+        trades_told: Called with a symbol and the trade id up to which all are told.
 
     Attributes:
         news: The orders that are not over.
@@ -59,7 +71,13 @@ class OrderDesk:
         network: Network,
         tell: Tell,
         settings: DeskSettings | None = None,
+        *,
+        tell_write: TellWrite = lambda result: None,
+        merged: Callable[[], None] = lambda: None,
+        trades_told: Callable[[str, int], None] = lambda symbol, trade_id: None,
     ) -> None:
+        self._tell_write = tell_write
+        self._awaited: set[tuple[str, str]] = set()
         self._port, self._account, self._stream = port, account, stream
         self._network, self._tell = network, tell
         self._settings = settings or DeskSettings()
@@ -78,6 +96,8 @@ class OrderDesk:
             self._say,
             self._send,
             self._queue.is_busy,
+            merged,
+            trades_told,
         )
         self.unknown_outcomes = self.streams_lost = 0
 
@@ -85,9 +105,36 @@ class OrderDesk:
 
     def perform(self, effect: Effect) -> None:
         """Have an effect done, as soon as it is its turn."""
+        self._awaited.add((_op(effect), effect.client_order_id))
         if not isinstance(effect, CancelOrder):
             self.news.sent(effect)
         self._send(effect)
+
+    def take_up(
+        self, orders: Iterable[OrderRecord], leaving: Iterable[OrderRecord], sent: Container[str]
+    ) -> None:
+        """Take over the orders of a process before this one; to be called before ``start``.
+
+        Args:
+            orders: That the engine does not know to be over.
+            leaving: Those of them that shall be over.
+            sent: Client ids of all that may have left.
+        """
+        now = self._network.now_ms()
+        for order in orders:
+            self.news.take_up(order)
+            if order.client_order_id not in sent and order.state is OrderState.PENDING:
+                self._say(self.news.on_refused(order.client_order_id, NEVER_SENT, now))
+            elif order.state in {OrderState.PENDING, OrderState.UNKNOWN}:
+                absent_ms = now + self._settings.absent_after_ms
+                self.inquiries.doubt(order.client_order_id, absent_ms).due_ms = now
+        for order in leaving:
+            name = order.client_order_id
+            if name in self.news.orders:
+                absent_ms = now + self._settings.absent_after_ms
+                doubt = self.inquiries.doubt(name, absent_ms)
+                doubt.due_ms, doubt.cancels = now, True
+        self.inquiries.look_soon()
 
     def start(self) -> None:
         """Begin to follow the private stream, and to clear up."""
@@ -126,9 +173,33 @@ class OrderDesk:
     def _send(self, effect: Effect) -> None:
         needless = self._queue.put(effect)
         if needless is not None:
-            now = self._network.now_ms()
-            self._say(self.news.on_refused(needless.client_order_id, WITHDRAWN, now))
+            name, now = needless.client_order_id, self._network.now_ms()
+            self._wrote("place", name, BlockReason.WITHDRAWN, WITHDRAWN, 0)
+            self._wrote("cancel", name, WriteOutcome.ACCEPTED, WITHDRAWN, 0)
+            self._say(self.news.on_refused(name, WITHDRAWN, now))
         self._work_off()
+
+    def _ended(self, op: str, name: str, outcome: Outcome) -> None:
+        """Tell how a write ended."""
+        if isinstance(outcome, Accepted):
+            self._wrote(op, name, WriteOutcome.ACCEPTED, "", outcome.attempts)
+        elif isinstance(outcome, Unknown):
+            self._wrote(op, name, BlockReason.OUTCOME_UNKNOWN, "", outcome.attempts)
+        else:
+            self._wrote(op, name, outcome.reason, outcome.code, outcome.attempts)
+
+    def _wrote(self, op: str, name: str, outcome: str, detail: str, attempts: int) -> None:
+        if (op, name) in self._awaited:  # a repetition of our own is nobody's action
+            self._awaited.remove((op, name))
+            self._tell_write(
+                WriteResult(
+                    client_order_id=name,
+                    outcome=str(outcome),
+                    detail=detail,
+                    op=op,
+                    attempts=attempts,
+                )
+            )
 
     def _work_off(self) -> None:
         while self._running < self._settings.requests_max:
@@ -159,10 +230,12 @@ class OrderDesk:
                 outcome = await self._port.place(limit_order(effect))
         except ConnectorClosedError:
             raise
-        except ConnectorError as error:  # nothing was sent
+        except (ConnectorError, InputError) as error:  # nothing was sent
+            self._wrote("place", name, BlockReason.NON_RETRYABLE_ERROR, str(error), 0)
             self._say(self.news.on_refused(name, error.code, self._network.now_ms()))
             return
         now = self._network.now_ms()
+        self._ended("place", name, outcome)
         if isinstance(outcome, Accepted):
             self._say(self.news.on_seen(name, outcome.order, now))
         elif isinstance(outcome, Refused):
@@ -174,14 +247,18 @@ class OrderDesk:
     async def _cancel(self, effect: CancelOrder) -> None:
         name = effect.client_order_id
         known = self.news.orders.get(name)
-        if known is None:
-            return  # over in the meantime
+        if known is None:  # over in the meantime
+            self._wrote("cancel", name, WriteOutcome.ACCEPTED, "", 0)
+            return
         try:
             outcome = await self._port.cancel(effect.symbol, name, known.order_id or None)
         except ConnectorClosedError:
             raise
-        except ConnectorError:
+        except ConnectorError as error:
             outcome = None
+            self._wrote("cancel", name, BlockReason.NON_RETRYABLE_ERROR, str(error), 0)
+        else:
+            self._ended("cancel", name, outcome)
         if isinstance(outcome, Accepted):
             self._say(self.news.on_seen(name, outcome.order, self._network.now_ms()))
         if name in self.news.orders and not known.state.is_final:
@@ -226,3 +303,7 @@ class OrderDesk:
         """Raise what the desk failed with, if it did."""
         if self._failure is not None:
             raise self._failure
+
+
+def _op(effect: Effect) -> str:
+    return "cancel" if isinstance(effect, CancelOrder) else "place"

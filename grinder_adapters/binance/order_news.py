@@ -20,7 +20,7 @@ from grinder_adapters.binance.rest_records import TradeAnswer
 from grinder_adapters.binance.user_events import FuturesOrderEvent
 from grinder_core.contracts.effects import Flatten, PlaceOrder
 from grinder_core.contracts.enums import Liquidity, OrderState, Side
-from grinder_core.contracts.orders import OrderUpdate
+from grinder_core.contracts.orders import OrderRecord, OrderUpdate
 from grinder_core.numbers import ZERO, exact
 
 ABSENT = "never executed"
@@ -85,6 +85,23 @@ class OrderNews:
         order = effect if isinstance(effect, Flatten) else effect.intent
         name = effect.client_order_id
         self.orders[name] = SentOrder(name, order.symbol, order.side, order.qty)
+
+    def take_up(self, order: OrderRecord) -> None:
+        """Note an order as the engine was told of it by a process before this one."""
+        name = order.client_order_id
+        self.orders[name] = SentOrder(
+            name,
+            order.symbol,
+            order.side,
+            order.qty,
+            told=order.state,
+            told_qty=order.filled_qty,
+            state=order.state,
+            executed_qty=order.filled_qty,
+            order_id=order.order_id,
+        )
+        if order.order_id:
+            self._names[order.symbol, order.order_id] = name
 
     def on_event(self, event: FuturesOrderEvent) -> list[OrderUpdate]:
         """Take an event of the private stream; its fill, if it has one, was told by none before."""

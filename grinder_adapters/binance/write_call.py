@@ -18,7 +18,7 @@ from grinder_core.resilience.unknown import OutcomeInquiry
 class Witness(Protocol):
     """Who must know of a write before it leaves, and may still stop it."""
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, call: WriteCall) -> None:
         """Make a claim durable (LIVE-38, SYNC); raising stops the write."""
 
     def refusal(self, risk: RiskIntent, symbol: str) -> str:

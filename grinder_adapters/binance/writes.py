@@ -165,7 +165,7 @@ class Writer:
         try:
             try:
                 claim = store.mark_sent(claim, client.now())
-                await self._witness.record(claim)
+                await self._witness.record(claim, call)
                 result = await client.send(
                     call.request, ticket, call.read, check=lambda: self._check(call, watch)
                 )

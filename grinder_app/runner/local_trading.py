@@ -18,6 +18,7 @@ from grinder_adapters.binance.rest_records import TradeAnswer
 from grinder_adapters.binance.signing import Secret, Signer
 from grinder_adapters.binance.spec import IdentityCodec
 from grinder_adapters.binance.waiting import Sleep
+from grinder_adapters.binance.write_call import WriteCall
 from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_adapters.binance.writes import Writer
 from grinder_adapters.clock import Clock
@@ -40,7 +41,7 @@ from grinder_core.venue.exchange.instrument import Instrument
 class Unwitnessed:
     """Paper on this machine keeps no journal, and nothing stops a write that the engine wants."""
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, call: WriteCall) -> None:
         """Keep nothing."""
 
     def refusal(self, risk: RiskIntent, symbol: str) -> str:

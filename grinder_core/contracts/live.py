@@ -94,6 +94,7 @@ class BlockReason(StrEnum):
     RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
     NON_RETRYABLE_ERROR = "NON_RETRYABLE_ERROR"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    WITHDRAWN = "WITHDRAWN"
 
 
 class ActionStatus(StrEnum):
@@ -152,8 +153,9 @@ class HealthName(StrEnum):
     """What a process tells its core of itself, as ``Health`` events (live.md section 0).
 
     Flags are 0 or 1. ``PLACE_CIRCUIT`` is 0 closed, 1 open, 2 half open. ``SNAPSHOT_TAKEN`` says
-    that orders, positions and trades were compared with the venue's. ``UNRECONCILED`` and
-    ``CONSTRAINTS_LOADED`` are of one symbol.
+    that orders, positions and trades were compared with the venue's. ``TRADES_TOLD`` is
+    the trade id up to which all is known; it, ``UNRECONCILED`` and ``CONSTRAINTS_LOADED`` are of
+    one symbol.
     """
 
     BOOTSTRAP_OK = "BOOTSTRAP_OK"
@@ -166,6 +168,7 @@ class HealthName(StrEnum):
     CLOCK_SKEW_MS = "CLOCK_SKEW_MS"
     SNAPSHOT_TAKEN = "SNAPSHOT_TAKEN"
     UNRECONCILED = "UNRECONCILED"
+    TRADES_TOLD = "TRADES_TOLD"
     CONSTRAINTS_LOADED = "CONSTRAINTS_LOADED"
 
 

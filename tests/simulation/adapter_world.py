@@ -66,7 +66,7 @@ QUESTIONS: Final = 60
 class Nobody:
     """A witness that keeps and stops nothing."""
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, call: object) -> None:
         """Keep nothing."""
 
     def refusal(self, risk: RiskIntent, symbol: str) -> str:

@@ -73,7 +73,7 @@ class AWitness:
     failure: Exception | None = None
     on_record: Callable[[], None] = lambda: None
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, call: object) -> None:
         """Take a claim."""
         self.recorded.append(entry)
         self.on_record()
