@@ -76,6 +76,40 @@ class StateReason(StrEnum):
     AWAIT_RESUME = "AWAIT_RESUME"
 
 
+class StateNotice(StrEnum):
+    """What the orchestrator reports besides transitions (LIVE-14)."""
+
+    RESUME_REFUSED = "RESUME_REFUSED"
+    INIT_TIMEOUT = "INIT_TIMEOUT"
+    TIME_WENT_BACK = "TIME_WENT_BACK"
+
+
+class Toxicity(StrEnum):
+    """How the toxicity gate judges a symbol's market (LIVE-14): spread spike, or price impact."""
+
+    NONE = "NONE"
+    MID = "MID"
+    HIGH = "HIGH"
+
+
+class GuardSeverity(StrEnum):
+    """How severe a guard's verdict is, the mildest first (MM-17; BLOCK_NEW is FREEZE)."""
+
+    ALLOW = "ALLOW"
+    SOFTEN = "SOFTEN"
+    REDUCE = "REDUCE"
+    FREEZE = "FREEZE"
+    PAUSE = "PAUSE"
+
+
+class FillProbVerdict(StrEnum):
+    """What the fill-probability gate says of new risk (ML-18); SHADOW never blocks."""
+
+    ALLOW = "ALLOW"
+    SHADOW = "SHADOW"
+    BLOCK = "BLOCK"
+
+
 class BlockReason(StrEnum):
     """Why an action did not reach its end (LIVE-12); the gates first, in their order."""
 
