@@ -19,6 +19,7 @@ from grinder_core.errors import ArtifactError
 
 ANCHOR_STREAM: Final = "journal"
 ANCHOR_KIND: Final = "COMPACTED"
+SET_ANCHOR: Final = "INSERT OR REPLACE INTO meta VALUES ('anchor', ?)"
 
 
 @frozen(kw_only=True)

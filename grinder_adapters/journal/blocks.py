@@ -7,21 +7,24 @@ again in another way without a change in the chain.
 
 from __future__ import annotations
 
+import bz2
 import zlib
 from collections.abc import Sequence
 from hashlib import sha256
 from itertools import accumulate
 from typing import Any, Final
 
-from attrs import frozen
+import orjson
+from attrs import asdict, frozen
 
-from grinder_core.codec import canonical_json
 from grinder_core.errors import ArtifactError
 
 MARKET_STREAM: Final = "market"
 BLOCK_KIND: Final = "MARKET_BLOCK"
 LINE_KIND: Final = "MARKET"
-LEVEL: Final = 1
+# a quarter of the time of level 6 at four thirds of its size; sealed hours are packed again
+_LEVEL: Final = 1
+_TIGHT_MAGIC: Final = b"BZh"
 
 
 @frozen(kw_only=True)
@@ -39,9 +42,9 @@ class BlockHeader:
     last_ts_ms: int
     sha256: str
 
-    def body(self) -> str:
-        """Return the payload as canonical JSON."""
-        return canonical_json(self)
+    def fields(self) -> dict[str, Any]:
+        """Return the payload."""
+        return asdict(self)
 
     @classmethod
     def of(cls, payload: Any) -> BlockHeader:
@@ -61,6 +64,11 @@ class BlockHeader:
         raise ArtifactError("is no header of a market block", field="body", value=payload)
 
 
+def plain_json(payload: dict[str, Any]) -> str:
+    """Return the canonical JSON of an object of ASCII texts and small numbers."""
+    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS).decode("ascii")
+
+
 def join(lines: Sequence[bytes], times: Sequence[int]) -> tuple[BlockHeader, bytes]:
     """Return the header and the text of a block; there is at least one line."""
     first = times[0]
@@ -75,20 +83,30 @@ def join(lines: Sequence[bytes], times: Sequence[int]) -> tuple[BlockHeader, byt
     return header, text
 
 
-def pack(text: bytes, level: int = LEVEL) -> bytes:
-    """Compress a block's text."""
-    return zlib.compress(text, level)
+def pack(text: bytes) -> bytes:
+    """Compress quickly."""
+    return zlib.compress(text, _LEVEL)
+
+
+def pack_tight(text: bytes) -> bytes:
+    """Compress to about half of that, in ten times the time."""
+    return bz2.compress(text)
+
+
+def is_tight(data: bytes) -> bool:
+    """Whether it was compressed by ``pack_tight``."""
+    return data.startswith(_TIGHT_MAGIC)
 
 
 def inflate(data: bytes) -> bytes:
-    """Return what ``pack`` compressed.
+    """Return what was compressed either way.
 
     Raises:
         ArtifactError: It cannot be unpacked.
     """
     try:
-        return zlib.decompress(data)
-    except (zlib.error, TypeError) as error:
+        return bz2.decompress(data) if is_tight(data) else zlib.decompress(data)
+    except (zlib.error, OSError, ValueError, TypeError, AttributeError) as error:
         raise ArtifactError(f"cannot be unpacked: {error}", field="data") from None
 
 

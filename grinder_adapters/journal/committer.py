@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import frozen
 
-from grinder_adapters.journal.pending import Pending, Prepared, prepare
+from grinder_adapters.journal.pending import Pending, Prepared, Statement, prepare
 from grinder_adapters.journal.store import Store
 from grinder_core.errors import GrinderError, InvariantError, StateWriteError
 
@@ -43,12 +43,14 @@ class Batch:
     """What the event loop hands over at once.
 
     Attributes:
+        statements: SQL to go with the rows.
         full: Somebody needs it on disk.
         last: There is no other after it.
     """
 
     rows: Sequence[Pending]
     waiters: Sequence[Waiter]
+    statements: Sequence[Statement]
     full: bool
     last: bool
 
@@ -75,6 +77,7 @@ class Committer:
         self._open, self._take, self._settled, self._wake = store, take, settled, wake
         self._hash = prev_hash
         self._ready: list[Prepared] = []
+        self._statements: list[Statement] = []
         self.failure: GrinderError | None = None
 
     def run(self) -> None:
@@ -95,30 +98,35 @@ class Committer:
         self._wake.wait(BATCH_S)
         self._wake.clear()
         batch = self._take()
-        try:
-            self._commit(store, batch)
-            self.failure = None
-        except (sqlite3.Error, OSError) as error:
-            self.failure = _refused(error)
-        except Exception as error:  # noqa: BLE001 - the thread's edge: whoever waits gets it
-            self.failure = InvariantError(f"the journal's thread failed: {error!r}")
+        if not isinstance(self.failure, InvariantError):
+            self.failure = self._try(store, batch)
         _answer(batch.waiters, self.failure)
         if self.failure is None:
             try:
-                store.fold()
+                store.tidy()
             except sqlite3.Error as error:
                 self.failure = _refused(error)
         return batch.last
+
+    def _try(self, store: Store, batch: Batch) -> GrinderError | None:
+        try:
+            self._commit(store, batch)
+        except (sqlite3.Error, OSError) as error:
+            return _refused(error)
+        except Exception as error:  # noqa: BLE001 - the thread's edge: whoever waits gets it
+            # a row that could not be chained is missing: nothing may follow it
+            return InvariantError(f"the journal's thread failed: {error!r}", remedy="restart")
+        return None
 
     def _commit(self, store: Store, batch: Batch) -> None:
         for row in batch.rows:
             ready = prepare(row, self._hash)
             self._hash = ready.hash
             self._ready.append(ready)
-        store.commit(self._ready, full=batch.full)
-        if self._ready:
-            self._settled(sum(row.size for row in self._ready))
-            self._ready = []
+        self._statements += batch.statements
+        store.commit(self._ready, self._statements, full=batch.full)
+        self._settled(sum(row.size for row in self._ready))
+        self._ready, self._statements = [], []
         if batch.full:
             store.write_head()
 

@@ -116,5 +116,5 @@ def _has_tables(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-    except sqlite3.Error as error:
-        raise damaged(path, f"cannot be read: {error}") from error
+    except (sqlite3.Error, ValueError) as error:
+        raise damaged(path, f"cannot be read: {error!r}") from error

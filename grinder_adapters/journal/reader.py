@@ -203,10 +203,13 @@ class JournalReader:
         """Turn what the database raises in the block into the error of a damaged state."""
         try:
             yield
-        except sqlite3.Error as error:
-            raise damaged(self.path, f"cannot be read: {error}") from error
+        except InputError:
+            raise
         except ArtifactError as error:
             raise error if error.where else damaged(self.path, str(error)) from error
+        except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+            # damage shows in many ways: even SQLite's own message may be no text any more
+            raise damaged(self.path, f"cannot be read: {error!r}") from error
 
     # -- inside
 

@@ -72,8 +72,8 @@ def connect_reader(path: Path) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_S
         )
         (version,) = db.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error as error:
-        raise damaged(path, str(error)) from error
+    except (sqlite3.Error, ValueError) as error:
+        raise damaged(path, f"cannot be opened: {error!r}") from error
     if version != VERSION:
         db.close()
         raise ArtifactError(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from grinder_adapters.journal.anchor import SET_ANCHOR, Anchor, read_anchor
 from grinder_adapters.journal.head import HEAD_FILE, Head, write_head
-from grinder_adapters.journal.pending import Prepared
-from grinder_adapters.journal.record import IndexOp
-from grinder_adapters.journal.schema import DB_FILE, GENERATIONS, connect_writer
+from grinder_adapters.journal.pending import Prepared, Statement
+from grinder_adapters.journal.schema import DB_FILE, connect_writer
 
 # fold the log into the file when about so much has been written to it
 FOLD_BYTES: Final = 4 << 20
+# archived rows that are deleted between two commits
+SWEEP_ROWS: Final = 256
 _WAL_LIMIT_BYTES: Final = 64 << 20
 _ROW_BYTES: Final = 300
 _INSERT: Final = f"INSERT INTO journal VALUES ({', '.join('?' * 11)})"
@@ -40,32 +42,30 @@ class Store:
         self._unsynced = False
         self._since_fold = 0
         self._last: tuple[int, bytes] | None = None
+        self._anchor: Anchor = read_anchor(self._db)
+        self._swept = -1
 
-    def commit(self, rows: Sequence[Prepared], *, full: bool) -> None:
-        """Write rows, all or none.
+    def commit(
+        self, rows: Sequence[Prepared], statements: Sequence[Statement] = (), *, full: bool
+    ) -> None:
+        """Write rows and further SQL, all or nothing.
 
         Args:
             full: Return only when they and all earlier rows are on disk.
 
         Raises:
             sqlite3.Error: Nothing of them is written.
-            OSError: The log could not be forced to disk; ``rows`` was empty.
+            OSError: There were none, and the earlier ones could not be forced to disk.
         """
-        if rows:
+        if rows or statements:
             self._set_mode(full)
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._insert(rows)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            self._last = rows[-1].seq, rows[-1].hash
+            self._transact(rows, [*statements, *(s for row in rows for s in row.statements)])
+            if rows:
+                self._last = rows[-1].seq, rows[-1].hash
             self._since_fold += sum(len(row.values[-1] or b"") + _ROW_BYTES for row in rows)
         elif full and self._unsynced:
             _sync_file(self._wal)
-        self._unsynced = not full and (self._unsynced or bool(rows))
+        self._unsynced = not full and (self._unsynced or bool(rows or statements))
 
     def write_head(self) -> None:
         """Note the last row in ``HEAD``, after a full commit.
@@ -79,8 +79,8 @@ class Store:
         write_head(self._head_handle, head)
         self._head = head
 
-    def fold(self) -> None:
-        """Fold the write-ahead log into the file once it has grown.
+    def tidy(self) -> None:
+        """Do between commits what can wait: fold the log into the file, delete archived rows.
 
         Raises:
             sqlite3.Error: It cannot be written; nothing is lost.
@@ -88,6 +88,8 @@ class Store:
         if self._since_fold >= FOLD_BYTES:
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._since_fold = 0
+        if self._swept < self._anchor.through:
+            self._sweep()
 
     def close(self) -> None:
         """Close the files."""
@@ -99,24 +101,37 @@ class Store:
             self._db.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full = full
 
-    def _insert(self, rows: Sequence[Prepared]) -> None:
-        db = self._db
-        db.executemany(_INSERT, [row.values for row in rows])
-        for row in rows:
-            if (note := row.index) is not None:
-                if note.op is IndexOp.PUT:
-                    values: tuple[Any, ...] = (note.key, row.seq)
-                    db.execute(f"INSERT OR REPLACE INTO {note.table.value} VALUES (?, ?)", values)
-                else:
-                    db.execute(f"DELETE FROM {note.table.value} WHERE key = ?", (note.key,))
-            if row.checkpoint is not None:
-                through, data = row.checkpoint
-                values = (row.seq, through, row.values[1], data)
-                db.execute("INSERT INTO checkpoints VALUES (?, ?, ?, ?)", values)
-                db.execute(
-                    "DELETE FROM checkpoints WHERE row_seq NOT IN"
-                    f" (SELECT row_seq FROM checkpoints ORDER BY row_seq DESC LIMIT {GENERATIONS})"
-                )
+    def _transact(self, rows: Sequence[Prepared], statements: Sequence[Statement]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(_INSERT, [row.values for row in rows])
+            for sql, values in statements:
+                self._db.execute(sql, values)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        if any(sql == SET_ANCHOR for sql, _ in statements):
+            self._anchor = read_anchor(self._db)
+
+    def _sweep(self) -> None:
+        rows = self._db.execute(
+            "SELECT seq FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            (self._swept, self._anchor.through, SWEEP_ROWS),
+        ).fetchall()
+        doomed = [row for row in rows if row[0] not in self._anchor.kept]
+        if doomed:
+            self._set_mode(False)
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany("DELETE FROM journal WHERE seq = ?", doomed)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        self._swept = rows[-1][0] if rows else self._anchor.through
 
 
 def _sync_file(path: Path) -> None:
