@@ -9,8 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from grinder_app.cli import output
-from grinder_app.config.app_settings import AppSettings
-from grinder_app.config.catalog import KEYS
+from grinder_app.config.catalog import BESIDE_ENGINE, KEYS
 from grinder_app.config.flags import ConfigFile, Profile, Sets, settings_from
 from grinder_app.config.load import Settings, check_file
 from grinder_app.config.reference import render_reference
@@ -61,12 +60,12 @@ def _identity(settings: Settings) -> dict[str, object]:
 
 
 def _as_json(settings: Settings) -> dict[str, object]:
-    app_values: AppSettings = settings.app
+    beside = {name: to_dict(getattr(settings, name)) for name in BESIDE_ENGINE}
     return {
         "config_hash": settings.engine.config_hash,
         "file": None if settings.path is None else str(settings.path),
         "profile": settings.profile,
-        "settings": {**settings.engine.to_dict(), "app": to_dict(app_values)},
+        "settings": {**settings.engine.to_dict(), **beside},
         "origins": dict(settings.origins),
         "warnings": list(settings.warnings),
     }

@@ -109,7 +109,7 @@ def _from_text(address: Address, text: str) -> Any:
         return parse_decimal(name, text)
     if key.kind.startswith("tuple"):
         return parse_csv(name, text, item=SYMBOL)
-    if key.kind == "int":
+    if key.kind in ("int", "int | None"):
         return parse_int(name, text)
     return parse_bool(name, text) if key.kind == "bool" else text
 
