@@ -137,6 +137,8 @@ class LiveSettings:
     def __attrs_post_init__(self) -> None:
         for name in ("audit_path", "consec_loss_state_path"):
             check_path(name, getattr(self, name))
+        for name in ("rest_url", "ws_url"):
+            _check_no_password(name, getattr(self, name))
         if not self.audit_path.strip():
             raise ConfigError("must be a file", field="audit_path", value=self.audit_path)
         for symbol in self.symbol_whitelist or ():
@@ -149,6 +151,17 @@ class LiveSettings:
     def live_hash(self) -> str:
         """16 characters over the canonical JSON of these settings."""
         return digest16(to_dict(self))
+
+
+def _check_no_password(name: str, url: str) -> None:
+    """An address is shown in messages and journals, so that it must hold no secret."""
+    if "@" in url:
+        raise ConfigError(
+            "must hold no user and no password",
+            field=name,
+            value=url.rpartition("@")[2],
+            remedy="leave out what stands before the @",
+        )
 
 
 PERMISSIONS: Final = ("allow_mainnet", "allow_legacy_order_id")

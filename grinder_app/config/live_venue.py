@@ -31,7 +31,7 @@ def urls_of(live: LiveSettings, origins: Mapping[str, str]) -> VenueUrls | None:
             raise ConfigError(
                 "needs live.rest_url",
                 field=STREAM,
-                value=_shown(live.ws_url),
+                value=live.ws_url,
                 where=origins[STREAM],
                 remedy="set both addresses of one venue, or neither",
             )
@@ -51,19 +51,11 @@ def urls_of(live: LiveSettings, origins: Mapping[str, str]) -> VenueUrls | None:
 
 
 def _class_of(name: str, url: str, origins: Mapping[str, str]) -> VenueClass:
-    if "@" in url:
-        raise ConfigError(
-            "must hold no user and no password",
-            field=name,
-            value=_shown(url),
-            where=origins[name],
-            remedy="leave out what stands before the @",
-        )
     try:
         return venue_class(url)
     except ConfigError as error:
         raise ConfigError(
-            error.rule, field=name, value=_shown(url), where=origins[name], remedy=error.remedy
+            error.rule, field=name, value=url, where=origins[name], remedy=error.remedy
         ) from None
 
 
@@ -100,8 +92,3 @@ def _check_port(port: PortKind, urls: VenueUrls, origins: Mapping[str, str]) -> 
                 where=origins[PORT],
                 remedy=f"choose {other.value}, or another address",
             )
-
-
-def _shown(url: str) -> str:
-    """An address without what stands before an ``@``, which may be a password."""
-    return url.rpartition("@")[2]

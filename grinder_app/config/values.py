@@ -201,7 +201,7 @@ def to_text(value: Any) -> str:
     """Return a setting's value as people read it in a table."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={to_text(item)}" for name, item in value.items()) or "(empty)"
-    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+    if isinstance(value, tuple | list) and all(isinstance(item, str) for item in value):
         return ",".join(value) or "(empty)"
     return to_toml(value).strip('"')
 
