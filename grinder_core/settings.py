@@ -88,6 +88,7 @@ def _symbol_map(value: object) -> bool:
 
 _TYPE_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (lambda v: type(v) is int, "must be an integer"),
+    "int | None": (lambda v: v is None or type(v) is int, "must be an integer"),
     "bool": (lambda v: type(v) is bool, "must be true or false"),
     "str": (lambda v: isinstance(v, str), "must be text"),
     "Decimal": (_finite, "must be a decimal string like '1.5'"),

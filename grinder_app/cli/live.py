@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from cyclopts import App
 
 from grinder_adapters.clock import SystemClock
 from grinder_app.cli import output
+from grinder_app.config.live_environment import refuse_absent
 from grinder_app.runner.live_feed import STREAMS, LiveFeedUpdate, watch
 from grinder_app.runner.market_options import MarketOptions
 from grinder_app.runner.options import ConfigOptions, Flag
@@ -34,6 +36,7 @@ def feed(
     json
         Print one JSON line a quote, and one of counts at the end.
     """
+    refuse_absent(os.environ)
     indicators = settings.load().engine.indicators
     tell = _tell_json if json else _tell
     stats = asyncio.run(watch(market.plan(STREAMS), indicators, SystemClock(), tell))

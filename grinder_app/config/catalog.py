@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Final
 
-from attrs import Attribute, fields, frozen
+from attrs import Attribute, AttrsInstance, fields, frozen
 
 from grinder_adapters.env import nearest
 from grinder_app.config.app_settings import AppSettings
+from grinder_app.config.live_settings import LiveSettings
 from grinder_core.engine.config import settings_of
 from grinder_core.errors import ConfigError
 from grinder_core.settings import type_name
 
 APP: Final = "app"
+LIVE: Final = "live"
+BESIDE_ENGINE: Final[dict[str, type[AttrsInstance]]] = {APP: AppSettings, LIVE: LiveSettings}
 PREFIX: Final = "GRINDER_"
 NONE: Final = "none"
 
@@ -90,8 +93,9 @@ class Address:
 def _all_keys() -> Iterable[Key]:
     for section, declared in settings_of():
         yield Key(section, declared)
-    for declared in fields(AppSettings):
-        yield Key(APP, declared)
+    for section, kind in BESIDE_ENGINE.items():
+        for declared in fields(kind):
+            yield Key(section, declared)
 
 
 KEYS: Final[dict[str, Key]] = {key.dotted: key for key in _all_keys()}

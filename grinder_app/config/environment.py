@@ -7,26 +7,21 @@ from typing import Final
 
 from grinder_adapters.env import nearest
 from grinder_app.config.catalog import BY_VARIABLE, KEYS, PREFIX, Address
+from grinder_app.config.live_variables import BY_NAME, BY_SETTING, FEATURES, SECRET_FILES
 from grinder_app.config.values import Given, given_text
 from grinder_core.errors import ConfigError
 
-CONFIG_VARIABLE: Final = "GRINDER_CONFIG"
-DIRECTORY_VARIABLES: Final[dict[str, str]] = {
-    "GRINDER_STATE_DIR": "app.state_dir",
-    "GRINDER_ARTIFACT_DIR": "app.artifact_dir",
-    "GRINDER_ARTIFACTS_DIR": "app.artifact_dir",  # the older spelling (LIVE-34)
-    "GRINDER_DATA_DIR": "app.data_dir",
-    "GRINDER_CACHE_DIR": "app.cache_dir",
-}
 _OURS: Final = (PREFIX, "RECONCILE_", "REMEDIATION_")
 _TESTS: Final = "GRINDER_TEST_"  # read by the test suite, not by the product
+_ELSEWHERE: Final = frozenset({*BY_NAME, *SECRET_FILES, *FEATURES})
 _UNPREFIXED: Final = {"ARTIFACTS_DIR": "GRINDER_ARTIFACT_DIR"}
 
 
 def read_environment(environment: Mapping[str, str]) -> tuple[dict[str, Given], list[str]]:
     """Return what the environment assigns, by address, and warnings about unknown names.
 
-    An empty variable counts as unset.
+    An empty variable counts as unset, but for those where that is an explicit no. Variables that
+    set no setting are left to `live_environment`, and those of absent features to nobody.
 
     Raises:
         ConfigError: A malformed or out-of-range value, or two variables that contradict.
@@ -37,12 +32,11 @@ def read_environment(environment: Mapping[str, str]) -> tuple[dict[str, Given], 
         text = environment[name]
         if name in _UNPREFIXED:
             warnings.append(f"{name} is not read; did you mean {_UNPREFIXED[name]}?")
-        if not name.startswith(_OURS) or name.startswith(_TESTS) or name == CONFIG_VARIABLE:
-            continue
         address = _address_of(name)
         if address is None:
-            warnings.append(_unknown_variable(name))
-        elif text.strip():
+            if name.startswith(_OURS) and not name.startswith(_TESTS) and name not in _ELSEWHERE:
+                warnings.append(_unknown_variable(name))
+        elif text.strip() or (name in BY_NAME and BY_NAME[name].is_refusal_when_empty):
             given = given_text(address, text, origin=f"environment {name}", where=name)
             earlier = layer.get(str(address))
             if earlier is not None and earlier.value != given.value:
@@ -58,8 +52,10 @@ def read_environment(environment: Mapping[str, str]) -> tuple[dict[str, Given], 
 
 
 def _address_of(variable: str) -> Address | None:
-    if variable in DIRECTORY_VARIABLES:
-        return Address(KEYS[DIRECTORY_VARIABLES[variable]])
+    if variable in BY_SETTING:
+        return Address(KEYS[BY_SETTING[variable]])
+    if not variable.startswith(PREFIX):
+        return None
     if variable in BY_VARIABLE:
         return Address(BY_VARIABLE[variable])
     for name, key in BY_VARIABLE.items():
@@ -75,4 +71,4 @@ def _unknown_variable(name: str) -> str:
 
 def known_variables() -> list[str]:
     """Return every variable that is read, maps without their entries."""
-    return [*BY_VARIABLE, *DIRECTORY_VARIABLES, CONFIG_VARIABLE]
+    return [*BY_VARIABLE, *BY_NAME, *SECRET_FILES]

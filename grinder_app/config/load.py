@@ -10,10 +10,12 @@ from attrs import frozen
 
 from grinder_app.config.advice import advise
 from grinder_app.config.app_settings import AppSettings
-from grinder_app.config.catalog import APP, BY_NAME, KEYS, address_of
-from grinder_app.config.environment import CONFIG_VARIABLE, read_environment
+from grinder_app.config.catalog import APP, BESIDE_ENGINE, BY_NAME, KEYS, LIVE, address_of
+from grinder_app.config.environment import read_environment
 from grinder_app.config.first_run import ORIGIN as FIRST_RUN
 from grinder_app.config.first_run import first_run
+from grinder_app.config.live_settings import PERMISSIONS, LiveSettings
+from grinder_app.config.live_variables import CONFIG_VARIABLE
 from grinder_app.config.toml_file import FileSettings, Layer, ProfileUnknownError, read_file
 from grinder_app.config.values import given_text
 from grinder_app.config.venue_files import read_venue_files
@@ -32,6 +34,7 @@ class Settings:
     Attributes:
         engine: What decides; its ``config_hash`` names a result.
         app: Where files lie and what a run keeps.
+        live: Which venue a live run talks to and what it may write there.
         origins: By dotted name: ``default``, ``first run``, ``file PATH:LINE``, ``profile NAME``,
             ``environment VARIABLE``, ``flag``, or the name and path of a file of venue rules;
             entries of a table have their own.
@@ -42,6 +45,7 @@ class Settings:
 
     engine: EngineConfig
     app: AppSettings
+    live: LiveSettings
     origins: Mapping[str, str]
     path: Path | None
     profile: str | None
@@ -50,7 +54,8 @@ class Settings:
     def value(self, dotted: str) -> Any:
         """Return one effective value by ``section.key``."""
         section, _, name = dotted.partition(".")
-        return getattr(self.app if section == APP else getattr(self.engine, section), name)
+        owner = self if section in BESIDE_ENGINE else self.engine
+        return getattr(getattr(owner, section), name)
 
 
 def load_settings(
@@ -78,10 +83,11 @@ def load_settings(
     file, chosen, warnings = _choose(path, profile, environment, flags or {})
     from_files, skipped = read_venue_files(chosen)
     unchosen = first_run(chosen) if file is None else {}
-    engine, app, origins = _settle({**unchosen, **from_files, **chosen})
+    engine, app, live, origins = _settle({**unchosen, **from_files, **chosen})
     return Settings(
         engine=engine,
         app=app,
+        live=live,
         origins=origins,
         path=None if file is None else file.path,
         profile=profile,
@@ -126,7 +132,12 @@ def _choose(
         raise ProfileUnknownError(
             "needs a configuration file", field="profile", value=profile, remedy="name --config"
         )
-    return file, {a: given for layer in layers for a, given in layer.items()}, warnings
+    chosen = {a: given for layer in layers for a, given in layer.items()}
+    for name in PERMISSIONS:
+        refusals = [g for layer in layers if (g := layer.get(f"{LIVE}.{name}")) and not g.value]
+        if refusals:  # an explicit no wins, whoever says yes above it
+            chosen[f"{LIVE}.{name}"] = refusals[-1]
+    return file, chosen, warnings
 
 
 def check_file(path: Path) -> tuple[FileSettings, Settings]:
@@ -183,21 +194,23 @@ def _read_flags(flags: Mapping[str, str]) -> Layer:
     return layer
 
 
-def _settle(winners: Layer) -> tuple[EngineConfig, AppSettings, dict[str, str]]:
+def _settle(
+    winners: Layer,
+) -> tuple[EngineConfig, AppSettings, LiveSettings, dict[str, str]]:
     origins = dict.fromkeys(KEYS, DEFAULT)
     engine_values: dict[str, Any] = {}
-    app_values: dict[str, Any] = {}
+    beside: dict[str, dict[str, Any]] = {section: {} for section in BESIDE_ENGINE}
     for address, given in winners.items():
         key = given.address.key
         origins[address] = given.origin
-        values = app_values if key.section == APP else engine_values
+        values = beside.get(key.section, engine_values)
         if key.is_map:
             values.setdefault(key.name, {})[given.address.entry] = given.value
         else:
             values[key.name] = given.value
     try:
         engine = EngineConfig().with_values(engine_values)
-        return engine, AppSettings(**app_values), origins
+        return engine, AppSettings(**beside[APP]), LiveSettings(**beside[LIVE]), origins
     except ConfigError as error:
         raise _contradiction(error, winners) from None
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 from attrs import fields
 
 from grinder_app.config.catalog import KEYS, SECTIONS, Key
-from grinder_app.config.environment import CONFIG_VARIABLE, DIRECTORY_VARIABLES
 from grinder_app.config.sections import meaning_of
 from grinder_app.config.values import to_toml, type_text
 from grinder_app.reference.docstrings import entries, first_paragraph
@@ -34,7 +33,8 @@ all its profiles and exits 0 or 2.
 - **Profile**: `[profiles.NAME.SECTION]` holds what differs; `--profile NAME` applies it.
 - **Environment**: `GRINDER_SECTION__KEY` sets any setting, `GRINDER_ORDERS__TICK_SIZES__BTCUSDT`
   one entry of a table. An empty variable counts as unset. An unknown `GRINDER_` variable draws a
-  warning with the nearest name.
+  warning with the nearest name. [Variables with names of their own](environment.md) set some of
+  these settings too, and what no file may hold.
 - **Flag**: `--set SECTION.KEY=VALUE`, repeated as needed; the key alone is enough, because names
   are unique over all sections.
 - **Records** `{ name, other? }` are tables or inline tables in the file, and JSON in a flag or a
@@ -42,6 +42,8 @@ all its profiles and exits 0 or 2.
   with `?` may be left out. A higher layer replaces the record of a symbol whole.
 - **Files of venue rules** (`constraints_file`, `leverage_brackets_file`) stand below whatever is
   set by hand for a symbol; what they hold is part of `config_hash`.
+- **Permissions** (`allow_mainnet`, `allow_legacy_order_id`): once a layer says false, no other
+  layer can say true.
 - **`"none"`** leaves out a setting that may be absent."""
 
 
@@ -51,10 +53,7 @@ def render_reference() -> str:
     kinds = " ".join(key.kind for key in KEYS.values())
     used = {name for name in RECORDS if name in kinds}  # others are of tools beside the engine
     parts += [_record(name) for name in sorted(used)]
-    return "\n\n".join((_LEAD, *parts, section("Variables", _VARIABLES_LEAD, _variables()))) + "\n"
-
-
-_VARIABLES_LEAD: Final = "Besides `GRINDER_SECTION__KEY` for every setting:"
+    return "\n\n".join((_LEAD, *parts)) + "\n"
 
 
 def _table(name: str) -> str:
@@ -73,12 +72,3 @@ def _record(name: str) -> str:
     said = entries(kind)
     rows = [(code(declared.name), said[declared.name]) for declared in fields(kind)]
     return section(code(name), first_paragraph(kind), table(("name", "meaning"), rows))
-
-
-def _variables() -> str:
-    rows = [
-        (code(name), f"{code(dotted)}, default {code(to_toml(KEYS[dotted].default))}")
-        for name, dotted in DIRECTORY_VARIABLES.items()
-    ]
-    rows.insert(0, (code(CONFIG_VARIABLE), "the configuration file"))
-    return table(("variable", "sets"), rows)

@@ -109,7 +109,7 @@ def _from_text(address: Address, text: str) -> Any:
         return parse_decimal(name, text)
     if key.kind.startswith("tuple"):
         return parse_csv(name, text, item=SYMBOL)
-    if key.kind == "int":
+    if key.kind in ("int", "int | None"):
         return parse_int(name, text)
     return parse_bool(name, text) if key.kind == "bool" else text
 
@@ -201,7 +201,7 @@ def to_text(value: Any) -> str:
     """Return a setting's value as people read it in a table."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={to_text(item)}" for name, item in value.items()) or "(empty)"
-    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+    if isinstance(value, tuple | list) and all(isinstance(item, str) for item in value):
         return ",".join(value) or "(empty)"
     return to_toml(value).strip('"')
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from grinder_app.reference.capabilities import capabilities_markdown
 from grinder_app.reference.cli import cli_markdown
+from grinder_app.reference.environment import environment_markdown
 from grinder_app.reference.events import events_markdown
 from grinder_app.reference.library import library_markdown
 from grinder_app.reference.outputs import outputs_markdown
@@ -15,6 +16,7 @@ from grinder_app.reference.reasons import reasons_markdown
 PAGES: dict[str, Callable[[], str]] = {
     "capabilities.md": capabilities_markdown,
     "cli.md": cli_markdown,
+    "environment.md": environment_markdown,
     "events.md": events_markdown,
     "library.md": library_markdown,
     "outputs.md": outputs_markdown,
@@ -25,6 +27,7 @@ __all__ = [
     "PAGES",
     "capabilities_markdown",
     "cli_markdown",
+    "environment_markdown",
     "events_markdown",
     "library_markdown",
     "outputs_markdown",

@@ -39,7 +39,7 @@ def test_show_tells_every_value_and_its_origin(
     assert origins["orders.tick_sizes.BTCUSDT"] == "flag"
     assert origins["venue.fill_mode"] == "default"
     assert set(KEYS) <= set(origins)
-    engine = {k: v for k, v in shown["settings"].items() if k != "app"}
+    engine = {k: v for k, v in shown["settings"].items() if k not in ("app", "live")}
     flat = {name: value for section in engine.values() for name, value in section.items()}
     assert EngineConfig.from_flat(flat).config_hash == shown["config_hash"]
 

@@ -190,7 +190,7 @@ def test_unknown_variables_warn_with_the_nearest_name() -> None:
         environment={
             "GRINDER_POLICIES__LEVELZ": "3",
             "GRINDER_STATEDIR": "/x",
-            "RECONCILE_ENABLED": "1",
+            "RECONCILE_INTERVALL_MS": "1",
             "ARTIFACTS_DIR": "/x",
             "HOME": "/root",
             "GRINDER_TEST_RECORDINGS": "/x",
@@ -202,7 +202,7 @@ def test_unknown_variables_warn_with_the_nearest_name() -> None:
     assert "GRINDER_POLICIES__LEVELZ is not a variable of grinder; did you mean" in text
     assert "did you mean GRINDER_POLICIES__LEVELS?" in text
     assert "did you mean GRINDER_STATE_DIR?" in text
-    assert "RECONCILE_ENABLED" in text
+    assert "did you mean RECONCILE_INTERVAL_MS?" in text
     assert "did you mean GRINDER_ARTIFACT_DIR?" in text
     assert settings.app.state_dir == "var/state"
 

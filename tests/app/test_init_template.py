@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from grinder_adapters.synthetic.demo import demo_events
 from grinder_app.cli import run
-from grinder_app.config import AppSettings, Settings, load_settings
-from grinder_app.config.catalog import KEYS, Key
+from grinder_app.config import Settings, load_settings
+from grinder_app.config.catalog import BESIDE_ENGINE, KEYS, Key
 from grinder_app.config.template import FIRST_RUN, render_template
 from grinder_core.contracts.enums import RiskTier
 from grinder_core.contracts.limits import LeverageBracket, SymbolConstraints
@@ -99,6 +99,7 @@ def value_of(key: Key) -> st.SearchStrategy[Any]:
     decimals = st.decimals(0 if least is None else least, most, places=8)
     by_kind: dict[str, st.SearchStrategy[Any]] = {
         "int": st.integers(whole, max(most, whole)),
+        "int | None": st.none() | st.integers(whole, max(most, whole)),
         "bool": st.booleans(),
         "Decimal": decimals,
         "Decimal | None": st.none() | decimals,
@@ -130,8 +131,9 @@ def built(values: Mapping[str, Any]) -> None:
         ConfigError: A rule between settings forbids them.
     """
     by_name = {KEYS[dotted].name: value for dotted, value in values.items()}
-    app = {name: by_name.pop(name) for name in list(by_name) if f"app.{name}" in KEYS}
-    AppSettings(**app)
+    for section, kind in BESIDE_ENGINE.items():
+        inside = [name for name in by_name if f"{section}.{name}" in KEYS]
+        kind(**{name: by_name.pop(name) for name in inside})
     EngineConfig().with_values(by_name)
 
 

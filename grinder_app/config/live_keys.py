@@ -1,0 +1,109 @@
+"""The key pair of a live run: from two variables, or from two files that only we can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from grinder_adapters.binance.permission import Credentials
+from grinder_adapters.binance.signing import REDACTED, Secret, Signer
+from grinder_adapters.local_venue.assembly import LOCAL_KEY
+from grinder_app.config.live_variables import API_KEY, API_SECRET, FROM_FILE
+from grinder_core.errors import ConfigError
+
+SECRET_BYTES_MAX: Final = 4_096
+_FOR_OTHERS: Final = 0o077
+
+
+@frozen(kw_only=True)
+class KeyPair:
+    """An account's key and what requests are signed with; neither shows itself."""
+
+    key: Secret
+    secret: Secret
+    kind: Credentials
+
+    def signer(self) -> Signer:
+        """Return what signs requests with it."""
+        return Signer(self.key, self.secret)
+
+
+def local_pair() -> KeyPair:
+    """Return the pair that opens the local exchange and nothing else."""
+    return KeyPair(
+        key=Secret(LOCAL_KEY.key), secret=Secret(LOCAL_KEY.secret), kind=Credentials.LOCAL
+    )
+
+
+def read_pair(environ: Mapping[str, str]) -> KeyPair | None:
+    """Return the venue's pair; ``None`` without one. An empty variable counts as unset.
+
+    Raises:
+        ConfigError: One of the two is missing, given twice, malformed, or in a file that cannot
+            be read or that others may read; never shows what it read.
+    """
+    key, secret = _read(API_KEY, environ), _read(API_SECRET, environ)
+    if key is None and secret is None:
+        return None
+    if key is None or secret is None:
+        given, missing = (API_SECRET, API_KEY) if key is None else (API_KEY, API_SECRET)
+        raise ConfigError(
+            f"is given without {missing}",
+            field=given,
+            value=REDACTED,
+            remedy=f"set {missing} too, or neither",
+        )
+    return KeyPair(key=key, secret=secret, kind=Credentials.VENUE)
+
+
+def _read(name: str, environ: Mapping[str, str]) -> Secret | None:
+    direct, path = environ.get(name, ""), environ.get(f"{name}{FROM_FILE}", "")
+    if direct and path:
+        raise ConfigError(
+            f"is given together with {name}{FROM_FILE}",
+            field=name,
+            value=REDACTED,
+            remedy="set only one of them",
+        )
+    if path:
+        return _secret(f"{name}{FROM_FILE}", _content(f"{name}{FROM_FILE}", path))
+    return _secret(name, direct) if direct else None
+
+
+def _secret(name: str, text: str) -> Secret:
+    try:
+        return Secret(text)
+    except ConfigError as error:
+        raise ConfigError(error.rule, field=name, value=REDACTED, remedy=error.remedy) from None
+
+
+def _content(name: str, path: str) -> str:
+    """Read a file that belongs to one person, without the end of its one line."""
+    try:
+        # O_NONBLOCK: a pipe without a writer must not hold the start
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(number, "rb") as file:
+            facts = os.fstat(number)
+            if not stat.S_ISREG(facts.st_mode):
+                raise ConfigError("must be a regular file", field=name, value=path)
+            if facts.st_mode & _FOR_OTHERS:
+                raise ConfigError(
+                    f"may be read by others: its mode is {stat.S_IMODE(facts.st_mode):04o}",
+                    field=name,
+                    value=path,
+                    remedy=f"chmod 600 {path}",
+                )
+            body = file.read(SECRET_BYTES_MAX + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"cannot be read: {getattr(error, 'strerror', None) or error}", field=name, value=path
+        ) from None
+    if len(body) > SECRET_BYTES_MAX:
+        raise ConfigError(f"must be at most {SECRET_BYTES_MAX} bytes", field=name, value=path)
+    return body.decode("latin-1").removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,168 @@
+"""Settings of a live run around the engine: which venue, what may be written, what is kept.
+
+None of them changes a decision of the engine, so none is part of its ``config_hash``; together
+they have a hash of their own in the effective configuration. What arms a run is no setting: it
+comes from a flag or a variable of ``live_variables.py``, never from a file.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from attrs import frozen
+
+from grinder_adapters.binance.permission import PortKind
+from grinder_app.config.app_settings import check_path
+from grinder_core.codec import digest16, to_dict
+from grinder_core.contracts.checks import check_symbol
+from grinder_core.contracts.live import SafeMode
+from grinder_core.errors import ConfigError, ContractError
+from grinder_core.settings import register_choice, setting
+
+register_choice(SafeMode)
+register_choice(PortKind)
+
+
+@register_choice
+class LogLevel(StrEnum):
+    """The least important lines that are logged."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@frozen(kw_only=True)
+class LiveSettings:
+    """Which venue a live run talks to, what it may write there, and what it keeps."""
+
+    safe_mode: SafeMode = setting(
+        SafeMode.READ_ONLY,
+        "What the run may do; `live_trade` alone permits nothing yet.",
+        spec="LIVE-07",
+    )
+    exchange_port: PortKind = setting(
+        PortKind.NOOP,
+        "Who answers to orders: nobody, paper, the local exchange, or the venue.",
+        spec="LIVE-07",
+    )
+    rest_url: str = setting(
+        "",
+        "Address of the venue, `scheme://host[:port]`. Empty: an exchange of this process on "
+        "loopback.",
+        spec="LIVE-07",
+    )
+    ws_url: str = setting(
+        "",
+        "Address of its streams, of the same class. Empty: the one that belongs to `rest_url`.",
+        spec="LIVE-07",
+    )
+    symbol_whitelist: tuple[str, ...] | None = setting(
+        None, "Symbols to follow, and the only ones that are traded.", spec="LIVE-12"
+    )
+    allow_mainnet: bool = setting(
+        False, "Let orders reach real money, after all other guards.", spec="LIVE-07"
+    )
+    max_notional_per_order: Decimal | None = setting(
+        None,
+        "Largest order that adds risk, quote currency; absent: no limit, but never on mainnet.",
+        gt=0,
+        spec="LIVE-09",
+    )
+    max_orders_per_run: int | None = setting(
+        None,
+        "Orders that add risk which one run may send; absent: 1 on mainnet, else unlimited.",
+        ge=0,
+        spec="LIVE-09",
+    )
+    max_open_orders: int | None = setting(
+        None,
+        "Orders that add risk which may be open at once; absent: 1 on mainnet, else unlimited.",
+        ge=0,
+        spec="LIVE-09",
+    )
+    target_leverage: int = setting(
+        1, "Leverage set for each symbol at the start.", ge=1, le=125, spec="LIVE-10"
+    )
+    recv_window_ms: int = setting(
+        5_000, "Age at which the venue refuses a request.", ge=1, le=60_000, spec="LIVE-09"
+    )
+    reconcile_interval_ms: int = setting(
+        30_000, "Time between two comparisons with the venue.", ge=1_000, spec="LIVE-26"
+    )
+    allow_legacy_order_id: bool = setting(
+        False, "Take orders with ids of the oldest form for our own.", spec="LIVE-21"
+    )
+    audit_enabled: bool = setting(
+        False, "Write what is decided about the venue's state to a file.", spec="LIVE-25"
+    )
+    audit_path: str = setting(
+        "audit/reconcile.jsonl", "That file, within the state folder.", spec="LIVE-25"
+    )
+    fsm_evidence_enabled: bool = setting(
+        False, "Write a file for each change of the operating state.", spec="LIVE-14"
+    )
+    consec_loss_state_path: str = setting(
+        "",
+        "A file of its own for the state of losing streaks. Empty: it is part of the run's state.",
+        spec="LIVE-17",
+    )
+    fill_model_enforce: bool = setting(
+        False, "Let the fill model block orders instead of only judging them.", spec="LIVE-16"
+    )
+    fill_prob_min_bps: int = setting(
+        2_500,
+        "Probability of a good fill below which new risk is blocked.",
+        ge=0,
+        le=10_000,
+        spec="LIVE-16",
+    )
+    fill_prob_cb_window_seconds: int = setting(
+        300, "Time over which the share of blocked orders is watched.", ge=1, spec="LIVE-16"
+    )
+    fill_prob_cb_max_block_rate_pct: int = setting(
+        50,
+        "Share of blocked orders, percent, above which the model is ignored; 100: never.",
+        ge=0,
+        le=100,
+        spec="LIVE-16",
+    )
+    log_level: LogLevel = setting(
+        LogLevel.INFO, "The least important lines that are logged.", spec="LIVE Appendix A"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("audit_path", "consec_loss_state_path"):
+            check_path(name, getattr(self, name))
+        for name in ("rest_url", "ws_url"):
+            _check_no_password(name, getattr(self, name))
+        if not self.audit_path.strip():
+            raise ConfigError("must be a file", field="audit_path", value=self.audit_path)
+        for symbol in self.symbol_whitelist or ():
+            try:
+                check_symbol(symbol)
+            except ContractError as error:
+                raise ConfigError(error.rule, field="symbol_whitelist", value=symbol) from None
+
+    @property
+    def live_hash(self) -> str:
+        """16 characters over the canonical JSON of these settings."""
+        return digest16(to_dict(self))
+
+
+def _check_no_password(name: str, url: str) -> None:
+    """An address is shown in messages and journals, so that it must hold no secret."""
+    if "@" in url:
+        raise ConfigError(
+            "must hold no user and no password",
+            field=name,
+            value=url.rpartition("@")[2],
+            remedy="leave out what stands before the @",
+        )
+
+
+PERMISSIONS: Final = ("allow_mainnet", "allow_legacy_order_id")
+"""What nothing permits any more once one layer says no (README section 3, Settings)."""
