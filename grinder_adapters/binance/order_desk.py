@@ -250,14 +250,14 @@ class OrderDesk:
         if known is None:  # over in the meantime
             self._wrote("cancel", name, WriteOutcome.ACCEPTED, "", 0)
             return
+        outcome: Outcome | None = None
         try:
             outcome = await self._port.cancel(effect.symbol, name, known.order_id or None)
         except ConnectorClosedError:
             raise
         except ConnectorError as error:
-            outcome = None
             self._wrote("cancel", name, BlockReason.NON_RETRYABLE_ERROR, str(error), 0)
-        else:
+        if outcome is not None:
             self._ended("cancel", name, outcome)
         if isinstance(outcome, Accepted):
             self._say(self.news.on_seen(name, outcome.order, self._network.now_ms()))

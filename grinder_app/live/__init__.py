@@ -1,1 +1,1 @@
-"""The live process: the fold of ``grinder_core/live`` with the world attached (LIVE-13, LIVE-38)."""
+"""The live process: the fold of ``grinder_core/live`` with the world attached."""

@@ -86,9 +86,7 @@ async def load_rules(client: RestClient, symbols: Sequence[str]) -> VenueRules:
 def with_rules(engine: EngineConfig, rules: VenueRules, symbols: Sequence[str]) -> EngineConfig:
     """Return the engine's settings with the venue's lot rules of what is traded."""
     constraints = {symbol: rules.info.constraints[symbol] for symbol in symbols}
-    ticks = {
-        symbol: limits.tick_size for symbol in symbols if (limits := rules.limits.get(symbol))
-    }
+    ticks = {symbol: limits.tick_size for symbol in symbols if (limits := rules.limits.get(symbol))}
     return engine.with_values(
         {"symbol_constraints": constraints, "tick_sizes": {**ticks, **engine.orders.tick_sizes}}
     )

@@ -1,4 +1,4 @@
-"""One ordered queue into journal and fold; what the fold wants goes to the desk (design section 1).
+"""One ordered queue into journal and fold; what the fold wants goes to the port (design section 1).
 
 Everything that can change a decision comes through here, in the order in which it is put. An event
 is written before it is folded. Nothing here awaits: whoever puts something returns once it, and all
@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from attrs import evolve
+
+from grinder_app.live.ports import LivePort, Nobody
 from grinder_app.live.scribe import Digest, Scribe, stamped
-from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.event import Event, Payload
+from grinder_core.contracts.market import Snapshot
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.live.core import LiveCore, Step
 
@@ -24,10 +27,10 @@ class LiveLoop:
         core: The fold.
         scribe: Its journal.
         now_ms: Our time, Unix milliseconds.
-        perform: Has an effect done; returns at once.
         on_step: Told of each step, last of all.
 
     Attributes:
+        port: Takes effects.
         failure: What ended the session; nothing is folded after it.
     """
 
@@ -36,11 +39,11 @@ class LiveLoop:
         core: LiveCore,
         scribe: Scribe,
         now_ms: Callable[[], int],
-        perform: Callable[[Effect], None],
         on_step: Callable[[Event, Step], None] = lambda event, step: None,
     ) -> None:
         self.core, self.scribe = core, scribe
-        self._now_ms, self._perform, self._on_step = now_ms, perform, on_step
+        self.port: LivePort = Nobody()
+        self._now_ms, self._on_step = now_ms, on_step
         self._queue: deque[Event | Payload] = deque()
         self._is_busy = False
         self.failure: BaseException | None = None
@@ -50,15 +53,9 @@ class LiveLoop:
         """Time of the last event; the next one is not earlier."""
         return self.core.engine.hot.now
 
-    def put(self, payload: Payload) -> None:
-        """Take something that is no market event."""
-        self._queue.append(payload)
-        if not self._is_busy:
-            self._work_off()
-
-    def put_market(self, event: Event) -> None:
-        """Take a market event as the feed gave it."""
-        self._queue.append(event)
+    def put(self, item: Payload | Event) -> None:
+        """Take a payload, or a market event as the feed gave it."""
+        self._queue.append(item)
         if not self._is_busy:
             self._work_off()
 
@@ -71,29 +68,53 @@ class LiveLoop:
         self._is_busy = True
         try:
             while self._queue and self.failure is None:
-                self._fold(self._queue.popleft())
+                item = self._queue.popleft()
+                if isinstance(item, Event):
+                    self._fold_market(item)
+                else:
+                    self._fold_payload(item)
         except BaseException as error:
             self.failure = error
             raise
         finally:
             self._is_busy = False
 
-    def _fold(self, item: Event | Payload) -> None:
-        core, scribe = self.core, self.scribe
-        now, seq = max(self._now_ms(), self.now), core.hot.events + 1
-        event = stamped(item, now, seq) if isinstance(item, Event) else Event(now, item, seq)
+    def _fold_market(self, event: Event) -> None:
+        for payload in self.port.before(event):
+            self._fold_payload(payload)
+        now = max(self._now_ms(), self.now)
+        event = stamped(self._in_order(event), now, self.core.hot.events + 1)
+        self._fold(event)
+        for payload in self.port.after(event):
+            self._fold_payload(payload)
+
+    def _in_order(self, event: Event) -> Event:
+        """Date a quote no earlier than the one before it: another process read that one."""
+        quote = event.payload
+        if isinstance(quote, Snapshot):
+            s = self.core.engine.hot.symbols.get(quote.symbol)
+            if s is not None and quote.ts < s.ts:
+                return evolve(event, payload=evolve(quote, ts=s.ts))
+        return event
+
+    def _fold_payload(self, payload: Payload) -> None:
+        now = max(self._now_ms(), self.now)
+        event = Event(now, payload, self.core.hot.events + 1)
+        self._fold(event)
+        if isinstance(payload, OrderUpdate) and payload.state.is_final:
+            self._close_intent(payload.client_order_id, now)
+
+    def _fold(self, event: Event) -> None:
+        scribe = self.scribe
         scribe.event(event)
-        step = core.step(event)
+        step = self.core.step(event)
         scribe.records(step.records)
-        self._close_intents(event)
         for effect in step.effects:
-            self._perform(effect)
+            self.port.perform(effect, event.ts_ms)
         self._on_step(event, step)
 
-    def _close_intents(self, event: Event) -> None:
-        """Forget that a write is open once its order is over for the session."""
-        payload = event.payload
-        if isinstance(payload, OrderUpdate) and payload.state.is_final:
-            name = payload.client_order_id
-            if name in self.scribe.journal.open_intents():
-                self.scribe.journal.intent_done(name, event.ts_ms)
+    def _close_intent(self, client_order_id: str, now: int) -> None:
+        """Forget that a write is open, once its order is over for the session."""
+        journal = self.scribe.journal
+        if client_order_id in journal.open_intents():
+            journal.intent_done(client_order_id, now)

@@ -17,12 +17,15 @@ from grinder_adapters.feeds.grammar import read_line, read_line_fast, write_line
 from grinder_core.codec import canonical_json, from_dict, to_dict
 from grinder_core.contracts.event import MARKET_KINDS, Event, Payload
 from grinder_core.errors import ArtifactError
+from grinder_core.live.config import LiveConfig
 from grinder_core.live.records import Record
 
 EVENT_STREAM: Final = "event"
 EXEC_STREAM: Final = "exec"
 MARKET_STREAM: Final = "market"
 DIGEST_KIND: Final = "DIGEST"
+HEAD_STREAM: Final = "head"
+CONFIG_KIND: Final = "CONFIG"
 _MARKET: Final = tuple(MARKET_KINDS.values())
 
 
@@ -93,6 +96,18 @@ class Digest:
     chain: str
 
 
+@frozen
+class Configured:
+    """Under what a process took the session up.
+
+    Attributes:
+        policy: Name of the user's own policy; empty: the built-in ones.
+    """
+
+    config: LiveConfig
+    policy: str
+
+
 class Scribe:
     """Writes one session."""
 
@@ -115,6 +130,15 @@ class Scribe:
                 body = record.line.decode("ascii")
                 self.journal.append(EXEC_STREAM, record.kind.value, record.ts_ms, body)
 
+    def configured(self, told: Configured, more: dict[str, Any], ts_ms: int) -> None:
+        """Write under what the session goes on.
+
+        Args:
+            more: What people want to know besides, such as settings with their origins.
+        """
+        body = {"live": told.config.to_dict(), "policy": told.policy, "shown": more}
+        self.journal.append(HEAD_STREAM, CONFIG_KIND, ts_ms, canonical_json(body))
+
     def digest(self, digest: Digest, ts_ms: int) -> None:
         """Write where the session stands, for a replay to compare."""
         body = canonical_json({"chain": digest.chain, "events": digest.events})
@@ -126,8 +150,8 @@ def stamped(event: Event, now: int, seq: int) -> Event:
     return construct.event(now, event.payload, seq, now, event.update_id)
 
 
-def read_rows(rows: Iterable[StoredRow], seq: int) -> Iterator[Event | Digest]:
-    """Yield the events of a journal, and the digests between them.
+def read_rows(rows: Iterable[StoredRow], seq: int) -> Iterator[Event | Digest | Configured]:
+    """Yield the events of a journal, with the digests and configurations between them.
 
     Args:
         seq: Number of the event before the first.
@@ -149,6 +173,21 @@ def read_rows(rows: Iterable[StoredRow], seq: int) -> Iterator[Event | Digest]:
         elif row.stream == EXEC_STREAM and row.kind == DIGEST_KIND:
             found: dict[str, Any] = orjson.loads(row.body)
             yield Digest(int(found["events"]), str(found["chain"]))
+        elif row.stream == HEAD_STREAM and row.kind == CONFIG_KIND:
+            yield read_configured(row.body)
+
+
+def read_configured(body: str) -> Configured:
+    """Read under what a session went on.
+
+    Raises:
+        ArtifactError: It cannot be read.
+    """
+    try:
+        found = orjson.loads(body)
+        return Configured(LiveConfig.from_dict(found["live"]), str(found["policy"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"cannot be read: {error}", field=CONFIG_KIND) from error
 
 
 def read_payload(kind: str, body: str) -> Payload:

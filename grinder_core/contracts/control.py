@@ -25,6 +25,7 @@ class Command(StrEnum):
     EMERGENCY = "EMERGENCY"
     RESUME = "RESUME"
     FLATTEN = "FLATTEN"
+    STOP = "STOP"
 
 
 @frozen(kw_only=True)

@@ -99,10 +99,15 @@ class Engine:
         Raises:
             ArtifactError: The state is damaged or belongs to another configuration.
         """
+        return cls.of_hot(thaw(state, config), config, policy)
+
+    @classmethod
+    def of_hot(cls, hot: HotState, config: EngineConfig, policy: Policy | None = None) -> Engine:
+        """Continue from hot state, which is the engine's from now on."""
         engine = cls(config, policy)
-        engine._hot = thaw(state, config)
-        if engine._hot.selection is not None:
-            engine._rank(engine._hot.selection)
+        engine._hot = hot
+        if hot.selection is not None:
+            engine._rank(hot.selection)
         return engine
 
     def state(self) -> EngineState:

@@ -136,6 +136,8 @@ def obey(hot: HotState, control: Control) -> Sequence[Effect]:
     command = control.command
     if command is Command.KILL:
         return trip(hot, control.reason)
+    if command is Command.STOP:  # of the process, which takes its entries with it
+        return [effect for _, s in sorted(hot.symbols.items()) for effect in halt(hot, s)]
     if command is Command.FLATTEN:
         s = hot.symbols.get(control.symbol)
         if s is None or not s.tick:

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from grinder_core.codec import chain
 from grinder_core.contracts.control import (
+    AccountUpdate,
     Command,
     Control,
     Health,
@@ -36,6 +37,7 @@ from grinder_core.engine.engine import Engine, Output
 from grinder_core.engine.orchestrator import Orchestrator
 from grinder_core.errors import ArtifactError
 from grinder_core.live.answers import Answers
+from grinder_core.live.carrying import carried_over, check_exposed
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.latches import Latches
 from grinder_core.live.overseeing import Overseer, take_health
@@ -48,6 +50,10 @@ from grinder_core.ports import Policy
 from grinder_core.session.render import Renderer
 
 TURN_END: Final = TurnEnd()
+_CARRIED: Final = (
+    *("events", "lives", "chain", "outputs", "open_actions", "waiting", "deferred", "ordered"),
+    *("trade_cursors", "fill_ids", "unknown_since", "latches", "has_started"),
+)
 
 
 @frozen
@@ -96,9 +102,31 @@ class LiveCore:
                 f"must be {LIVE_STATE_VERSION}", field="live state version", value=state.version
             )
         core = cls(config, policy)
-        core._assemble(
-            Engine.from_state(state.engine, config.engine, policy), thaw_hot(state.text)
+        core._assemble(Engine.from_state(state.engine, config.engine, policy), thaw_hot(state.text))
+        return core
+
+    def under(self, config: LiveConfig, policy: Policy | None = None) -> LiveCore:
+        """Return the session under a configuration: itself where that is its own.
+
+        Raises:
+            ConfigError: A symbol is left out while something of ours is on it.
+        """
+        if config == self.config:
+            return self
+        before = self.engine.hot
+        check_exposed(before, config.whitelist)
+        core = LiveCore(config, policy)
+        engine = Engine.of_hot(carried_over(before, config.engine), config.engine, policy)
+        hot, old = core.hot, self.hot
+        for name in _CARRIED:
+            setattr(hot, name, getattr(old, name))
+        hot.orchestrator = Orchestrator.of(
+            config.orchestrator,
+            config.whitelist,
+            emergency_latched=old.orchestrator.machine.emergency_latched,
         )
+        hot.orchestrator.now_ms = old.orchestrator.now_ms
+        core._assemble(engine, hot)
         return core
 
     def _assemble(self, engine: Engine, hot: LiveHot) -> None:
@@ -171,16 +199,20 @@ class LiveCore:
     def _on_other(self, event: Event) -> None:
         hot, payload = self.hot, event.payload
         if isinstance(payload, MarkPrice):
-            self._passing.marks[payload.symbol] = payload.mark_price
+            hot.marks[payload.symbol] = payload.mark_price
         elif isinstance(payload, Leadership):
             hot.orchestrator.set_global(ha_active=payload.is_leader)
             return
         elif isinstance(payload, Restarted):
             self._restart(event)
+        elif isinstance(payload, AccountUpdate):
+            hot.has_started |= payload.start is not None
         elif isinstance(payload, Control):
             if payload.command is Command.RESUME:
                 hot.ordered = None
                 hot.orchestrator.set_global(operator_resume=True)
+            elif payload.command is Command.STOP:
+                hot.is_stopping = True
             elif payload.command in {Command.PAUSE, Command.EMERGENCY}:
                 hot.ordered = Override(payload.command.value)
         self._take(self.engine.fold(event), event)
@@ -189,6 +221,7 @@ class LiveCore:
         """A new process took the session up: nothing is proven any more."""
         hot = self.hot
         hot.lives += 1
+        hot.is_stopping = False
         hot.orchestrator.restart()
         hot.orchestrator.set_global(
             feed_connected=False, user_stream_ok=False, persist_ok=True, ha_active=True
@@ -196,7 +229,7 @@ class LiveCore:
         hot.snapshot_ms = event.ts_ms
         self._answers.abandon(event.ts_ms)
         self._passing.drop_waiting(event.ts_ms)
-        self._passing.marks.clear()
+        hot.marks.clear()
 
     # -- the engine's outputs ------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from grinder_core.live.records import Record, RecordKind
 from grinder_core.live.state import LiveHot
 from grinder_core.resilience.breaker_settings import CircuitState
 
+STOPPING: Final = "STOPPING"
 _CIRCUITS: Final = (CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN)
 _FLAGS: Final = {
     HealthName.BOOTSTRAP_OK: "bootstrap_ok",
@@ -124,7 +125,8 @@ class Overseer:
         effects: list[Effect] = []
         for symbol in machine.symbols:
             state, reason = machine.effective(symbol)
-            self._engine.halt(symbol, _why_halted(machine, symbol, state, reason, now))
+            why = _why_halted(machine, symbol, state, reason, now)
+            self._engine.halt(symbol, STOPPING if self._hot.is_stopping else why)
             if machine.wants_entries_cancelled(symbol, now):
                 effects += self._engine.pull_entries(symbol)
         return effects

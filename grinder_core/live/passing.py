@@ -47,7 +47,6 @@ class Passing:
     """Judges and routes the effects of one session.
 
     Attributes:
-        marks: By symbol, the venue's mark price, for its price band.
         spent_token: Whether new risk went out in THROTTLED since somebody looked.
     """
 
@@ -56,7 +55,6 @@ class Passing:
     ) -> None:
         self._config, self._engine, self._hot, self._say = config, engine, hot, say
         self._permit = Permit(config, engine, hot)
-        self.marks: dict[str, Decimal] = {}
         self.spent_token = False
 
     # -- what the engine wants -----------------------------------------------------------------
@@ -131,7 +129,7 @@ class Passing:
     ) -> tuple[list[Effect], bool]:
         """Judge and route one; return what goes out, and whether the order before it stays."""
         verdict = self._permit.judge(effect, now)
-        action = action_of(effect, verdict.intent)
+        action = action_of(effect, verdict.intent or self._permit.intent_of(effect))
         if verdict.reason is not None:
             is_invalid = verdict.reason is BlockReason.INVALID_ORDER
             status = ActionStatus.SKIPPED if is_invalid else ActionStatus.BLOCKED
@@ -192,9 +190,11 @@ class Passing:
         )
         s = self._engine.hot.symbols[wanted.symbol]
         seen_ms = self._hot.orchestrator.symbols[wanted.symbol].last_market_ms
-        book = None if seen_ms is None or not s.bid else RouteBook(bid=s.bid, ask=s.ask, ts_ms=seen_ms)
+        book = (
+            None if seen_ms is None or not s.bid else RouteBook(bid=s.bid, ask=s.ask, ts_ms=seen_ms)
+        )
         limits = self._config.limits.get(wanted.symbol)
-        mark = self.marks.get(wanted.symbol)
+        mark = self._hot.marks.get(wanted.symbol)
         if limits is not None and mark is not None:
             limits = limits.at_mark(mark)
         return route(
@@ -215,6 +215,7 @@ class Passing:
         if not isinstance(effect, CancelOrder):
             self._hot.requests.sent(now)
             self._spend(action, now)
+            self._permit.drop_token(effect.client_order_id)
         self._say(Record.of(RecordKind.ACTION, now, action.to_dict()))
         return effect
 
@@ -239,6 +240,7 @@ class Passing:
     ) -> None:
         ended = evolve(action, status=status, reason=reason, detail=detail)
         self._say(Record.of(RecordKind.ACTION, now, ended.to_dict()))
+        self._permit.drop_token(effect.client_order_id)
         self._tell_refused(effect, f"{reason} {detail}".strip(), now)
 
     def _refuse(self, effect: PlaceOrder, reason: str, now: int) -> None:
@@ -323,11 +325,12 @@ def _resting(order: OrderRecord, *, post_only: bool) -> RestingOrder:
     Its cancel is part of what the router decides about, so it does not count as under way.
     """
     return RestingOrder(
-        state=OrderState.OPEN if order.state is OrderState.PENDING else order.state,
+        state=order.state,
         side=order.side,
         price=order.price,
         orig_qty=order.qty,
         executed_qty=order.filled_qty,
         reduce_only=order.reduce_only,
         post_only=post_only,
+        last_change_ts_ms=order.placed_ts,
     )

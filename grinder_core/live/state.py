@@ -48,6 +48,10 @@ class LiveHot:
         unknown_since: Orders of unknown outcome, by client id, and since when.
         requests: Orders sent lately, for the router.
         latches: What is latched, as last told.
+        has_started: The account's balance was taken as the session's first equity.
+        marks: By symbol, the venue's mark price, for its price band.
+        is_stopping: This process ends in order: nothing new is begun.
+        tokens: Replacements that have spent their token of THROTTLED and still wait.
     """
 
     orchestrator: Orchestrator
@@ -66,7 +70,10 @@ class LiveHot:
     snapshot_ms: int = 0
     unknown_since: dict[str, int] = Factory(dict)
     latches: dict[str, str] = Factory(dict)
-    cash_started: Decimal | None = None
+    tokens: list[str] = Factory(list)
+    marks: dict[str, Decimal] = Factory(dict)
+    is_stopping: bool = False
+    has_started: bool = False
 
 
 @frozen

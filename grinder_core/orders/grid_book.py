@@ -117,6 +117,11 @@ class GridBook:
         self.quiet = None
         self._revalue()
 
+    def take_over(self, other: GridBook) -> None:
+        """Hold the orders of another book; the next plan hangs the grid anew."""
+        self.live, self.leaving = dict(other.live), dict(other.leaving)
+        self._revalue()
+
     def adopt(self, record: OrderRecord) -> None:
         """Take in an order that rests at the venue and that nobody here placed.
 

@@ -181,6 +181,11 @@ class LossStreaks:
                 self._judge(row)
         return TradesRead(closed=tuple(closed), trips=self.trips_total - before)
 
+    def carry(self, before: LossStreaks) -> None:
+        """Go on from the streaks of another configuration, under these settings."""
+        self.tracker, self.guards = before.tracker, before.guards
+        self.last_trade_ids, self.trips_total = before.last_trade_ids, before.trips_total
+
     def reset(self, symbol: str | None = None) -> None:
         """Release one symbol's guard, or all; trackers, cursors and the count of trips stay."""
         for name, guard in self.guards.items():

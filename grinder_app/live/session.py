@@ -1,0 +1,490 @@
+"""A live session from its start to its end (LIVE-13, LIVE-38).
+
+Opening goes from the inside out: state, then the venue's rules, then the market, then the account.
+Nothing that adds risk passes before the last of them is clear; closing goes the other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+from grinder_adapters.binance.account_port import AccountPort, listen_key_calls
+from grinder_adapters.binance.connector_state import State
+from grinder_adapters.binance.order_desk import OrderDesk
+from grinder_adapters.binance.order_inquiries import DeskSettings
+from grinder_adapters.binance.orders_port import ExecutionPort
+from grinder_adapters.binance.permission import PortKind
+from grinder_adapters.binance.user_stream import UserStream, UserStreamSettings
+from grinder_adapters.journal import JournalHead
+from grinder_adapters.write_archive import SqliteArchive
+from grinder_app.config.live_plan import GuardsMissingError, LivePlan
+from grinder_app.live.connecting import (
+    VenueRules,
+    load_rules,
+    open_client,
+    open_feed,
+    open_port,
+    prepare_account,
+    with_rules,
+)
+from grinder_app.live.health import HealthWatch
+from grinder_app.live.loop import LiveLoop
+from grinder_app.live.ports import DeskPort, PaperPort
+from grinder_app.live.reconciling import Foreign, Reconciler, unfinished
+from grinder_app.live.recovering import Restored, checkpoint_text, restore
+from grinder_app.live.scribe import Configured, JournalPort, Scribe
+from grinder_app.live.surroundings import Surroundings
+from grinder_app.live.witness import JournalWitness
+from grinder_core.contracts.control import (
+    AccountUpdate,
+    Command,
+    Control,
+    Health,
+    Leadership,
+    Restarted,
+    Timer,
+)
+from grinder_core.contracts.event import Event, Payload
+from grinder_core.contracts.live import HealthName
+from grinder_core.engine.orchestrator_settings import OrchestratorSettings
+from grinder_core.errors import ConnectorError, StateWriteError
+from grinder_core.live.config import CONTRACT_VERSION, LiveConfig
+from grinder_core.live.core import LiveCore, Step
+from grinder_core.ports import Policy
+from grinder_core.resilience.archived import ArchivedStore
+from grinder_core.resilience.budget import BudgetWindow
+from grinder_core.resilience.idempotency import IdempotencySettings
+from grinder_core.venue.sim import RestingVenue, SimVenue
+
+TIMER_MS: Final = 250
+CHECKPOINT_MS: Final = 60_000
+YIELD_EVENTS: Final = 32
+STOP_TIMEOUT_MS: Final = 20_000
+RETRY_MS: Final = 10_000
+WRITES_FILE: Final = "writes.db"
+
+
+@frozen(kw_only=True)
+class LiveEnd:
+    """How a live session ended.
+
+    Attributes:
+        events, outputs, fills: Of the whole session, earlier processes included.
+        digest: The chain over all that it said.
+        replayed: Events folded at the start, from the journal.
+        foreign: What is at the venue and not ours.
+        conflated: Market events that gave way to newer ones.
+        unknown_outcomes: Writes whose outcome had to be asked for.
+    """
+
+    events: int
+    outputs: int
+    fills: int
+    digest: str
+    replayed: int
+    foreign: tuple[str, ...]
+    conflated: int
+    unknown_outcomes: int
+
+
+class LiveSession:
+    """One process of a live session.
+
+    Args:
+        plan: What to do.
+        world: What it is built on.
+        rest_url, ws_url: Of the venue, whether it is of this process or out there.
+        tell: Takes lines for people, each with a word for its kind.
+        version: Of the program, for the journal's head.
+    """
+
+    def __init__(
+        self,
+        plan: LivePlan,
+        world: Surroundings,
+        rest_url: str,
+        ws_url: str,
+        tell: Callable[[str, str], None],
+        *,
+        version: str,
+        policy: Policy | None = None,
+        policy_name: str = "",
+        shown: dict[str, Any] | None = None,
+        on_step: Callable[[Event, Step], None] = lambda event, step: None,
+    ) -> None:
+        self.plan, self.world = plan, world
+        self._rest_url, self._ws_url, self._tell = rest_url, ws_url, tell
+        self._version, self._policy, self._policy_name = version, policy, policy_name
+        self._shown, self._on_step = shown or {}, on_step
+        self._stack = AsyncExitStack()
+        self._stop = asyncio.Event()
+        self.desk: OrderDesk | None = None
+        self.port: ExecutionPort | None = None
+        self._reconciler: Reconciler | None = None
+        self._foreign: tuple[str, ...] = ()
+        self._checkpoint_due = 0
+
+    # -- the whole -----------------------------------------------------------------------------
+
+    async def run(self, duration_s: float = 0) -> LiveEnd:
+        """Trade until the time is over, a signal comes, or something ends it.
+
+        Raises:
+            ConfigError: The account or the symbols do not allow it.
+            GuardsMissingError: It is armed, and what only the venue can say is missing.
+            ArtifactError: The state is damaged.
+            ConnectorError: The venue cannot be reached at the start.
+            Exception: What ended the session; own orders that add risk were cancelled.
+        """
+        async with self._stack:
+            await self._open()
+            try:
+                await self._live(duration_s)
+            except Exception:
+                await self._bail_out()
+                raise
+            return await self._end()
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._stop.set()
+
+    @property
+    def folder(self) -> Path:
+        """Where its state lies: one folder for each port, so that none can harm another's."""
+        return self.plan.state_dir / self.plan.exchange_port.value
+
+    # -- opening -------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        plan, world = self.plan, self.world
+        self.client = client = open_client(world, self._rest_url, plan.keys, plan.live, self._stack)
+        await client.venue_clock.sync()
+        rules = await load_rules(client, plan.symbols)
+        config = self._config(rules)
+        restored = restore(self.folder, self._policy)
+        self.restored = restored
+        self.journal = journal = self._open_journal(config)
+        core = LiveCore(config, self._policy)
+        if restored.core is not None:
+            core = restored.core.under(config, self._policy)
+        self.core = core
+        scribe = Scribe(journal)
+        scribe.configured(Configured(config, self._policy_name), self._shown, self._now())
+        self.loop = LiveLoop(core, scribe, self._now, self._on_step)
+        self.loop.put(Restarted(reason="start" if restored.core is None else "recovery"))
+        self.loop.put(Leadership(is_leader=True))
+        for symbol in plan.symbols:
+            known = symbol in rules.limits
+            self.loop.put(_health(HealthName.CONSTRAINTS_LOADED, int(known), symbol))
+        self._told_of_start(restored)
+        if plan.will_write:
+            await self._open_account()
+        else:
+            self._open_paper()
+        self.feed = await open_feed(
+            world,
+            client,
+            self._ws_url,
+            plan.symbols,
+            self._stack,
+            reads_depth=config.engine.uses_depth,
+        )
+        self.health = HealthWatch(
+            self.feed, journal, client, getattr(self, "stream", None), self.loop.put
+        )
+        self.health.look()
+
+    def _config(self, rules: VenueRules) -> LiveConfig:
+        plan = self.plan
+        limits = rules.info.rate_limits
+        engine = with_rules(plan.engine, rules, plan.symbols)
+        if plan.will_write and engine.venue.funding_source.value != "none":
+            engine = engine.with_values({"funding_source": "none"})  # the venue says it itself
+        return LiveConfig(
+            engine=engine,
+            armed=plan.armed,
+            mode=plan.mode,
+            is_writing=plan.has_writing_port,
+            whitelist=plan.symbols,
+            orchestrator=OrchestratorSettings(),
+            limits={
+                symbol: rules.limits[symbol] for symbol in plan.symbols if symbol in rules.limits
+            },
+            orders_10s=limits.get(BudgetWindow.ORDERS_10S, 300),
+            orders_1m=limits.get(BudgetWindow.ORDERS_1M, 1_200),
+        )
+
+    def _open_journal(self, config: LiveConfig) -> JournalPort:
+        head = JournalHead(
+            engine_version=self._version,
+            config_hash=config.config_hash,
+            contract_version=CONTRACT_VERSION,
+            ts_ms=self._now(),
+        )
+        journal = self.world.open_journal(self.folder, head)
+        self._stack.callback(journal.close)
+        return journal
+
+    def _told_of_start(self, restored: Restored) -> None:
+        if restored.core is None:
+            self._tell("state", f"a new session in {self.folder}")
+            return
+        hot = restored.core.engine.hot
+        orders = sum(len(s.grid.live) + len(s.grid.leaving) for s in hot.symbols.values())
+        self._tell(
+            "state",
+            f"recovered from {self.folder}: {restored.replayed} events replayed, "
+            f"{orders} orders to clear up",
+        )
+        for name, value in sorted(restored.core.hot.latches.items()):
+            self._tell("latch", f"{name} is {value}, as it was left")
+
+    def _open_paper(self) -> None:
+        """Nobody out there is written to: paper, shadow, or all blocked by the envelope."""
+        config = self.core.config.engine
+        kind = SimVenue if self.plan.exchange_port is PortKind.PAPER else RestingVenue
+        venue = kind(config.venue, config.risk.initial_capital)
+        self.loop.port = PaperPort(venue, self.loop.put)
+
+    async def _open_account(self) -> None:
+        """Open the account: permission, private stream, desk."""
+        plan, client, core = self.plan, self.client, self.core
+        account = AccountPort(client)
+        await prepare_account(account, plan.symbols, plan.live.target_leverage)
+        archive = SqliteArchive(self.folder / WRITES_FILE)
+        self._stack.callback(archive.close)
+        store = ArchivedStore(IdempotencySettings(), archive=archive)
+        witness = JournalWitness(self.journal, core.refusal, self._now)
+        strategy = core.config.engine.orders.strategy_id
+        self.port = port = open_port(client, plan.permission, store, witness, plan.live, strategy)
+        network = self.world.network()
+        self.stream = stream = UserStream(
+            network, self._ws_url, listen_key_calls(account), UserStreamSettings()
+        )
+        self._stack.push_async_callback(stream.close)
+        absent_ms = plan.live.recv_window_ms + client.venue_clock.settings.clock_skew_max_ms + 1
+        self.desk = desk = OrderDesk(
+            port,
+            account,
+            stream,
+            network,
+            self.loop.put,
+            DeskSettings(absent_after_ms=absent_ms),
+            tell_write=self.loop.put,
+            merged=lambda: self.loop.put(_health(HealthName.SNAPSHOT_TAKEN, 1)),
+            trades_told=self._trades_told,
+        )
+        self._stack.push_async_callback(desk.close)
+        self.loop.port = DeskPort(desk)
+        self._take_up()
+        self.account = account
+
+    def _take_up(self) -> None:
+        """Tell desk and stream what the process before this one knew."""
+        assert self.desk is not None
+        hot = self.core.hot
+        for symbol, cursor in hot.trade_cursors.items():
+            self.stream.fold.move_cursor(symbol, cursor)
+        orders, leaving = unfinished(self.core.engine.hot, hot.waiting)
+        for order in orders:
+            for trade_id in hot.fill_ids.get(order.client_order_id, ()):
+                self.stream.fold.book_fill(order.symbol, trade_id)
+        self.desk.take_up(orders, leaving, self.journal.open_intents())
+
+    def _trades_told(self, symbol: str, trade_id: int) -> None:
+        self.loop.put(_health(HealthName.TRADES_TOLD, trade_id, symbol))
+
+    # -- living --------------------------------------------------------------------------------
+
+    async def _live(self, duration_s: float) -> None:
+        self._checkpoint_due = self._now() + CHECKPOINT_MS
+        work: list[Coroutine[Any, Any, None]] = [self._pump(), self._tick(), self._bootstrap()]
+        tasks = [asyncio.create_task(one) for one in work]
+        stopping = asyncio.create_task(self._until_stopped(duration_s))
+        try:
+            watched: set[asyncio.Task[None]] = {stopping, *tasks}
+            while not stopping.done():
+                done, watched = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()  # raises what it failed with
+        finally:
+            for task in (stopping, *tasks):
+                task.cancel()
+            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+
+    async def _until_stopped(self, duration_s: float) -> None:
+        if not duration_s:
+            await self._stop.wait()
+            return
+        waiting = asyncio.create_task(self._stop.wait())
+        sleeping = asyncio.ensure_future(self.world.sleep(duration_s))
+        try:
+            await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            sleeping.cancel()
+
+    async def _pump(self) -> None:
+        """Fold the market, and let everything else have its turn in between."""
+        count = 0
+        while True:
+            try:
+                async for event in self.feed.iter_events():
+                    self.loop.put(event)
+                    count += 1
+                    if not count % YIELD_EVENTS:
+                        await asyncio.sleep(0)
+                return
+            except ConnectorError as error:
+                self._tell("feed", f"lost: {error}")
+            await self._connect_feed()
+
+    async def _connect_feed(self) -> None:
+        while self.feed.state is not State.CONNECTED:
+            await self.world.sleep(RETRY_MS / 1_000)
+            try:
+                await self.feed.connect()
+            except ConnectorError as error:
+                self._tell("feed", f"still lost: {error}")
+
+    async def _tick(self) -> None:
+        """Let time pass for the session, look after health, take checkpoints."""
+        while True:
+            await self.world.sleep(TIMER_MS / 1_000)
+            if self.desk is not None:
+                self.desk.check()
+            self.health.look()
+            self.loop.put(Timer())
+            if self._now() >= self._checkpoint_due:
+                self._checkpoint_due = self._now() + CHECKPOINT_MS
+                self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write the whole state down, so that a recovery need not go back further."""
+        self.loop.note_digest()
+        seq = self.journal.mark()
+        text = checkpoint_text(self.core, self._policy_name)
+        self.journal.checkpoint(seq, self._now(), text)
+
+    # -- clearing up with the venue (LIVE-38, steps 4 to 8) --------------------------------------
+
+    async def _bootstrap(self) -> None:
+        if self.desk is not None and self.port is not None:
+            self.desk.start()
+            self._reconciler = Reconciler(
+                self.plan.symbols,
+                lambda: self.core.engine.hot,
+                self.port,
+                self.account,
+                self.desk,
+                self.loop.put,
+                self.health,
+            )
+            await self._clear_up(self._reconciler)
+        self.loop.put(_health(HealthName.BOOTSTRAP_OK, 1))
+        self._tell("ready", f"recovery is done; {', '.join(self.plan.symbols)}")
+        if self._reconciler is not None:
+            await self._keep_comparing(self._reconciler)
+
+    async def _clear_up(self, reconciler: Reconciler) -> None:
+        """Ask until everything agrees; a first start on what is not ours is refused."""
+        assert self.desk is not None
+        told: tuple[str, ...] = ()
+        while True:
+            try:
+                orders = await reconciler.foreign_orders()
+                await self.desk.settle()
+                await reconciler.compare_positions()
+                positions = await reconciler.compare_positions()
+                if not self.core.hot.has_started and not positions:
+                    await self._start_equity()
+            except ConnectorError as error:
+                self._tell("recovery", f"the venue cannot be asked: {error}")
+            else:
+                found = Foreign(orders=orders, positions=positions)
+                if not found.is_any:
+                    return
+                if orders or not self.core.hot.has_started:
+                    raise GuardsMissingError(tuple(found.lines()), self.plan.venue_class)
+                if tuple(found.lines()) != told:
+                    told = tuple(found.lines())
+                    for line in told:
+                        self._tell("recovery", line)
+            await self.world.sleep(RETRY_MS / 1_000)
+
+    async def _start_equity(self) -> None:
+        """Begin with what the account holds (design, gap 4)."""
+        answer = await self.account.account()
+        wallet = answer.wallet_balance
+        self.loop.put(AccountUpdate(ts=self._now(), start=wallet))
+        self._tell("account", f"equity starts at {wallet}")
+
+    async def _keep_comparing(self, reconciler: Reconciler) -> None:
+        while True:
+            await self.world.sleep(self.plan.live.reconcile_interval_ms / 1_000)
+            try:
+                orders = await reconciler.foreign_orders()
+                positions = await reconciler.compare_positions()
+            except ConnectorError as error:
+                self._tell("reconcile", f"the venue cannot be asked: {error}")
+                continue
+            lines = tuple(Foreign(orders=orders, positions=positions).lines())
+            if lines != self._foreign:
+                for line in lines:
+                    self._tell("reconcile", line)
+            self._foreign = lines
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def _end(self) -> LiveEnd:
+        """Stop new risk, take the entries out, write everything down."""
+        self.loop.put(Control(command=Command.STOP, actor="process"))
+        if self.desk is not None:
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_MS / 1_000):
+                    await self.desk.settle()
+                    self.loop.put(Timer())
+                    await self.desk.settle()
+            except (TimeoutError, ConnectorError) as error:
+                self._tell("stop", f"not everything is known: {error or 'time is over'}")
+        self.checkpoint()
+        try:
+            await self.journal.sync()
+        except StateWriteError as error:
+            self._tell("stop", str(error))
+        stats = self.core.engine.hot.stats
+        return LiveEnd(
+            events=self.core.hot.events,
+            outputs=self.core.hot.outputs,
+            fills=stats.total_fills,
+            digest=self.core.digest,
+            replayed=self.restored.replayed,
+            foreign=self._foreign,
+            conflated=self.feed.stats.conflated,
+            unknown_outcomes=0 if self.desk is None else self.desk.unknown_outcomes,
+        )
+
+    async def _bail_out(self) -> None:
+        """Something ended the session: leave no order behind that adds risk."""
+        if self.port is None:
+            return
+        for symbol in self.plan.symbols:
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_MS / 1_000):
+                    await self.port.cancel_own(symbol, keep_reduce_only=True)
+            except (TimeoutError, ConnectorError) as error:
+                self._tell("stop", f"orders on {symbol} may be left: {error or 'time is over'}")
+
+    def _now(self) -> int:
+        return self.world.clock.now_ms()
+
+
+def _health(name: HealthName, value: int, symbol: str = "") -> Payload:
+    return Health(name=name.value, value=value, symbol=symbol)

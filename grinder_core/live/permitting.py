@@ -1,0 +1,100 @@
+"""The envelope's questions, answered from what the session knows (LIVE-12, LIVE-13)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from grinder_core.contracts.effects import CancelOrder, Effect, Flatten, PlaceOrder
+from grinder_core.contracts.enums import ActionType, RiskIntent
+from grinder_core.engine.engine import Engine
+from grinder_core.gates.envelope import Verdict, judge, recheck
+from grinder_core.gates.envelope_inputs import EnvelopeInputs, Subject
+from grinder_core.live.actions import LiveAction
+from grinder_core.live.config import LiveConfig
+from grinder_core.live.state import LiveHot
+from grinder_core.numbers import ZERO
+
+
+class Permit:
+    """Asks the envelope, for one session."""
+
+    def __init__(self, config: LiveConfig, engine: Engine, hot: LiveHot) -> None:
+        self._config, self._engine, self._hot = config, engine, hot
+        self._whitelist = frozenset(config.whitelist)
+
+    def judge(self, effect: Effect, now: int) -> Verdict:
+        """Judge one effect."""
+        return judge(self._subject(effect), self._inputs(), now)
+
+    def recheck(self, risk: RiskIntent, symbol: str) -> str:
+        """Say which gate refuses a write right before it leaves; empty: none (LIVE-13).
+
+        Only new risk is asked again; its token of THROTTLED is kept.
+        """
+        if risk is not RiskIntent.INCREASE_RISK:
+            return ""
+        subject = Subject(action=ActionType.PLACE, symbol=symbol)
+        verdict = recheck(subject, self._inputs(), self._engine.hot.now)
+        if verdict.reason is None:
+            return ""
+        return f"{verdict.reason.value} {verdict.detail}".strip()
+
+    def intent_of(self, effect: PlaceOrder | Flatten) -> RiskIntent:
+        """Say what an order does to its position, whether or not it may go out."""
+        reduces = isinstance(effect, Flatten) or effect.intent.reduce_only
+        return RiskIntent.REDUCE_RISK if reduces else RiskIntent.INCREASE_RISK
+
+    def holds_token(self, action: LiveAction) -> bool:
+        """Whether an action is the further part of one whose token was spent."""
+        return action.client_order_id in self._hot.tokens
+
+    def keep_token(self, action: LiveAction) -> None:
+        """Note that a replacement has spent its token; it is needed until it goes out."""
+        if action.client_order_id in self._hot.waiting:
+            self._hot.tokens.append(action.client_order_id)
+
+    def drop_token(self, client_order_id: str) -> None:
+        """Forget a token that was used."""
+        if client_order_id in self._hot.tokens:
+            self._hot.tokens.remove(client_order_id)
+
+    def _subject(self, effect: Effect) -> Subject:
+        if isinstance(effect, CancelOrder):
+            return Subject(action=ActionType.CANCEL, symbol=effect.symbol)
+        if isinstance(effect, Flatten):
+            return Subject(
+                action=ActionType.PLACE,
+                symbol=effect.symbol,
+                side=effect.side,
+                qty=effect.qty,
+                reduce_only=True,
+                position=self._position(effect.symbol),
+            )
+        wanted = effect.intent
+        return Subject(
+            action=ActionType.REPLACE if effect.replaces else ActionType.PLACE,
+            symbol=wanted.symbol,
+            side=wanted.side,
+            qty=wanted.qty,
+            price=wanted.price,
+            reduce_only=wanted.reduce_only,
+            position=self._position(wanted.symbol),
+            holds_token=effect.client_order_id in self._hot.tokens,
+        )
+
+    def _position(self, symbol: str) -> Decimal:
+        s = self._engine.hot.symbols.get(symbol)
+        return ZERO if s is None else s.ledger.qty
+
+    def _inputs(self) -> EnvelopeInputs:
+        config, core, hot = self._config, self._engine.hot, self._hot
+        return EnvelopeInputs(
+            is_writing_port=config.is_writing,
+            is_leader=hot.orchestrator.inputs.ha_active,
+            armed=config.armed,
+            mode=config.mode,
+            kill_switch_active=core.kill.active,
+            whitelist=self._whitelist,
+            drawdown=core.guard,
+            orchestrator=hot.orchestrator,
+        )
