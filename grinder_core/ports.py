@@ -9,6 +9,7 @@ from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.control import FundingPaid
 from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.event import Payload
+from grinder_core.contracts.fill_features import FillFeatures
 from grinder_core.contracts.market import Snapshot
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput
@@ -61,3 +62,10 @@ class OutputSink(Protocol):
     """Takes each output of a session in order, as the object and as its canonical digest line."""
 
     def __call__(self, output: PaperOutput, line: bytes) -> None: ...
+
+
+class FillModel(Protocol):
+    """How likely an entry is to end as a gain; a pure function of its features (ML-16)."""
+
+    def predict_bps(self, features: FillFeatures) -> int:
+        """Return the probability in basis points, 0 to 10000."""
