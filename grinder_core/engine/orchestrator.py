@@ -12,7 +12,7 @@ orchestrator looks at everything once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from attrs import Factory, define, evolve, field
 
@@ -28,10 +28,7 @@ from grinder_core.errors import ContractError, InvariantError
 
 Record = Transition | Notice
 
-_INIT, _READY, _THROTTLED = OperatingState.INIT, OperatingState.READY, OperatingState.THROTTLED
-_HALTS: Final = (OperatingState.PAUSE, OperatingState.EMERGENCY)
-# resting entries of a symbol that may not grow would still fill
-_READY_BUT_CANCELS: Final = (StateReason.GUARD_FREEZE, StateReason.NOT_SELECTED)
+_INIT, _THROTTLED = OperatingState.INIT, OperatingState.THROTTLED
 
 
 @define
@@ -229,17 +226,8 @@ class Orchestrator:
 
     def wants_entries_cancelled(self, symbol: str, now: int) -> bool:
         """Whether the symbol's risk-increasing orders must go; reduce-only ones always stay."""
-        watch, state = self._watch(symbol), self._state(symbol)
-        if state in _HALTS:
-            return True
-        if state is OperatingState.DEGRADED:
-            since = watch.restricted_since_ms
-            waits = self.settings.degraded_cancel_after_ms
-            return since is not None and max(now, self.now_ms) - since >= waits
-        return state is _READY and any(
-            machine.state is _READY and machine.reason in _READY_BUT_CANCELS
-            for machine in (self.machine, watch.machine)
-        )
+        waits = self.settings.degraded_cancel_after_ms
+        return self._watch(symbol).wants_cancels(self.machine, max(now, self.now_ms), waits)
 
     # -- within
 
@@ -278,8 +266,7 @@ class Orchestrator:
             records.append(_transition(now, symbol, before, machine))
 
     def _state(self, symbol: str) -> OperatingState:
-        ours, its = self.machine.state, self._watch(symbol).machine.state
-        return ours if ours.rank > its.rank else its
+        return self._watch(symbol).state_under(self.machine.state)
 
     def _watch(self, symbol: str) -> SymbolWatch:
         watch = self.symbols.get(symbol)

@@ -28,6 +28,11 @@ _TELLING: Final[Mapping[StateReason, int]] = {
 }
 
 
+_HALTS: Final = (OperatingState.PAUSE, OperatingState.EMERGENCY)
+# resting entries of a symbol that may not grow would still fill
+_READY_BUT_CANCELS: Final = (StateReason.GUARD_FREEZE, StateReason.NOT_SELECTED)
+
+
 @define
 class SymbolWatch:
     """One symbol: what is known of it, its machine, and when what happened last.
@@ -48,12 +53,30 @@ class SymbolWatch:
         """Whether the last request of new risk is an interval or more ago."""
         return self.token_spent_ms is None or now - self.token_spent_ms >= interval_ms
 
+    def state_under(self, session: OperatingState) -> OperatingState:
+        """Return what holds for the symbol while the session is in this state."""
+        own = self.machine.state
+        return session if session.rank > own.rank else own
+
     def note_restriction(self, session: OperatingState, now: int) -> None:
         """Note whether the symbol is DEGRADED or worse, given the session's state."""
-        if max(session.rank, self.machine.state.rank) < OperatingState.DEGRADED.rank:
+        if self.state_under(session).rank < OperatingState.DEGRADED.rank:
             self.restricted_since_ms = None
         elif self.restricted_since_ms is None:
             self.restricted_since_ms = now
+
+    def wants_cancels(self, session: Machine, now: int, degraded_ms: int) -> bool:
+        """Whether entries that rest must go, DEGRADED ones after that time."""
+        state = self.state_under(session.state)
+        if state is OperatingState.DEGRADED:
+            since = self.restricted_since_ms
+            return since is not None and now - since >= degraded_ms
+        if state is OperatingState.READY:
+            return any(
+                machine.state is state and machine.reason in _READY_BUT_CANCELS
+                for machine in (session, self.machine)
+            )
+        return state in _HALTS
 
 
 def more_restrictive(ours: Machine, its: Machine) -> Machine:

@@ -9,13 +9,14 @@ drains and the breaker closes by itself, one window after the trip at the latest
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from attrs import Factory, define, frozen
 
 from grinder_core.gates.fill_settings import FillGateSettings
 from grinder_core.numbers import trunc_div
 
-SECOND_MS = 1_000
+SECOND_MS: Final = 1_000
 
 
 @frozen(kw_only=True)

@@ -152,6 +152,28 @@ def permitted(state: OperatingState, intent: RiskIntent, *, token: bool = False)
 COOLDOWNS = {S.PAUSE: 30_000, S.DEGRADED: 5_000, S.THROTTLED: 10_000}
 
 
+# one row for each state that a trigger can ask for; THROTTLED and READY by the session's inputs
+ROW_OF = {
+    S.EMERGENCY: TABLE[0],
+    S.PAUSE: TABLE[2],
+    S.DEGRADED: TABLE[9],
+    S.READY: Row(S.READY, R.GUARD_FREEZE, "session", "guard", GuardSeverity.FREEZE),
+    S.THROTTLED: TABLE[-1],
+}
+
+
+def in_state(state: OperatingState, **settings: int) -> Orchestrator:
+    """A session that was brought to this state at time 0, its trigger still firing."""
+    session = a_session(**settings)
+    if state is S.INIT:
+        session.set_global(bootstrap_ok=False)
+    elif state is not S.ACTIVE:
+        apply(session, ROW_OF[state])
+    session.advance(0)
+    assert session.effective(A)[0] is state
+    return session
+
+
 class PlainMachine:
     """Rules 1 to 4 with the whole past of the present state kept."""
 

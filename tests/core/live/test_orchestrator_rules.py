@@ -9,7 +9,6 @@ import pytest
 from grinder_core.codec import canonical_json, dump_state, load_state
 from grinder_core.contracts.enums import Override, RiskIntent
 from grinder_core.contracts.live import (
-    GuardSeverity,
     OperatingState,
     StateNotice,
     StateReason,
@@ -22,6 +21,7 @@ from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import InvariantError
 from tests.core.live.orchestrators import (
     RANK,
+    ROW_OF,
     TABLE,
     A,
     B,
@@ -31,30 +31,11 @@ from tests.core.live.orchestrators import (
     a_session,
     apply,
     clear,
+    in_state,
     permitted,
 )
 
 INCREASE, REDUCE, CANCEL = RiskIntent.INCREASE_RISK, RiskIntent.REDUCE_RISK, RiskIntent.CANCEL
-# one row for each state that a trigger can ask for; THROTTLED and READY by the session's inputs
-ROW_OF = {
-    S.EMERGENCY: TABLE[0],
-    S.PAUSE: TABLE[2],
-    S.DEGRADED: TABLE[9],
-    S.READY: Row(S.READY, R.GUARD_FREEZE, "session", "guard", GuardSeverity.FREEZE),
-    S.THROTTLED: TABLE[-1],
-}
-
-
-def in_state(state: OperatingState, **settings: int) -> Orchestrator:
-    """A session that was brought to this state at time 0, its trigger still firing."""
-    session = a_session(**settings)
-    if state is S.INIT:
-        session.set_global(bootstrap_ok=False)
-    elif state is not S.ACTIVE:
-        apply(session, ROW_OF[state])
-    session.advance(0)
-    assert session.effective(A)[0] is state
-    return session
 
 
 def states(session: Orchestrator, *times: int) -> list[OperatingState]:
@@ -530,6 +511,7 @@ def test_a_time_that_goes_back_counts_as_the_last_one_and_is_reported(teller: st
     session.advance(1_000)
     if teller == "on_market":
         session.on_market(A, 400)
+        session = load_state(Orchestrator, json.loads(canonical_json(dump_state(session))))
         records = session.advance(1_000)
     else:
         records = getattr(session, teller)(400)
