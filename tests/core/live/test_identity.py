@@ -54,6 +54,7 @@ def number36(text: str) -> int:
 
 @given(PREFIXES, STRATEGIES, SYMBOLS, LEVELS, TIMES, SEQS)
 @example("grinder_", "a" * 11, "BTCUSDT", 999, TS_LIMIT - 3, SEQ_LIMIT - 2)
+@example("grinder_", "a", "BTCUSDT", 0, 0, SEQ_LIMIT - 1)
 def test_every_new_id_fits_the_venue_and_is_read_back(
     prefix: str, strategy: str, symbol: str, level: int, ts: int, seq: int
 ) -> None:
@@ -127,6 +128,7 @@ def test_ids_never_repeat_whatever_the_clock_does_and_over_restarts(
         texts.append(maker.next_id(ids, "AAAUSD", level, now))
         pairs.append((ids.ts_ms, ids.seq))
         assert ids.ts_ms >= now
+        assert 0 <= ids.seq < SEQ_LIMIT
     assert len(set(texts)) == len(texts)
     assert pairs == sorted(set(pairs))
 
@@ -249,7 +251,7 @@ def test_an_order_of_no_strategy_is_ours_only_if_that_is_allowed(require: bool) 
     for allow in (True, False):
         config = OrderIdentityConfig(require_strategy_allowlist=require, allow_legacy_format=allow)
         assert config.is_ours(legacy) == allow
-    other = OrderIdentityConfig(prefix="g", allow_legacy_format=True)
+    other = OrderIdentityConfig(prefix="else_", allow_legacy_format=True)
     assert not other.is_ours(legacy)  # the shape has its own prefix
 
 
