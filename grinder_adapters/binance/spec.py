@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
 from grinder_adapters.binance.order_api import OrderApi
@@ -15,10 +15,8 @@ from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.binance.spot_orders import SPOT_ORDERS
 from grinder_adapters.binance.usdm_orders import USDM_ORDERS
 from grinder_core.errors import ConfigError, ContractError
-from grinder_core.orders.identity import parse_client_order_id
+from grinder_core.orders.identity import OrderIdentityConfig
 from grinder_core.resilience.budget import BudgetWindow
-
-_STRATEGY: Final = re.compile(r"[a-z0-9-]{1,11}")
 
 
 class Product(StrEnum):
@@ -64,28 +62,27 @@ class Capabilities:
     client_id_scope: IdScope
 
 
+def _identity(ours: OrderIdentityConfig | Collection[str]) -> OrderIdentityConfig:
+    if isinstance(ours, OrderIdentityConfig):
+        return ours
+    if not ours:
+        raise ConfigError("must name at least one", field="strategies", value=sorted(ours))
+    return OrderIdentityConfig(strategy_id=min(ours), allowed_strategies=frozenset(ours))
+
+
 @frozen
 class IdentityCodec:
     """Client ids within the venue's length and alphabet, and which of them are ours (LIVE-21).
 
     Attributes:
-        strategies: Whose orders are ours.
+        identity: Says which; the names of strategies stand for one that allows these.
 
     Raises:
         ConfigError: There is no strategy, or a name is none.
     """
 
-    strategies: Collection[str]
+    identity: OrderIdentityConfig = field(converter=_identity)
     pattern: re.Pattern[str] = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
-
-    def __attrs_post_init__(self) -> None:
-        wrong = sorted(name for name in self.strategies if not _STRATEGY.fullmatch(name))
-        if wrong or not self.strategies:
-            raise ConfigError(
-                "must name strategies of 1 to 11 characters of [a-z0-9-]",
-                field="strategies",
-                value=wrong,
-            )
 
     def check(self, client_order_id: str) -> None:
         """Insist that an id is one the venue takes and one that we recognise again.
@@ -99,15 +96,14 @@ class IdentityCodec:
             )
         if not self.is_ours(client_order_id):
             raise ContractError(
-                f"must be an id of the strategies {', '.join(sorted(self.strategies))}",
+                f"must be an id of the strategies {', '.join(sorted(self.identity.strategies))}",
                 field="client_order_id",
                 value=client_order_id,
             )
 
     def is_ours(self, client_order_id: str) -> bool:
         """Whether an order with this id belongs to one of our strategies; never raises."""
-        parsed = parse_client_order_id(client_order_id)
-        return parsed is not None and parsed.strategy_id in self.strategies
+        return self.identity.is_ours(client_order_id)
 
 
 @frozen(kw_only=True)

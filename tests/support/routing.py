@@ -398,15 +398,28 @@ def resting_orders(draw: st.DrawFn, request: RouteRequest) -> RestingOrder:
 
 
 @st.composite
+def books(draw: st.DrawFn, request: RouteRequest) -> RouteBook:
+    """The market around 100, any, or one whose other side is at or near the request's price."""
+    near = request.price
+    choice = draw(st.sampled_from(["usual", "any", "near"]))
+    if choice == "any":
+        return draw(BOOKS)
+    if choice == "usual" or near is None or not near.is_finite() or near <= 2:
+        return a_book()
+    edge = near + draw(st.sampled_from([D(0), D("0.1"), D("-0.1"), D("0.01"), D("-0.03")]))
+    bid, ask = (edge - 1, edge) if request.side is Side.BUY else (edge, edge + 1)
+    return RouteBook(bid=bid, ask=ask, ts_ms=NOW)
+
+
+@st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     """Anything the router can be asked, most of it sensible."""
     request = draw(requests())
-    book: RouteBook | None = draw(BOOKS) if draw(st.booleans()) else a_book()
     rules: RouterLimits | None = draw(limits()) if draw(st.booleans()) else some_limits()
     return Scene(
         request=request,
         resting=None if _rarely(draw, 4) else draw(resting_orders(request)),
-        book=None if _rarely(draw) else book,
+        book=None if _rarely(draw) else draw(books(request)),
         limits=None if _rarely(draw) else rules,
         headroom=draw(ROOMS) if _rarely(draw, 4) else PLENTY,
         capabilities=draw(CAPABILITIES) if draw(st.booleans()) else CAN,
