@@ -74,3 +74,6 @@ class WebSocketTransport(Protocol):
 
     async def connect(self, url: str, timeout_ms: int) -> WebSocket:
         """Open one."""
+
+    async def close(self) -> None:
+        """Free what they share; the sockets themselves are closed by whoever opened them."""

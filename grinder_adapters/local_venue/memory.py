@@ -94,6 +94,9 @@ class MemorySockets:
             raise ConnectionNotMadeError("refused", where=HOST)
         return _MemorySocket(self._venue, session, self._clock)
 
+    async def close(self) -> None:
+        """Nothing is shared."""
+
 
 class _MemorySocket:
     """One connection's client side."""

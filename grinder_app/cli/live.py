@@ -1,23 +1,121 @@
-"""``grinder live``: a live market through the engine's eyes, read-only."""
+"""``grinder live``: the live session, and a live market through the engine's eyes."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+from math import inf
+from pathlib import Path
 
+from attrs import evolve
 from cyclopts import App
 
+from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.clock import SystemClock
 from grinder_app.cli import output
+from grinder_app.config.effective import effective_config
 from grinder_app.config.live_environment import refuse_absent
+from grinder_app.config.live_plan import LiveFlags, plan_live
+from grinder_app.runner.fault_choice import fault_plan
 from grinder_app.runner.live_feed import STREAMS, LiveFeedUpdate, watch
 from grinder_app.runner.market_options import MarketOptions
-from grinder_app.runner.options import ConfigOptions, Flag
+from grinder_app.runner.options import ConfigOptions, Flag, PolicyOptions
 from grinder_core.codec import to_dict
+from grinder_core.contracts.live import SafeMode
+from grinder_core.errors import ConfigError
 from grinder_core.numbers import canonical
 
-app = App(name="live", help="Watch a live market; read-only.")
+app = App(name="live", help="Run a live session; watch a live market.")
+
+
+@app.command
+def run(
+    *,
+    settings: ConfigOptions = ConfigOptions(),  # noqa: B008 - frozen
+    policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
+    armed: Flag = False,
+    mode: SafeMode | None = None,
+    exchange_port: PortKind | None = None,
+    symbols: str = "",
+    rest_url: str | None = None,
+    ws_url: str | None = None,
+    state_dir: Path | None = None,
+    duration: float = 0,
+    faults: str = "calm",
+    seed: int = 0,
+    json: Flag = False,
+) -> int:
+    """Run a live session until interrupted; by default it reads only, at an exchange of its own.
+
+    Orders leave only if the run is armed, of mode live_trade, on a writing port, and every guard of
+    its venue is given; whatever is missing is listed. Everything that happens goes into the journal
+    under the state folder, and a run that was interrupted anyhow goes on from it. The first Ctrl-C
+    ends it in order: entries are cancelled, exits stay.
+
+    Parameters
+    ----------
+    armed
+        Let orders leave, if nothing else stands against it; ARMED=false wins.
+    mode
+        What the run may do.
+    exchange_port
+        Who answers to orders.
+    symbols
+        Symbols to trade, separated by commas, instead of the setting live.symbol_whitelist.
+    rest_url, ws_url
+        The venue, instead of the settings; without any, an exchange of this process.
+    state_dir
+        Folder of the durable state, instead of the setting app.state_dir.
+    duration
+        Stop after so many seconds; 0: when interrupted.
+    faults
+        What goes wrong at an exchange of this process: a named plan, or a file of one.
+    seed
+        Root of the market of an exchange of this process.
+    json
+        Print JSON lines.
+    """
+    from grinder_app.live.command import LiveRequest, run_live
+
+    loaded = settings.load()
+    given = tuple(dict.fromkeys(part for part in symbols.split(",") if part))
+    flags = LiveFlags(
+        armed=armed,
+        mode=mode,
+        exchange_port=exchange_port,
+        symbols=given or None,
+        rest_url=rest_url,
+        ws_url=ws_url,
+    )
+    if not 0 <= duration < inf:
+        raise ConfigError("must be >= 0", field="--duration", value=duration)
+    plan = plan_live(flags, loaded, os.environ)
+    if state_dir is not None:
+        plan = evolve(plan, app=evolve(plan.app, state_dir=str(state_dir)))
+    request = LiveRequest(
+        plan=plan,
+        policy=policy.spec(),
+        duration_s=duration,
+        faults=fault_plan(faults),
+        seed=seed,
+        shown=effective_config(plan, os.environ),
+    )
+    end = asyncio.run(run_live(request, _say_json if json else _say))
+    if json:
+        output.print_json({"end": to_dict(end)})
+    else:
+        output.print_facts("Live session", to_dict(end))
+    return 0
+
+
+def _say_json(kind: str, text: str) -> None:
+    output.print_json({"kind": kind, "text": text})
+    sys.stdout.flush()
+
+
+def _say(kind: str, text: str) -> None:
+    print(f"{kind:<10} {text}", flush=True)
 
 
 @app.command

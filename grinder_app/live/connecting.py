@@ -109,7 +109,7 @@ async def open_feed(
 
     kinds = [*STREAMS, "depth@100ms"] if reads_depth else list(STREAMS)
     settings = FeedSettings(queue=QueueSettings(queue_events=QUEUE_EVENTS))
-    feed = BinanceFeed(world.network(), kinds, ws_url, fetch_depth, settings)
+    feed = BinanceFeed(world.network(stack), kinds, ws_url, fetch_depth, settings)
     stack.push_async_callback(feed.close)
     feed.subscribe(symbols)
     await feed.connect()

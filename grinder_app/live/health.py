@@ -12,6 +12,8 @@ from grinder_app.live.scribe import JournalPort
 from grinder_core.contracts.control import Health
 from grinder_core.contracts.live import HealthName
 from grinder_core.resilience.breaker_settings import CircuitState, Operation
+from grinder_core.resilience.budget import RequestClass
+from grinder_core.resilience.weights import ORDER_COST
 
 Facts = dict[tuple[HealthName, str], int]
 _CIRCUITS = {CircuitState.CLOSED: 0, CircuitState.OPEN: 1, CircuitState.HALF_OPEN: 2}
@@ -64,7 +66,9 @@ class HealthWatch:
         circuit = client.breaker.state(Operation.PLACE, now)
         yield (HealthName.PLACE_CIRCUIT, ""), _CIRCUITS[circuit]
         yield (HealthName.RATE_LIMIT_BAN, ""), int(client.budget.is_stopped(now))
-        yield (HealthName.RATE_BUDGET_LOW, ""), int(client.budget.rate_budget_low(now))
+        room = client.budget.headroom(RequestClass.NEW_RISK, ORDER_COST, now)
+        is_low = client.budget.rate_budget_low(now) or not room
+        yield (HealthName.RATE_BUDGET_LOW, ""), int(is_low)
         # small moves of the clock are noise; each would be an event
         skew = client.venue_clock.skew_ms
         yield (HealthName.CLOCK_SKEW_MS, ""), skew // SKEW_STEP_MS * SKEW_STEP_MS

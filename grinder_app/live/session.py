@@ -16,6 +16,7 @@ from attrs import frozen
 
 from grinder_adapters.binance.account_port import AccountPort, listen_key_calls
 from grinder_adapters.binance.connector_state import State
+from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.order_inquiries import DeskSettings
 from grinder_adapters.binance.orders_port import ExecutionPort
@@ -166,6 +167,9 @@ class LiveSession:
         plan, world = self.plan, self.world
         self.client = client = open_client(world, self._rest_url, plan.keys, plan.live, self._stack)
         await client.venue_clock.sync()
+        if plan.venue_class is VenueClass.SIM:
+            for window in BudgetWindow:  # elsewhere orders sent before us count for a minute
+                client.budget.observe(window, 0, client.now())
         rules = await load_rules(client, plan.symbols)
         config = self._config(rules)
         restored = restore(self.folder, self._policy)
@@ -257,14 +261,14 @@ class LiveSession:
         """Open the account: permission, private stream, desk."""
         plan, client, core = self.plan, self.client, self.core
         account = AccountPort(client)
-        await prepare_account(account, plan.symbols, plan.live.target_leverage)
         archive = SqliteArchive(self.folder / WRITES_FILE)
         self._stack.callback(archive.close)
         store = ArchivedStore(IdempotencySettings(), archive=archive)
         witness = JournalWitness(self.journal, core.refusal, self._now)
         strategy = core.config.engine.orders.strategy_id
         self.port = port = open_port(client, plan.permission, store, witness, plan.live, strategy)
-        network = self.world.network()
+        await prepare_account(account, plan.symbols, plan.live.target_leverage)
+        network = self.world.network(self._stack)
         self.stream = stream = UserStream(
             network, self._ws_url, listen_key_calls(account), UserStreamSettings()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
@@ -36,6 +37,8 @@ class Surroundings:
     rng: Random = Factory(Random)
     limiter: ReconnectLimiter = Factory(lambda: ReconnectLimiter(ReconnectSettings()))
 
-    def network(self) -> Network:
+    def network(self, stack: AsyncExitStack) -> Network:
         """Return what connections are made of; all of a process share its limiter."""
-        return Network(self.sockets(self.clock), self.clock, self.limiter, self.rng, self.sleep)
+        sockets = self.sockets(self.clock)
+        stack.push_async_callback(sockets.close)
+        return Network(sockets, self.clock, self.limiter, self.rng, self.sleep)

@@ -190,7 +190,7 @@ class LiveCore:
         self._let_pass(self._overseer.advance(now, is_timer=is_timer), event)
         if is_timer:
             self._let_pass(self._passing.retry_cancels(), event)
-        if self._passing.spent_token:
+        if self._passing.spent_token or kind is Restarted:
             self._let_pass(self._overseer.carry_out(now), event)
             self._passing.spent_token = False
         has_latched = self._latches.look(now)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten, PlaceOrder
-from grinder_core.contracts.enums import ActionType, RiskIntent
+from grinder_core.contracts.enums import ActionType, RiskIntent, Side
 from grinder_core.engine.engine import Engine
 from grinder_core.gates.envelope import Verdict, judge, recheck
 from grinder_core.gates.envelope_inputs import EnvelopeInputs, Subject
 from grinder_core.live.actions import LiveAction
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.state import LiveHot
-from grinder_core.numbers import ZERO
+from grinder_core.numbers import ONE, ZERO
 
 
 class Permit:
@@ -33,7 +33,8 @@ class Permit:
         """
         if risk is not RiskIntent.INCREASE_RISK:
             return ""
-        subject = Subject(action=ActionType.PLACE, symbol=symbol)
+        # side and quantity are no question of the gates that are asked again
+        subject = Subject(action=ActionType.PLACE, symbol=symbol, side=Side.BUY, qty=ONE)
         verdict = recheck(subject, self._inputs(), self._engine.hot.now)
         if verdict.reason is None:
             return ""
