@@ -28,7 +28,7 @@ from grinder_core.contracts.control import (
     WriteResult,
 )
 from grinder_core.contracts.effects import Effect
-from grinder_core.contracts.enums import Override, RiskIntent
+from grinder_core.contracts.enums import ActionType, ExecutionEventType, Override, RiskIntent
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.market import MarkPrice, Snapshot
 from grinder_core.contracts.orders import OrderUpdate
@@ -257,13 +257,19 @@ class LiveCore:
     def _decided(self, out: PaperOutput, event: Event) -> None:
         self._overseer.note_output(out)
         self.hot.outputs += 1
-        notable = bool(out.events or out.fills or out.funding or self._has_acted(out))
-        self._say(Record(RecordKind.DECISION, event.ts_ms, self._renderer.line(out), notable))
-
-    @staticmethod
-    def _has_acted(out: PaperOutput) -> bool:
-        return any(action.action != "NOOP" for action in out.actions)
+        line = self._renderer.line(out)
+        self._say(Record(RecordKind.DECISION, event.ts_ms, line, _is_notable(out)))
 
     def _say(self, record: Record) -> None:
         self.hot.chain = chain(self.hot.chain, record.line)
         self._records.append(record)
+
+
+def _is_notable(out: PaperOutput) -> bool:
+    """Whether something happened; what is left out anew at each quote is said with the first."""
+    return bool(
+        out.fills
+        or out.funding
+        or any(action.action is not ActionType.NOOP for action in out.actions)
+        or any(event.type is not ExecutionEventType.ORDER_SKIPPED for event in out.events)
+    )
