@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from grinder_adapters.journal import pending
+from grinder_adapters.journal.anchor import ANCHOR_KIND, ANCHOR_STREAM, SET_ANCHOR, Anchor
 from grinder_adapters.journal.committer import Committer, Waiter
 from grinder_adapters.journal.head import Head
 from grinder_adapters.journal.intake import Intake
 from grinder_adapters.journal.lock import StateLock
 from grinder_adapters.journal.opening import Opened, prepare_folder
+from grinder_adapters.journal.pending import Content
 from grinder_adapters.journal.record import (
     IndexNote,
     IndexOp,
@@ -216,6 +218,28 @@ class Journal:
         return self._intake.append(
             pending.CHECKPOINT_STREAM, pending.CHECKPOINT_KIND, ts_ms, content, len(raw)
         )
+
+    def drop_archived(self, anchor: Anchor, ts_ms: int) -> int:
+        """Let the chain begin behind rows that are archived; see ``compaction.compact``.
+
+        The rows are deleted little by little between later commits.
+        """
+        check_time(ts_ms)
+        payload, plain = parse_body(anchor.body())
+
+        def content(seq: int, _ts_ms: int, _prev_hash: bytes) -> Content:
+            return Content(
+                body=anchor.body(),
+                payload=payload,
+                plain=plain,
+                statements=((SET_ANCHOR, (seq,)),),
+            )
+
+        return self._intake.append(ANCHOR_STREAM, ANCHOR_KIND, ts_ms, content, len(anchor.kept))
+
+    def replace_block(self, seq: int, data: bytes) -> None:
+        """Store the same lines packed in another way; see ``compaction.repack``."""
+        self._intake.add_statement(("UPDATE journal SET data = ? WHERE seq = ?", (data, seq)))
 
     async def sync(self) -> None:
         """Return when everything appended so far is on disk and ``HEAD`` says so.
