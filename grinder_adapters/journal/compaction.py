@@ -8,8 +8,6 @@ the compressor lets others run.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from grinder_adapters.journal import blocks
@@ -38,6 +36,9 @@ async def compact(journal: Journal, folder: Path, ts_ms: int) -> Archived | None
         InputError: A file cannot be written.
         StateWriteError: The journal cannot be written; nothing is dropped.
     """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     await journal.sync()
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:

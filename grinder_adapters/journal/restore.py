@@ -66,10 +66,14 @@ def restore(folder: Path, source: Path, now_ms: int) -> tuple[Survey, Path | Non
         copy.unlink(missing_ok=True)
         _copy(source / DB_FILE if source.is_dir() else source, copy)
         before = read_head(folder / HEAD_FILE)
-        # from here to the end a stop leaves a state that is refused, never one that looks sound
+        head = Head(
+            turn=0 if before is None else before.turn + 1, seq=seen.last_seq, hash=seen.last_hash
+        )
+        # a stop anywhere leaves a state that is refused, never one that looks sound or new
+        if not (folder / DB_FILE).exists():
+            create_head(folder / HEAD_FILE, head)
         aside = _move_aside(folder, keep_head=True)
-        turn = _TURN_LEAP if before is None else before.turn + _TURN_LEAP
-        create_head(folder / HEAD_FILE, Head(turn=turn, seq=seen.last_seq, hash=seen.last_hash))
+        create_head(folder / HEAD_FILE, head)
         os.replace(copy, folder / DB_FILE)
     except OSError as error:
         raise InputError(f"cannot be restored: {error}", where=str(folder)) from error
