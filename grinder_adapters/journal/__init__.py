@@ -6,14 +6,22 @@ A state folder holds
     HEAD       how far the journal certainly reaches
     LOCK       who writes here
 
-``Journal`` is the one writer, ``JournalReader`` reads, also beside it.
+``Journal`` is the one writer, ``JournalReader`` reads, also beside it. ``survey`` checks all of it;
+``compact`` and ``repack`` keep the folder small; ``backup``, ``restore`` and ``set_aside`` are the
+ways out of damage.
 """
 
+from grinder_adapters.journal.archive import Archived, read_archive
+from grinder_adapters.journal.compaction import compact, repack
+from grinder_adapters.journal.export import export
 from grinder_adapters.journal.journal import Journal
 from grinder_adapters.journal.reader import JournalReader, StoredCheckpoint
 from grinder_adapters.journal.record import IndexNote, IndexOp, IndexTable, JournalHead, Row
+from grinder_adapters.journal.restore import backup, restore, set_aside
+from grinder_adapters.journal.verify import Survey, survey
 
 __all__ = [
+    "Archived",
     "IndexNote",
     "IndexOp",
     "IndexTable",
@@ -22,4 +30,13 @@ __all__ = [
     "JournalReader",
     "Row",
     "StoredCheckpoint",
+    "Survey",
+    "backup",
+    "compact",
+    "export",
+    "read_archive",
+    "repack",
+    "restore",
+    "set_aside",
+    "survey",
 ]

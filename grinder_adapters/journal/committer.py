@@ -18,7 +18,7 @@ from attrs import frozen
 
 from grinder_adapters.journal.pending import Pending, Prepared, Statement, prepare
 from grinder_adapters.journal.store import Store
-from grinder_core.errors import GrinderError, InvariantError, StateWriteError
+from grinder_core.errors import ArtifactError, GrinderError, InvariantError, StateWriteError
 
 # commits below the second that BATCH promises, with room for the commit itself
 BATCH_S: Final = 0.5
@@ -84,7 +84,7 @@ class Committer:
         """Work until the last batch; the thread's body."""
         try:
             store = self._open()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ArtifactError) as error:
             self.failure = _refused(error)
             _answer(self._take().waiters, self.failure)
             return

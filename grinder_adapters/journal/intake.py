@@ -19,7 +19,6 @@ from grinder_core.errors import ContractError, GrinderError, InvariantError, Sta
 
 BLOCK_LINES: Final = 4_096
 WAITING_BYTES_MAX: Final = 256 << 20
-_MARKET_BYTES_MAX: Final = WAITING_BYTES_MAX * 3 // 4
 # what a line or a row costs in memory besides its text
 _OVERHEAD_BYTES: Final = 64
 
@@ -30,10 +29,14 @@ class Intake:
     Args:
         opened: Where the journal stands.
         failure: Tells why the last commit failed.
+        bytes_max: How much may wait; market lines stop at three quarters of it.
     """
 
-    def __init__(self, opened: Opened, failure: Callable[[], GrinderError | None]) -> None:
+    def __init__(
+        self, opened: Opened, failure: Callable[[], GrinderError | None], bytes_max: int
+    ) -> None:
         self._failure = failure
+        self._bytes_max, self._market_bytes_max = bytes_max, bytes_max * 3 // 4
         self._mutex = threading.Lock()
         self.wake = threading.Event()
         self._queue: list[Pending] = []
@@ -80,7 +83,7 @@ class Intake:
         """
         size += _OVERHEAD_BYTES
         with self._mutex:
-            if self._closing or self.waiting_bytes + size > WAITING_BYTES_MAX:
+            if self._closing or self.waiting_bytes + size > self._bytes_max:
                 self._refuse()
             if ts_ms >= self._hour_end:
                 self._turn_hour(ts_ms)
@@ -103,7 +106,7 @@ class Intake:
         if not 0 <= ts_ms <= TS_MS_MAX:
             check_time(ts_ms)
         with self._mutex:
-            if self._closing or self._waiting_bytes + self._line_bytes > _MARKET_BYTES_MAX:
+            if self._closing or self._waiting_bytes + self._line_bytes > self._market_bytes_max:
                 self._refuse()
             if ts_ms >= self._hour_end:
                 self._turn_hour(ts_ms)
@@ -160,7 +163,7 @@ class Intake:
         if self._closing:
             raise InvariantError("the journal is closed", remedy="open it again")
         raise StateWriteError(
-            f"more than {WAITING_BYTES_MAX} bytes wait to be written",
+            f"too many of {self._bytes_max} bytes wait to be written",
             field="journal",
             value=self.waiting_bytes,
             remedy="make room on the disk or mend it",

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from grinder_adapters.journal import pending
+from grinder_adapters.journal.anchor import ANCHOR_KIND, ANCHOR_STREAM, SET_ANCHOR, Anchor
 from grinder_adapters.journal.committer import Committer, Waiter
 from grinder_adapters.journal.head import Head
-from grinder_adapters.journal.intake import Intake
+from grinder_adapters.journal.intake import WAITING_BYTES_MAX, Intake
 from grinder_adapters.journal.lock import StateLock
 from grinder_adapters.journal.opening import Opened, prepare_folder
+from grinder_adapters.journal.pending import Content
 from grinder_adapters.journal.record import (
     IndexNote,
     IndexOp,
@@ -42,19 +44,26 @@ class Journal:
     """The one writer of a state folder; made by ``open``, used from one event loop.
 
     Rows that cannot be written wait in memory and are tried again with every commit; numbers are
-    never given twice. When more waits than ``intake.WAITING_BYTES_MAX``, appending is refused;
-    market lines at three quarters of it, so that decisions and cancels can still be noted.
+    never given twice. When more waits than ``waiting_bytes_max``, appending is refused; market
+    lines at three quarters of it, so that decisions and cancels can still be noted.
 
     Attributes:
         folder: The state folder.
     """
 
-    def __init__(self, lock: StateLock, folder: Path, opened: Opened, store: OpenStore) -> None:
+    def __init__(
+        self,
+        lock: StateLock,
+        folder: Path,
+        opened: Opened,
+        store: OpenStore,
+        waiting_bytes_max: int,
+    ) -> None:
         self.folder = folder
         self._lock = lock
         self._closed = False
         self._indexes = opened.indexes
-        self._intake = Intake(opened, lambda: self._committer.failure)
+        self._intake = Intake(opened, lambda: self._committer.failure, waiting_bytes_max)
         self._committer = Committer(
             lambda: store(folder, opened.head),
             opened.last_hash,
@@ -65,7 +74,14 @@ class Journal:
         self._thread = threading.Thread(target=self._committer.run, name="journal", daemon=True)
 
     @classmethod
-    def open(cls, folder: Path, head: JournalHead, *, store: OpenStore = Store) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        head: JournalHead,
+        *,
+        store: OpenStore = Store,
+        waiting_bytes_max: int = WAITING_BYTES_MAX,
+    ) -> Self:
         """Take the lock, check what is there, and begin a run with its head row, on disk.
 
         Checked are the rows a recovery may need, from the older checkpoint on, the index tables
@@ -73,6 +89,7 @@ class Journal:
 
         Args:
             store: Opens the files for writing, on the writer's thread.
+            waiting_bytes_max: How much may wait in memory to be written.
 
         Raises:
             StateLockedError: Another process writes here; the message names it.
@@ -86,7 +103,7 @@ class Journal:
             raise InputError(f"cannot be made: {error.strerror}", where=str(folder)) from error
         lock = StateLock.take(folder, head.ts_ms)
         try:
-            journal = cls(lock, folder, prepare_folder(folder), store)
+            journal = cls(lock, folder, prepare_folder(folder), store, waiting_bytes_max)
             journal._begin(head)
         except BaseException:
             lock.release()
@@ -216,6 +233,28 @@ class Journal:
         return self._intake.append(
             pending.CHECKPOINT_STREAM, pending.CHECKPOINT_KIND, ts_ms, content, len(raw)
         )
+
+    def drop_archived(self, anchor: Anchor, ts_ms: int) -> int:
+        """Let the chain begin behind rows that are archived; see ``compaction.compact``.
+
+        The rows are deleted little by little between later commits.
+        """
+        check_time(ts_ms)
+        payload, plain = parse_body(anchor.body())
+
+        def content(seq: int, _ts_ms: int, _prev_hash: bytes) -> Content:
+            return Content(
+                body=anchor.body(),
+                payload=payload,
+                plain=plain,
+                statements=((SET_ANCHOR, (seq,)),),
+            )
+
+        return self._intake.append(ANCHOR_STREAM, ANCHOR_KIND, ts_ms, content, len(anchor.kept))
+
+    def replace_block(self, seq: int, data: bytes) -> None:
+        """Store the same lines packed in another way; see ``compaction.repack``."""
+        self._intake.add_statement(("UPDATE journal SET data = ? WHERE seq = ?", (data, seq)))
 
     async def sync(self) -> None:
         """Return when everything appended so far is on disk and ``HEAD`` says so.

@@ -98,7 +98,10 @@ def _check(reader: JournalReader, head: Head) -> Opened:
 
 def _open_hour(reader: JournalReader, last_seq: int) -> tuple[int, int, int]:
     first, lines, began = last_seq + 1, 0, -HOUR_MS
-    rows = reader.db.execute("SELECT seq, ts_ms, stream, kind, body FROM journal ORDER BY seq DESC")
+    rows = reader.db.execute(
+        "SELECT seq, ts_ms, stream, kind, body FROM journal WHERE seq >= ? ORDER BY seq DESC",
+        (reader.first_seq(),),
+    )
     for seq, ts_ms, stream, kind, body in rows:
         if (stream, kind) == (SEAL_STREAM, SEAL_KIND):
             break

@@ -76,9 +76,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         raise damaged(path, f"cannot be opened: {error!r}") from error
     if version != VERSION:
         db.close()
-        raise ArtifactError(
-            f"must be {VERSION}", field="user_version", value=version, where=str(path)
-        )
+        raise damaged(path, f"is no journal of version {VERSION}, but {version!r}")
     return db
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,17 +27,21 @@ class Store:
     Args:
         folder: The state folder; ``HEAD`` exists.
         head: Its newest slot.
+        sync_file: Forces a file to disk.
 
     Raises:
         sqlite3.Error, OSError: The files cannot be opened.
     """
 
-    def __init__(self, folder: Path, head: Head) -> None:
+    def __init__(
+        self, folder: Path, head: Head, *, sync_file: Callable[[Path], None] | None = None
+    ) -> None:
         self._db = connect_writer(folder / DB_FILE)
         self._db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
         self._wal = folder / f"{DB_FILE}-wal"
         self._head_handle = os.open(folder / HEAD_FILE, os.O_RDWR | os.O_CLOEXEC)
         self._head = head
+        self._sync_file = sync_file or _sync_file
         self._full: bool | None = None
         self._unsynced = False
         self._since_fold = 0
@@ -64,7 +68,7 @@ class Store:
                 self._last = rows[-1].seq, rows[-1].hash
             self._since_fold += sum(len(row.values[-1] or b"") + _ROW_BYTES for row in rows)
         elif full and self._unsynced:
-            _sync_file(self._wal)
+            self._sync_file(self._wal)
         self._unsynced = not full and (self._unsynced or bool(rows or statements))
 
     def write_head(self) -> None:
