@@ -401,8 +401,8 @@ def test_snapshots_are_due_by_their_interval() -> None:
 # -- whether a symbol may trade ----------------------------------------------------------------
 
 
-def proven(case: Case, **config: int) -> Reconciler:
-    subject = subject_of(case, ReconcileSettings(**config))
+def proven(case: Case) -> Reconciler:
+    subject = subject_of(case)
     subject.saw_snapshot(a_snapshot(T0 + GRACE, *case.shown), T0 + GRACE)
     ask(subject, case.lookup, T0 + GRACE)
     return subject
