@@ -1,0 +1,1 @@
+"""The audit log: append-only evidence of reconciliation, remediation and operators' commands."""
