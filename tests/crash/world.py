@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -112,6 +113,8 @@ class CrashWorld:
             self._address = self._pipe.recv()
             self._live_on()
             self.found.counts["requests"] += self._ask("stop").requests
+        except Exception as error:  # noqa: BLE001 - whatever it is, a world may not do it
+            self.found.wrong.append("".join(traceback.format_exception(error)))
         finally:
             exchange.join(2)
             exchange.kill()
