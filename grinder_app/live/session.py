@@ -53,7 +53,6 @@ from grinder_core.contracts.control import (
 )
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.live import HealthName
-from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import ConnectorError, StateWriteError
 from grinder_core.live.config import CONTRACT_VERSION, LiveConfig
 from grinder_core.live.core import LiveCore, Step
@@ -217,7 +216,9 @@ class LiveSession:
             mode=plan.mode,
             is_writing=plan.has_writing_port,
             whitelist=plan.symbols,
-            orchestrator=OrchestratorSettings(),
+            orchestrator=plan.orchestrator,
+            router=plan.router,
+            fill_gate=plan.fill_gate,
             limits={
                 symbol: rules.limits[symbol] for symbol in plan.symbols if symbol in rules.limits
             },

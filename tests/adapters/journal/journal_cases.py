@@ -20,7 +20,9 @@ HOUR_MS = 3_600_000
 
 
 def a_head(ts_ms: int = T0) -> JournalHead:
-    return JournalHead(engine_version="0.1.0", config_hash="ab" * 8, contract_version=1, ts_ms=ts_ms)
+    return JournalHead(
+        engine_version="0.1.0", config_hash="ab" * 8, contract_version=1, ts_ms=ts_ms
+    )
 
 
 def rows_of(folder: Path, *, expand: bool = True) -> list[Row]:
