@@ -149,7 +149,7 @@ def reading(folder: Path) -> float:
 
 
 async def packing(folder: Path) -> tuple[float, float]:
-    """Pack sealed blocks again; return the share of their bytes that is left, and lines a second."""
+    """Pack sealed blocks again; return the share of bytes that is left, and lines read a second."""
 
     def size() -> int:
         with JournalReader(folder) as reader:
