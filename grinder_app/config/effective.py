@@ -19,6 +19,9 @@ from grinder_app.config.live_settings import LiveSettings
 from grinder_app.config.live_variables import CONFIG_VARIABLE, VARIABLES
 from grinder_core.codec import to_dict
 from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.orchestrator_settings import OrchestratorSettings
+from grinder_core.gates.fill_settings import FillGateSettings
+from grinder_core.orders.router_settings import RouterSettings
 
 
 class InForce(Protocol):
@@ -35,6 +38,18 @@ class InForce(Protocol):
     @property
     def live(self) -> LiveSettings:
         """Which venue, and what may be written."""
+
+    @property
+    def orchestrator(self) -> OrchestratorSettings:
+        """When trust is lost, and how it comes back."""
+
+    @property
+    def router(self) -> RouterSettings:
+        """What a change of an order must be worth."""
+
+    @property
+    def fill_gate(self) -> FillGateSettings:
+        """From which probability of a gain new risk passes."""
 
     @property
     def origins(self) -> Mapping[str, str]:

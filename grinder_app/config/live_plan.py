@@ -31,7 +31,10 @@ from grinder_app.config.load import FLAG, Settings
 from grinder_core.contracts.enums import Override
 from grinder_core.contracts.live import SafeMode
 from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import ConfigError, GrinderError
+from grinder_core.gates.fill_settings import FillGateSettings
+from grinder_core.orders.router_settings import RouterSettings
 
 MODE: Final = "live.safe_mode"
 SYMBOLS: Final = "live.symbol_whitelist"
@@ -83,6 +86,7 @@ class LivePlan:
         keys: The local pair on loopback, the venue's elsewhere, ``None`` without.
         environment: What the environment alone may say.
         engine: Settings of the engine, protections on.
+        orchestrator, router, fill_gate: What judges actions.
         origins: Where each setting comes from, by dotted name.
         config_path: The file read, if any.
         warnings: What is legal and probably not meant.
@@ -99,6 +103,9 @@ class LivePlan:
     environment: LiveEnvironment
     engine: EngineConfig
     live: LiveSettings
+    orchestrator: OrchestratorSettings
+    router: RouterSettings
+    fill_gate: FillGateSettings
     app: AppSettings
     origins: Mapping[str, str]
     config_path: Path | None
@@ -196,6 +203,9 @@ def draft_live(flags: LiveFlags, config: Settings, environ: Mapping[str, str]) -
         environment=environment,
         engine=engine,
         live=live,
+        orchestrator=config.orchestrator,
+        router=config.router,
+        fill_gate=config.fill_gate,
         app=config.app,
         origins=origins,
         config_path=config.path,

@@ -20,7 +20,10 @@ from grinder_app.config.toml_file import FileSettings, Layer, ProfileUnknownErro
 from grinder_app.config.values import given_text
 from grinder_app.config.venue_files import read_venue_files
 from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import ConfigError
+from grinder_core.gates.fill_settings import FillGateSettings
+from grinder_core.orders.router_settings import RouterSettings
 
 DEFAULT_FILE: Final = "grinder.toml"
 DEFAULT: Final = "default"
@@ -35,6 +38,7 @@ class Settings:
         engine: What decides; its ``config_hash`` names a result.
         app: Where files lie and what a run keeps.
         live: Which venue a live run talks to and what it may write there.
+        orchestrator, router, fill_gate: What judges a live run's actions.
         origins: By dotted name: ``default``, ``first run``, ``file PATH:LINE``, ``profile NAME``,
             ``environment VARIABLE``, ``flag``, or the name and path of a file of venue rules;
             entries of a table have their own.
@@ -46,6 +50,9 @@ class Settings:
     engine: EngineConfig
     app: AppSettings
     live: LiveSettings
+    orchestrator: OrchestratorSettings
+    router: RouterSettings
+    fill_gate: FillGateSettings
     origins: Mapping[str, str]
     path: Path | None
     profile: str | None
@@ -83,11 +90,10 @@ def load_settings(
     file, chosen, warnings = _choose(path, profile, environment, flags or {})
     from_files, skipped = read_venue_files(chosen)
     unchosen = first_run(chosen) if file is None else {}
-    engine, app, live, origins = _settle({**unchosen, **from_files, **chosen})
+    engine, beside, origins = _settle({**unchosen, **from_files, **chosen})
     return Settings(
         engine=engine,
-        app=app,
-        live=live,
+        **beside,
         origins=origins,
         path=None if file is None else file.path,
         profile=profile,
@@ -196,7 +202,7 @@ def _read_flags(flags: Mapping[str, str]) -> Layer:
 
 def _settle(
     winners: Layer,
-) -> tuple[EngineConfig, AppSettings, LiveSettings, dict[str, str]]:
+) -> tuple[EngineConfig, dict[str, Any], dict[str, str]]:
     origins = dict.fromkeys(KEYS, DEFAULT)
     engine_values: dict[str, Any] = {}
     beside: dict[str, dict[str, Any]] = {section: {} for section in BESIDE_ENGINE}
@@ -210,7 +216,8 @@ def _settle(
             values[key.name] = given.value
     try:
         engine = EngineConfig().with_values(engine_values)
-        return engine, AppSettings(**beside[APP]), LiveSettings(**beside[LIVE]), origins
+        made = {section: kind(**beside[section]) for section, kind in BESIDE_ENGINE.items()}
+        return engine, made, origins
     except ConfigError as error:
         raise _contradiction(error, winners) from None
 

@@ -108,9 +108,9 @@ class LiveLoop:
         scribe = self.scribe
         scribe.event(event)
         step = self.core.step(event)
-        scribe.records(step.records)
         for effect in step.effects:
             self.port.perform(effect, event.ts_ms)
+        scribe.records(step.records)  # an order does not wait for what is said about it
         self._on_step(event, step)
 
     def _close_intent(self, client_order_id: str, now: int) -> None:

@@ -179,7 +179,7 @@ def test_no_secret_of_the_process_is_in_any_byte(
     secrets: list[str], redact: bool, data: st.DataObject
 ) -> None:
     """I-25.1, also for secrets that look like the log's own words, and with ``redact`` off."""
-    own_words = ("event_type", '","status":', "RECONCILE_RUN", "[REDACTED]qty", '":"","x"')
+    own_words = ("event_type", '","run_id":"', "RECONCILE_RUN", "[REDACTED]qty", '":"","x"')
     if data.draw(st.booleans()):
         secrets.append(data.draw(st.sampled_from(own_words)))
     secrets = [secret for secret in secrets if secret not in "[REDACTED]"]
@@ -262,6 +262,23 @@ def test_a_line_is_canonical_json_with_the_published_fields(tmp_path: Path) -> N
             '"schema_version":1,"status":"BLOCKED","symbols":["S01","S02","S03","S04","S05","S06",'
             '"S07","S08","S09","S10"],"ts_ms":1735689600000}\n'
         )
+
+
+def test_a_secret_across_the_logs_own_words_costs_the_event(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    with a_log(tmp_path, warnings, ('","run_id":"',)) as log:
+        assert not log.write(an_event())
+    assert numbers(tmp_path) == []
+    assert len(warnings) == log.errors == 1
+
+
+def test_with_redaction_off_secrets_are_still_hidden_and_names_tell_nothing(tmp_path: Path) -> None:
+    details = {"token": "shown", "x": [f"a{SECRET}b"], SECRET: 1}
+    with a_log(tmp_path, secrets=(SECRET,), redact=False) as log:
+        assert log.write(an_event(details=details))
+    assert [line["details"] for line in lines(tmp_path)] == [
+        {"token": "shown", "x": ["a[REDACTED]b"], "[REDACTED]": 1}
+    ]
 
 
 def test_a_log_that_is_off_writes_nothing(tmp_path: Path) -> None:
