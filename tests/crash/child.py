@@ -10,7 +10,6 @@ import asyncio
 import os
 import traceback
 from collections.abc import Mapping
-from functools import wraps
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -22,13 +21,15 @@ import grinder_app.live.session as session_module
 from grinder_adapters.binance.permission import PortKind
 from grinder_app.config.live_plan import LiveFlags, LivePlan, plan_live
 from grinder_app.config.load import load_settings
+from grinder_app.live.recovering import Restored
 from grinder_app.live.session import LiveSession
 from grinder_app.live.surroundings import Surroundings
 from grinder_core.contracts.control import Command, Control
 from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConnectorError
+from grinder_core.ports import Policy
 from tests.crash.clock import FastClock
-from tests.crash.points import RANDOM, Trigger, arm
+from tests.crash.points import RANDOM, Trigger, arm, restore_with
 from tests.simulation.whims import Whims
 
 POLL_S: Final = 0.02
@@ -114,13 +115,12 @@ def plan_of(life: Life) -> LivePlan:
 def live(life: Life) -> None:
     """Live; the body of the process."""
     report = Report.open(life.report)
-    report.say("born", number=life.number)
     trigger = Trigger(life.point, life.nth, lambda p, n: report.say("killed", point=p, nth=n))
     arm(trigger, Random(f"{life.world_seed} {life.number} requests"))
     session_module.CHECKPOINT_MS = life.checkpoint_ms  # type: ignore[misc]
-    _tell_restored(report)
+    report.say("born", number=life.number)
     try:
-        asyncio.run(_live(life, report))
+        asyncio.run(_live(life, report, trigger))
     except ConnectorError as error:
         report.say("refused", text=str(error))
     except BaseException as error:  # noqa: BLE001 - the edge of the process: the parent judges
@@ -129,11 +129,25 @@ def live(life: Life) -> None:
         report.say("ended", seen=dict(trigger.seen))
 
 
-async def _live(life: Life, report: Report) -> None:
+async def _live(life: Life, report: Report, trigger: Trigger) -> None:
     def tell(kind: str, text: str) -> None:
         report.say("told", word=kind, text=text)
 
-    world = Surroundings(clock=life.clock, sleep=life.clock.sleep)
+    def restore(folder: Path, policy: Policy | None) -> Restored:
+        restored = restore_with(trigger, folder, policy)
+        core = restored.core
+        if core is not None:
+            report.say(
+                "restored",
+                events=core.hot.events,
+                digest=core.digest,
+                latches=dict(core.hot.latches),
+                replayed=restored.replayed,
+                from_seq=restored.checkpoint_seq,
+            )
+        return restored
+
+    world = Surroundings(clock=life.clock, sleep=life.clock.sleep, restore=restore)
     session = LiveSession(
         plan_of(life),
         world,
@@ -170,24 +184,3 @@ async def _command(session: LiveSession, report: Report, after_s: float, command
     session.loop.put(Control(command=command, actor="crash test"))
     await session.journal.sync()
     report.say("sure", command=command.value)
-
-
-def _tell_restored(report: Report) -> None:
-    inner = session_module.restore
-
-    @wraps(inner)
-    def restore(*args: Any, **more: Any) -> Any:
-        restored = inner(*args, **more)
-        core = restored.core
-        if core is not None:
-            report.say(
-                "restored",
-                events=core.hot.events,
-                digest=core.digest,
-                latches=dict(core.hot.latches),
-                replayed=restored.replayed,
-                from_seq=restored.checkpoint_seq,
-            )
-        return restored
-
-    session_module.restore = restore

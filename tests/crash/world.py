@@ -180,7 +180,10 @@ class CrashWorld:
                 counts["lives that got to trade"] += 1
             elif line["kind"] == "asked":
                 counts[f"commands {line['command']}"] += 1
+        if process.exitcode == 0:
+            return 0
         if process.exitcode != -9:
+            self.found.wrong.append(f"life {life.number} ended with code {process.exitcode}")
             return 0
         killed = [line for line in said if line["kind"] == "killed"]
         self.found.points[killed[0]["point"] if killed else RANDOM] += 1
