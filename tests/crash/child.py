@@ -30,7 +30,7 @@ from grinder_core.errors import ConnectorError
 from grinder_core.ports import Policy
 from tests.crash.clock import FastClock
 from tests.crash.points import RANDOM, Trigger, arm, restore_with
-from tests.simulation.whims import Whims
+from tests.crash.restless import Restless
 
 POLL_S: Final = 0.02
 SETTINGS: Final[Mapping[str, str]] = {
@@ -44,7 +44,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "live.reconcile_interval_ms": "5000",
     "live.target_leverage": "10",
 }
-POLICY: Final = "whims"
+POLICY: Final = "restless"
 
 
 @frozen(kw_only=True)
@@ -56,7 +56,8 @@ class Life:
         point, nth: Where it kills itself; ``RANDOM``: somebody else does.
         commands: Each with how long after the session begins, seconds of the wall.
         checkpoint_ms: Time between checkpoints, of its clock.
-        stop_file: ``None``: trade until killed; else stop in order once this file is there.
+        stop_after_s: Stop in order after so many seconds of the wall; 0: not at all.
+        stop_file: Stop in order once this file is there.
     """
 
     number: int
@@ -70,6 +71,7 @@ class Life:
     nth: int = 0
     commands: tuple[tuple[float, Command], ...] = ()
     checkpoint_ms: int = 10_000
+    stop_after_s: float = 0
     stop_file: Path | None = None
 
 
@@ -89,9 +91,9 @@ class Report:
         os.write(self.handle, orjson.dumps({"kind": kind, **more}) + b"\n")
 
 
-def policy_of(world_seed: int) -> Whims:
+def policy_of(world_seed: int) -> Restless:
     """Return the strategy of a world; every process of it and the judge use the same."""
-    return Whims(world_seed)
+    return Restless(world_seed)
 
 
 def plan_of(life: Life) -> LivePlan:
@@ -159,8 +161,7 @@ async def _live(life: Life, report: Report, trigger: Trigger) -> None:
         policy_name=POLICY,
     )
     beside = [asyncio.create_task(_command(session, report, *one)) for one in life.commands]
-    if life.stop_file is not None:
-        beside.append(asyncio.create_task(_stop(session, life.stop_file)))
+    beside.append(asyncio.create_task(_stop(session, life)))
     try:
         end = await session.run()
     finally:
@@ -170,9 +171,14 @@ async def _live(life: Life, report: Report, trigger: Trigger) -> None:
     report.say("end", events=end.events, fills=end.fills, digest=end.digest)
 
 
-async def _stop(session: LiveSession, stop_file: Path) -> None:
-    while not stop_file.exists():
-        await asyncio.sleep(POLL_S)
+async def _stop(session: LiveSession, life: Life) -> None:
+    if life.stop_after_s:
+        await asyncio.sleep(life.stop_after_s)
+    elif life.stop_file is not None:
+        while not life.stop_file.exists():
+            await asyncio.sleep(POLL_S)
+    else:
+        return
     session.stop()
 
 

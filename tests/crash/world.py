@@ -39,10 +39,11 @@ DRAIN_S: Final = 40.0
 CALM_S: Final = 0.4
 POLL_S: Final = 0.02
 _PORT: Final = "sim"
-_FAULTLESS_PCT: Final = 10
 _RANDOM_PCT: Final = 20
 _ORDER_PCT: Final = 15
 _RESET_PCT: Final = 50
+_STOP_PCT: Final = 8
+_ONCE: Final = ("restore", "take up", "end")
 
 
 @define
@@ -149,12 +150,14 @@ class CrashWorld:
             usual = USUAL[point.partition(":")[0]]
             nth, limit_s = 1 + int(dice.expovariate(1 / usual)), LIFE_S
             if usual == 1:
-                nth = dice.choice((1, 1, 1, 2))
+                nth = 1 if point.startswith(_ONCE) else dice.choice((1, 1, 2, 4))
+        stops = dice.randrange(100) < (_STOP_PCT if not point.startswith("end") else 100)
         life = self._life(
             point=point,
             nth=nth,
             commands=self._commands(),
             checkpoint_ms=dice.choice((500, 2_000, 5_000, 60_000)),
+            stop_after_s=dice.uniform(0.6, 2.0) if stops else 0,
         )
         self.found.drawn.append(f"{life.number}: {point} {nth or round(limit_s, 3)}")
         process = self._start(life)
@@ -173,6 +176,8 @@ class CrashWorld:
                 self.found.wrong.append(f"life {life.number} failed: {line['text']}")
             elif line["kind"] == "refused":
                 counts["lives that ended at a venue that did not answer"] += 1
+            elif line["kind"] == "ended" and life.stop_file is None:
+                counts["lives that ended in order before they could be killed"] += 1
             elif line["kind"] == "restored":
                 counts["recoveries"] += 1
                 counts["events replayed in recoveries"] += line["replayed"]
