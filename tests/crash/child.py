@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,7 +89,7 @@ class Report:
 
     def say(self, kind: str, **more: Any) -> None:
         """Write a line."""
-        os.write(self.handle, orjson.dumps({"kind": kind, **more}) + b"\n")
+        os.write(self.handle, orjson.dumps({"kind": kind, "s": time.monotonic(), **more}) + b"\n")
 
 
 def policy_of(world_seed: int) -> Restless:
