@@ -48,6 +48,7 @@ from grinder_core.numbers import exact
 from grinder_core.ports import Policy
 
 TURN_END: Final = TurnEnd()
+_CHANGES_RULES: Final = (Restarted, Control)
 _CARRIED: Final = (
     *("events", "lives", "chain", "outputs", "open_actions", "waiting", "deferred", "ordered"),
     *("trade_cursors", "fill_ids", "unknown_since", "latches", "has_started"),
@@ -199,7 +200,7 @@ class LiveCore:
         self._let_pass(self._overseer.advance(now, is_timer=is_timer), event)
         if is_timer:
             self._let_pass(self._passing.retry_cancels(), event)
-        if self._passing.spent_token or kind is Restarted:
+        if self._passing.spent_token or kind in _CHANGES_RULES:
             self._let_pass(self._overseer.carry_out(now), event)
             self._passing.spent_token = False
         has_latched = self._latches.look(now)

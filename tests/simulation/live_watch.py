@@ -212,8 +212,10 @@ class LiveWatch:
             if isinstance(effect, CancelOrder):
                 s = session.core.engine.hot.symbols[effect.symbol]
                 record = s.grid.get(effect.client_order_id)
-                if record is not None and record.reduce_only and (
-                    effect.client_order_id not in self.deferred
+                if (
+                    record is not None
+                    and record.reduce_only
+                    and (effect.client_order_id not in self.deferred)
                 ):
                     self.say(f"{event.kind} cancelled the exit {effect.client_order_id}")
 

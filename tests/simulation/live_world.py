@@ -465,7 +465,9 @@ class LiveWorld:
         """Return what the account holds beyond what our orders traded."""
         account = self.venue.exchange.floor.accounts[LOCAL_KEY.account]
         with exact():
-            held = sum((p.ledger.qty for p in account.positions.values() if p.symbol == symbol), ZERO)
+            held = sum(
+                (p.ledger.qty for p in account.positions.values() if p.symbol == symbol), ZERO
+            )
             ours = sum(
                 (
                     trade.side.sign * trade.qty
