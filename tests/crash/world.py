@@ -34,7 +34,7 @@ from tests.crash.points import POINTS, RANDOM, USUAL
 from tests.crash.statement import Statement
 
 SPEED: Final = 8
-LIFE_S: Final = 3.0
+LIFE_S: Final = 3.5
 DRAIN_S: Final = 40.0
 CALM_S: Final = 0.4
 POLL_S: Final = 0.02
@@ -70,7 +70,8 @@ class CrashWorld:
     Attributes:
         kills: How many lives are cut short.
         drain_every: Kills between two drains.
-        points: From which the points are drawn.
+        points: Where lives end, one after the other and from the front again; one that was not
+            reached is tried once more, at its first arrival.
         keeps: Leave the state folder behind where something is wrong.
     """
 
@@ -89,6 +90,8 @@ class CrashWorld:
     _clock: FastClock = field(init=False)
     _symbols: tuple[str, ...] = ()
     _address: str = ""
+    _turn: int = 0
+    _again: str = ""
 
     def __attrs_post_init__(self) -> None:
         self.dice = Random(self.name)
@@ -146,12 +149,9 @@ class CrashWorld:
         dice = self.dice
         point, nth, limit_s = RANDOM, 0, dice.uniform(0.02, 2.0)
         if dice.randrange(100) >= _RANDOM_PCT:
-            point = dice.choice(self.points)
-            usual = USUAL[point.partition(":")[0]]
-            nth, limit_s = 1 + int(dice.expovariate(1 / usual)), LIFE_S
-            if usual == 1:
-                nth = 1 if point.startswith(_ONCE) else dice.choice((1, 1, 2, 4))
-        stops = dice.randrange(100) < (_STOP_PCT if not point.startswith("end") else 100)
+            point, nth = self._next_point()
+            limit_s = LIFE_S
+        stops = dice.randrange(100) < (100 if point.startswith("end") else _STOP_PCT)
         life = self._life(
             point=point,
             nth=nth,
@@ -164,7 +164,21 @@ class CrashWorld:
         process.join(limit_s)
         process.kill()
         process.join()
-        return self._note(life, process)
+        is_killed = self._note(life, process)
+        if nth > 1 and not self.found.points[point]:
+            self._again = point
+        return is_killed
+
+    def _next_point(self) -> tuple[str, int]:
+        if self._again:
+            point, self._again = self._again, ""
+            return point, 1
+        point = self.points[self._turn % len(self.points)]
+        self._turn += 1
+        usual = USUAL[point.partition(":")[0]]
+        if usual > 1:
+            return point, 1 + int(self.dice.expovariate(1 / usual))
+        return point, 1 if point.startswith(_ONCE) else self.dice.choice((1, 1, 2, 4))
 
     def _note(self, life: Life, process: BaseProcess) -> int:
         said = read_report(life.report)
