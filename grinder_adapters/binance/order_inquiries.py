@@ -19,6 +19,7 @@ from grinder_adapters.binance.order_news import OrderNews
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.outcomes import Seen
 from grinder_adapters.binance.rest_records import OrderAnswer
+from grinder_adapters.binance.trade_ids import TradeIds
 from grinder_adapters.binance.user_stream import UserStream
 from grinder_core.contracts.effects import CancelOrder
 from grinder_core.contracts.orders import OrderUpdate
@@ -108,6 +109,7 @@ class OrderInquiries:
         self._holes: dict[str, int] = {}
         self._snapshot_ms = network.now_ms()
         self._gap: int | None = None
+        self._told: dict[str, TradeIds] = {}  # above the cursor
         self.merges = 0
 
     @property
@@ -130,6 +132,11 @@ class OrderInquiries:
         """Compare everything at the next look; ``gap``: generation of a new connection."""
         self._snapshot_ms = 0
         self._gap = self._gap if gap is None else gap
+
+    def heard(self, symbol: str, trade_id: int) -> None:
+        """Note a trade that the engine was told of, now or by a process before this one."""
+        if trade_id > self._stream.fold.cursors.get(symbol, 0):
+            self._told.setdefault(symbol, TradeIds()).add(trade_id)
 
     async def run(self) -> None:
         """Look at what is unclear, again and again."""
@@ -197,6 +204,7 @@ class OrderInquiries:
         from_id = fold.cursors.get(symbol, 0) + 1
         trades = await self._account.trades(symbol, from_id)
         cursor, new, is_whole = from_id - 1, [], True
+        told = self._told.setdefault(symbol, TradeIds())
         may_be_ours = news.awaits_first_sight(symbol)
         for trade in trades:
             if may_be_ours and not news.is_known(symbol, trade.order_id):
@@ -204,10 +212,15 @@ class OrderInquiries:
                 continue
             if fold.book_fill(symbol, trade.trade_id):
                 new.append(trade)
+            elif trade.trade_id not in told:
+                is_whole = False  # the stream brought it, and it still waits to be told
             if is_whole:
                 cursor = trade.trade_id
         before = fold.cursors.get(symbol, 0)
         fold.move_cursor(symbol, cursor)
+        for trade in new:
+            told.add(trade.trade_id)
+        told.drop_to(cursor)
         self._say(news.on_trades(new))
         if cursor > before:
             self._trades_told(symbol, cursor)
