@@ -60,7 +60,7 @@ class Scope:
     bad_ms: dict[int, int] = Factory(dict)
 
 
-@define(eq=False)
+@define(eq=False, slots=False)
 class LiveWatch:
     """The invariants of one world.
 
@@ -134,8 +134,10 @@ class LiveWatch:
         before, after = told["from_state"], told["to_state"]
         name = told["scope"] or "session"
         self.counts["transitions"] += 1
-        if before != scope.state:
+        if before != scope.state and not isinstance(event.payload, Restarted):
             self.say(f"{name} leaves {before}, and was in {scope.state}")
+        if isinstance(event.payload, Restarted) and after != "INIT":
+            self.say(f"{name} began in {after}")
         if before == "EMERGENCY" and after != "INIT":
             payload = event.payload
             if not (isinstance(payload, Control) and payload.command is Command.RESUME):
