@@ -8,6 +8,7 @@ asks the envelope.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -87,6 +88,7 @@ class LiveWatch:
     left: set[str] = Factory(set)
     deferred: set[str] = Factory(set)
     numbers: dict[str, int] = Factory(dict)
+    at_moment: Callable[[], None] = lambda: None
 
     def say(self, text: str) -> None:
         """Note something wrong."""
@@ -122,6 +124,8 @@ class LiveWatch:
         self._check_states(session, event)
         self._check_exits(session, event, step)
         self.deferred = set(session.core.hot.deferred)
+        if step.effects or step.has_latched:
+            self.at_moment()
 
     def _acted(self, action: dict[str, Any]) -> None:
         self.counts[f"{action['action']} {action['status']}"] += 1
@@ -214,8 +218,10 @@ class LiveWatch:
             if isinstance(effect, CancelOrder):
                 s = session.core.engine.hot.symbols[effect.symbol]
                 record = s.grid.get(effect.client_order_id)
-                if record is not None and record.reduce_only and (
-                    effect.client_order_id not in self.deferred
+                if (
+                    record is not None
+                    and record.reduce_only
+                    and (effect.client_order_id not in self.deferred)
                 ):
                     self.say(f"{event.kind} cancelled the exit {effect.client_order_id}")
 
@@ -223,8 +229,11 @@ class LiveWatch:
 
     def leaves(self, method: str, path: str, parameters: str) -> None:
         """Look at a request right before it leaves (I-12.1)."""
-        if path not in {ORDER, BATCH} or method == "GET":
-            return
+        if path in {ORDER, BATCH} and method != "GET":
+            self._leaves(method, path, parameters)
+            self.at_moment()
+
+    def _leaves(self, method: str, path: str, parameters: str) -> None:
         session = self.session
         if path == BATCH or session is None:
             if not self.is_bailing:
@@ -243,15 +252,21 @@ class LiveWatch:
             return
         self.counts["order requests"] += 1
         self.left.add(name)
+        self._leaves_as_order(session, given, name, state)
+
+    def _leaves_as_order(
+        self, session: LiveSession, given: dict[str, str], name: str, state: str
+    ) -> None:
         hot, live = session.core.engine.hot, session.core.hot
         action = live.open_actions.get(f"place:{name}")
         if action is None:
             self.say(f"{name} left without an action under way")
         only_reduces = given.get("reduceOnly") == "true"
         writer = self.disk.writer
-        if writer is None or writer.intent_rows.get(name, self.disk.synced) >= self.disk.synced:
-            if not (only_reduces and self.disk.is_broken()):
-                self.say(f"{name} left before its intent was on disk")
+        row = None if writer is None else writer.intent_rows.get(name)
+        is_synced = row is not None and row < self.disk.synced
+        if not is_synced and not (only_reduces and self.disk.is_broken()):
+            self.say(f"{name} left before its intent was on disk")
         if only_reduces:
             return
         held = [
@@ -275,8 +290,12 @@ class LiveWatch:
 
     def arrived(self, record: RequestRecord) -> None:
         """Look at a request that the exchange has answered."""
-        if (record.method, record.path) != ("POST", ORDER):
-            return
+        if record.path == ORDER and record.method != "GET":
+            if record.method == "POST":
+                self._placed(record)
+            self.at_moment()
+
+    def _placed(self, record: RequestRecord) -> None:
         name = record.parameters.get("newClientOrderId", "")
         if not name.startswith("grinder_"):
             return
