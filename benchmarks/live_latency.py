@@ -48,6 +48,7 @@ from grinder_core.contracts.live import SafeMode
 from grinder_core.contracts.plan import GridMode, GridPlan, paused
 
 SYMBOLS = 10
+EVENTS_PER_S = 60  # of each symbol: a busy hour
 TRADED = "COIN5USDT"
 FSYNCS = 200
 
@@ -162,7 +163,10 @@ async def measure(seconds: float, folder: Path, *, waits: bool) -> Stamps:
             seed=1,
             start_ms=clock.now_ms(),
             duration_ms=int(seconds * 1_000) + 60_000,
-            symbols={symbol: GeneratedSymbol(start_price=Decimal(3_000)) for symbol in symbols},
+            symbols={
+                symbol: GeneratedSymbol(start_price=Decimal(3_000), events_per_s=EVENTS_PER_S)
+                for symbol in symbols
+            },
         ),
         listed,
     )

@@ -38,7 +38,8 @@ from grinder_core.orders.router_settings import RouterSettings
 
 MODE: Final = "live.safe_mode"
 SYMBOLS: Final = "live.symbol_whitelist"
-DEFAULT_SYMBOLS: Final = ("BTCUSDT",)
+DEFAULT_SYMBOLS: Final = ("XRPUSDT",)
+"""Of the exchange of this process; levels of a first run are above its least order."""
 
 
 class GuardsMissingError(GrinderError):
@@ -274,7 +275,7 @@ def _symbols(live: LiveSettings, *, is_embedded: bool) -> tuple[str, ...]:
         "must name at least one symbol",
         field=SYMBOLS,
         value=[],
-        remedy="set GRINDER_SYMBOLS, --symbols or [live] symbol_whitelist",
+        remedy="set --symbols, GRINDER_SYMBOLS or live.symbol_whitelist",
     )
 
 
