@@ -247,7 +247,8 @@ class LiveWatch:
             self.say(f"{method} of {name} left in INIT")
         if method == "DELETE":
             self.counts["cancel requests"] += 1
-            if name not in self.planned_cancels:
+            is_planned = f"cancel:{name}" in session.core.hot.open_actions
+            if not is_planned and name not in self.planned_cancels:
                 self.say(f"a cancel of {name} left that nothing planned")
             return
         self.counts["order requests"] += 1
