@@ -71,6 +71,8 @@ class LiveLoop:
         self.scribe.digest(Digest(hot.events, self.core.digest), self.now)
 
     def _work_off(self) -> None:
+        if self.failure is not None:  # whoever comes next must not take the session for alive
+            raise self.failure
         self._is_busy = True
         try:
             while self._queue and self.failure is None:

@@ -31,7 +31,7 @@ from grinder_adapters.local_venue.markets.pacing import Pacer
 from grinder_adapters.local_venue.request_log import RequestRecord
 from grinder_adapters.local_venue.server import VenueServer
 from grinder_app.cli import run
-from grinder_app.config.live_plan import LiveFlags, plan_live
+from grinder_app.config.live_plan import GuardsMissingError, LiveFlags, plan_live
 from grinder_app.config.load import load_settings
 from grinder_app.live.command import LiveRequest, run_live
 from grinder_app.live.session import LiveEnd
@@ -43,7 +43,7 @@ from grinder_core.resilience.idempotency import IdempotencySettings, Idempotency
 from tests.simulation.adapter_world import Nobody
 
 SYMBOLS = ("ETHUSDT", "XRPUSDT")
-SECONDS = 2.5
+SECONDS = 1.5
 
 
 async def live_run(folder: Path, flags: dict[str, object]) -> tuple[LiveEnd, list[RequestRecord]]:
@@ -74,7 +74,6 @@ def writes(log: Sequence[RequestRecord]) -> list[str]:
 
 MODES: dict[str, dict[str, object]] = {
     "default": {},
-    "read only, armed": {"armed": True, "mode": SafeMode.READ_ONLY},
     "disarmed": {"mode": SafeMode.LIVE_TRADE, "exchange_port": PortKind.SIM},
     "disarmed at a venue's port": {
         "mode": SafeMode.LIVE_TRADE,
@@ -93,6 +92,11 @@ def test_a_run_that_may_not_write_sends_none(mode: str, tmp_path: Path) -> None:
     end, log = asyncio.run(live_run(tmp_path, MODES[mode]))
     assert end.outputs > 10, "it followed the market"
     assert writes(log) == []
+
+
+def test_an_armed_run_of_another_mode_does_not_begin(tmp_path: Path) -> None:
+    with pytest.raises(GuardsMissingError, match="GRINDER_MODE=live_trade"):
+        asyncio.run(live_run(tmp_path, {"armed": True, "mode": SafeMode.READ_ONLY}))
 
 
 def test_a_run_that_may_write_does(tmp_path: Path) -> None:

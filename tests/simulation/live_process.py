@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context, ContextVar, copy_context
+from random import Random
 from typing import Any
 
 from grinder_adapters.local_venue.memory import MemoryHttp, MemorySockets, split
@@ -72,14 +73,24 @@ def watch_tasks(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class Wire:
-    """A process's way to the exchange over HTTP.
+    """A process's way to the exchange over HTTP; it takes its time, either way another one.
 
     Args:
         leaves: Told of each request right before it leaves: method, path, parameters.
+        dice: Draws how long the ways take.
+        way_ms: The longest of them, milliseconds; 0: none takes any time.
     """
 
-    def __init__(self, process: Process, inner: MemoryHttp, leaves: Leaves) -> None:
+    def __init__(
+        self,
+        process: Process,
+        inner: MemoryHttp,
+        leaves: Leaves,
+        dice: Random,
+        way_ms: int,
+    ) -> None:
         self._process, self._inner, self._leaves = process, inner, leaves
+        self._dice, self._way_ms = dice, way_ms
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_ms: int
@@ -89,10 +100,27 @@ class Wire:
             raise ConnectorClosedError("request")
         path, query = split(url)
         self._leaves(method, path, "&".join(filter(None, (query, body.decode("ascii")))))
-        sending = self._inner.request(method, url, headers, body, timeout_ms)
+        if self._process.is_dead:  # right at that moment
+            raise ConnectorClosedError("request")
+        sending = self._send(method, url, headers, body, timeout_ms)
         task = asyncio.get_running_loop().create_task(sending, context=self._process.outside)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(task)
+        answer = await asyncio.shield(task)
+        if self._process.is_dead:
+            raise ConnectorClosedError("request")
+        return answer
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_ms: int
+    ) -> HttpAnswer:
+        await self._travel()
+        answer = await self._inner.request(method, url, headers, body, timeout_ms)
+        await self._travel()
+        return answer
+
+    async def _travel(self) -> None:
+        if self._way_ms:
+            await asyncio.sleep(self._dice.randrange(self._way_ms) / 1000)
 
     async def close(self) -> None:
         """Refuse further requests."""

@@ -8,6 +8,7 @@ asks the envelope.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -60,7 +61,7 @@ class Scope:
     bad_ms: dict[int, int] = Factory(dict)
 
 
-@define(eq=False)
+@define(eq=False, slots=False)
 class LiveWatch:
     """The invariants of one world.
 
@@ -87,6 +88,7 @@ class LiveWatch:
     left: set[str] = Factory(set)
     deferred: set[str] = Factory(set)
     numbers: dict[str, int] = Factory(dict)
+    at_moment: Callable[[], None] = lambda: None
 
     def say(self, text: str) -> None:
         """Note something wrong."""
@@ -122,6 +124,8 @@ class LiveWatch:
         self._check_states(session, event)
         self._check_exits(session, event, step)
         self.deferred = set(session.core.hot.deferred)
+        if step.effects or step.has_latched:
+            self.at_moment()
 
     def _acted(self, action: dict[str, Any]) -> None:
         self.counts[f"{action['action']} {action['status']}"] += 1
@@ -134,8 +138,10 @@ class LiveWatch:
         before, after = told["from_state"], told["to_state"]
         name = told["scope"] or "session"
         self.counts["transitions"] += 1
-        if before != scope.state:
+        if before != scope.state and not isinstance(event.payload, Restarted):
             self.say(f"{name} leaves {before}, and was in {scope.state}")
+        if isinstance(event.payload, Restarted) and after != "INIT":
+            self.say(f"{name} began in {after}")
         if before == "EMERGENCY" and after != "INIT":
             payload = event.payload
             if not (isinstance(payload, Control) and payload.command is Command.RESUME):
@@ -223,8 +229,11 @@ class LiveWatch:
 
     def leaves(self, method: str, path: str, parameters: str) -> None:
         """Look at a request right before it leaves (I-12.1)."""
-        if path not in {ORDER, BATCH} or method == "GET":
-            return
+        if path in {ORDER, BATCH} and method != "GET":
+            self._leaves(method, path, parameters)
+            self.at_moment()
+
+    def _leaves(self, method: str, path: str, parameters: str) -> None:
         session = self.session
         if path == BATCH or session is None:
             if not self.is_bailing:
@@ -238,20 +247,27 @@ class LiveWatch:
             self.say(f"{method} of {name} left in INIT")
         if method == "DELETE":
             self.counts["cancel requests"] += 1
-            if name not in self.planned_cancels:
+            is_planned = f"cancel:{name}" in session.core.hot.open_actions
+            if not is_planned and name not in self.planned_cancels:
                 self.say(f"a cancel of {name} left that nothing planned")
             return
         self.counts["order requests"] += 1
         self.left.add(name)
+        self._leaves_as_order(session, given, name, state)
+
+    def _leaves_as_order(
+        self, session: LiveSession, given: dict[str, str], name: str, state: str
+    ) -> None:
         hot, live = session.core.engine.hot, session.core.hot
         action = live.open_actions.get(f"place:{name}")
         if action is None:
             self.say(f"{name} left without an action under way")
         only_reduces = given.get("reduceOnly") == "true"
         writer = self.disk.writer
-        if writer is None or writer.intent_rows.get(name, self.disk.synced) >= self.disk.synced:
-            if not (only_reduces and self.disk.is_broken()):
-                self.say(f"{name} left before its intent was on disk")
+        row = None if writer is None else writer.intent_rows.get(name)
+        is_synced = row is not None and row < self.disk.synced
+        if not is_synced and not (only_reduces and self.disk.is_broken()):
+            self.say(f"{name} left before its intent was on disk")
         if only_reduces:
             return
         held = [
@@ -275,8 +291,12 @@ class LiveWatch:
 
     def arrived(self, record: RequestRecord) -> None:
         """Look at a request that the exchange has answered."""
-        if (record.method, record.path) != ("POST", ORDER):
-            return
+        if record.path == ORDER and record.method != "GET":
+            if record.method == "POST":
+                self._placed(record)
+            self.at_moment()
+
+    def _placed(self, record: RequestRecord) -> None:
         name = record.parameters.get("newClientOrderId", "")
         if not name.startswith("grinder_"):
             return

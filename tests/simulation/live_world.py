@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from contextvars import copy_context
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -29,7 +29,6 @@ from grinder_adapters.local_venue.assembly import (
     assemble,
 )
 from grinder_adapters.local_venue.exchange_info import LOCAL_SYMBOLS
-from grinder_adapters.local_venue.fault_kinds import FaultKind
 from grinder_adapters.local_venue.fault_plans import random_plan
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_adapters.local_venue.markets.generator import (
@@ -150,6 +149,10 @@ class LiveWorld:
             ),
             LOCAL_SYMBOLS,
         )
+        self.way_ms = self.dice.choice((0, 20, 150))
+        self.crashes_often = intensity > 0 and self.dice.random() < 0.4
+        self.moments_left = 0
+        self.watch.at_moment = self._at_moment
         self.policy = Whims(seed) if seed % 3 else None
         self.plan = self._plan()
         self.findings = LiveFindings(counts=self.watch.counts, wrong=self.watch.wrong)
@@ -157,6 +160,8 @@ class LiveWorld:
         self.session: LiveSession | None = None
         self.main: asyncio.Task[Any] | None = None
         self.lives = 0
+        self.outside = copy_context()
+        self.dying: list[asyncio.Task[None]] = []
         self.is_calm = self.market_stands = False
         self.ordered: list[tuple[int, Command]] = []
         self.end: object = None
@@ -216,7 +221,7 @@ class LiveWorld:
         await self._come_to_rest()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self.dying, return_exceptions=True)
 
     async def _come_to_rest(self) -> None:
         """All is calm: halt, look, go on, look, end, and compare."""
@@ -295,6 +300,7 @@ class LiveWorld:
         self.main = main = process.start(session.run())
         await asyncio.wait({main})
         if process.is_dead:
+            main.cancelled() or main.exception()  # nobody asks a dead process
             return
         opened = hasattr(session, "health")
         try:
@@ -321,7 +327,13 @@ class LiveWorld:
 
     def _surroundings(self, process: Process) -> Surroundings:
         venue, clock, watch = self.venue, self.clock, self.watch
-        wire = Wire(process, MemoryHttp(venue, clock, asyncio.sleep), watch.leaves)
+        wire = Wire(
+            process,
+            MemoryHttp(venue, clock, asyncio.sleep),
+            watch.leaves,
+            Random(f"wire {self.seed} {self.lives}"),
+            self.way_ms,
+        )
         return Surroundings(
             clock=clock,
             transport=lambda: wire,
@@ -341,20 +353,46 @@ class LiveWorld:
 
     async def _crash_at_random(self) -> None:
         while True:
-            await asyncio.sleep(self.dice.choice((300, 2_000, 10_000, 30_000, 60_000)) / 1000)
-            process = self.process
-            if process is not None and not process.is_dead and not self._has_unwritten_exits():
-                self.findings.counts["crashes"] += 1
-                await self._kill(process)
+            waits = (500, 3_000, 8_000) if self.crashes_often else (3_000, 10_000, 30_000, 60_000)
+            await asyncio.sleep(self.dice.choice(waits) / 1000)
+            if self.dice.random() < 0.5:
+                await self._crash()
+            else:
+                self.moments_left = self.dice.randint(1, 12)
+
+    async def _crash(self) -> None:
+        process = self.process
+        if process is not None and not process.is_dead and not self._has_unwritten_exits():
+            self.findings.counts["crashes"] += 1
+            await self._kill(process)
+
+    def _at_moment(self) -> None:
+        """Something is about to leave, has just arrived, or was just decided."""
+        if not self.moments_left or self.is_calm:
+            return
+        self.moments_left -= 1
+        process = self.process
+        if self.moments_left or process is None or process.is_dead or self._has_unwritten_exits():
+            return
+        self.findings.counts["crashes"] += 1
+        self.findings.counts["crashes at a moment"] += 1
+        self._drop(process)
+        dying = asyncio.get_running_loop().create_task(process.die(), context=self.outside)
+        self.dying.append(dying)
 
     def _has_unwritten_exits(self) -> bool:
         """Whether an exit went out while nothing could be written: nobody can know of it after."""
         return self.disk.is_broken(self.clock.now_ms() - 1_500) or self.disk.is_broken()
 
     async def _kill(self, process: Process) -> None:
-        self.disk.crash()
-        self.watch.session = None
+        self._drop(process)
         await process.die()
+
+    def _drop(self, process: Process) -> None:
+        """Let a process be no more, in this instant."""
+        process.is_dead = True
+        self.disk.crash()
+        self.session = self.watch.session = None
 
     # -- recovery ----------------------------------------------------------------------------------
 
@@ -501,8 +539,8 @@ class LiveWorld:
             self.watch.say(f"is in {state} with {core.hot.latches} after all was reset")
 
     async def _judge_end(self) -> None:
-        session, process = self.session, self.process
-        assert session is not None and process is not None
+        session = self.session
+        assert session is not None
         session.stop()
         for _ in range(200):
             if self.end is not None:
@@ -587,19 +625,16 @@ class LiveWorld:
         statuses = actions.setdefault(f"{'cancel' if is_cancel else 'place'}:{name}", [])
         if bool(action["reason"]) is (status in {"EXECUTED", "PLANNED"}):
             self.watch.say(f"{action['action']} {name} is {status} with {action['reason']!r}")
+        is_first = not statuses
+        waits = statuses == ["PLANNED"] and not is_cancel  # a replacement, and then its place
         if status == "PLANNED":
             if not is_cancel:
                 planned.add(name)
-            waits = statuses == ["PLANNED"] and not is_cancel  # a replacement, and then its place
-            if statuses and not waits and (not is_cancel or statuses[-1] == "PLANNED"):
-                self.watch.say(f"{action['action']} {name} is planned after {statuses}")
-        elif not is_cancel and any(one != "PLANNED" for one in statuses):
-            self.watch.say(f"{action['action']} {name} is {status} after {statuses}")
-        elif status in {"EXECUTED", "FAILED", "UNKNOWN"} and statuses[-1:] != ["PLANNED"]:
+            is_right = is_first or waits or (is_cancel and statuses[-1] != "PLANNED")
+        elif status in {"EXECUTED", "FAILED", "UNKNOWN"}:
+            is_right = statuses[-1:] == ["PLANNED"]
+        else:
+            is_right = is_first or is_cancel or statuses[-1] == "PLANNED"
+        if not is_right:
             self.watch.say(f"{action['action']} {name} is {status} after {statuses}")
         statuses.append(status)
-
-
-def injected_kinds(plan: FaultPlan) -> Iterator[FaultKind]:
-    """Yield the kinds of a plan's faults."""
-    return (fault.kind for fault in plan.faults)
