@@ -80,7 +80,7 @@ class OrderNews:
     """
 
     orders: dict[str, SentOrder] = Factory(dict)
-    _ended: OrderedDict[str, None] = Factory(OrderedDict)  # the newest that the venue had
+    _over: OrderedDict[str, None] = Factory(OrderedDict)  # the newest that the venue had
     _names: dict[tuple[str, str], str] = Factory(dict)  # by symbol and the venue's id
 
     def sent(self, effect: PlaceOrder | Flatten) -> None:
@@ -165,7 +165,7 @@ class OrderNews:
 
     def has_ended(self, client_order_id: str) -> bool:
         """Whether the venue showed lately that an order is over: an answer may be older."""
-        return client_order_id in self._ended
+        return client_order_id in self._over
 
     def holes(self) -> set[str]:
         """Return the symbols of which trades are missing."""
@@ -208,9 +208,9 @@ class OrderNews:
     def _forget(self, order: SentOrder) -> None:
         del self.orders[order.client_order_id]
         if order.was_seen:
-            self._ended[order.client_order_id] = None
-            if len(self._ended) > ENDED_KEPT:
-                self._ended.popitem(last=False)
+            self._over[order.client_order_id] = None
+            if len(self._over) > ENDED_KEPT:
+                self._over.popitem(last=False)
         self._names.pop((order.symbol, order.order_id), None)
 
     @staticmethod
