@@ -146,8 +146,8 @@ class OrderInquiries:
             for name in [name for name in self._doubts if name not in self.news.orders]:
                 del self._doubts[name]
             due = [name for name, doubt in self._doubts.items() if doubt.due_ms <= now]
-            for name in due:
-                if not self._is_busy(name):
+            for name in due:  # one may end while another is asked for
+                if name in self.news.orders and not self._is_busy(name):
                     await self._try(self._ask(name, self._doubts[name]))
             await self._fill_holes(now)
             if self._snapshot_ms + self._settings.snapshot_interval_ms <= now:

@@ -351,6 +351,28 @@ def test_a_trade_of_an_order_not_seen_yet_is_left_until_it_is() -> None:
     assert told[-1].state is OrderState.FILLED
 
 
+def test_an_order_that_ends_while_another_is_asked_for_is_not_asked_for() -> None:
+    venue, other = Venue(), NAME[:-1] + "2"
+    venue.places = [unknown(Write.PLACE)]
+    venue.queries = [answer(OrderState.OPEN)]
+    asked = venue.query
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        async def query(symbol: str, name: str) -> OrderAnswer | None:
+            desk.news.on_refused(other, "gone", clock.now_ms())
+            return await asked(symbol, name)
+
+        venue.query = query  # type: ignore[method-assign]
+        desk.perform(place())
+        desk.perform(place(other))
+        await asyncio.sleep(2 * SETTINGS.doubt_ms / 1000)
+        assert list(desk.news.orders) == [NAME]
+        desk.check()
+
+    played(venue, scene)
+    assert venue.calls.count("query") == 1
+
+
 def test_no_trade_counts_as_told_while_the_stream_still_holds_it() -> None:
     """A process after a crash asks behind the cursor only: what it hides would be lost."""
     venue = Venue()
