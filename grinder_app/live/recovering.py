@@ -11,14 +11,23 @@ from pathlib import Path
 import orjson
 from attrs import define, frozen
 
-from grinder_adapters.journal import JournalReader
-from grinder_app.live.scribe import Configured, Digest, StoredRow, read_rows
+from grinder_adapters.journal import JournalReader, blocks
+from grinder_adapters.journal.stored import Stored
+from grinder_app.live.scribe import (
+    Configured,
+    Digest,
+    StoredRow,
+    read_item,
+    read_market,
+    read_rows,
+)
 from grinder_core.codec import canonical_json
 from grinder_core.contracts.event import Event
 from grinder_core.errors import ArtifactError
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.core import LiveCore
 from grinder_core.live.state import LiveState
+from grinder_core.numbers import exact
 from grinder_core.ports import Policy
 
 
@@ -49,13 +58,29 @@ class Replayer:
         if isinstance(item, Configured):
             self._configure(item)
             return
-        core = self.core
-        if core is None:
-            raise ArtifactError("has no configuration before its first event", field="journal")
+        core = self.begun()
         if isinstance(item, Event):
             core.step(item)
             self.replayed += 1
             return
+        self.compare(core, item)
+
+    def begun(self) -> LiveCore:
+        """Return the session.
+
+        Raises:
+            ArtifactError: The journal has not said yet under what it goes.
+        """
+        if self.core is None:
+            raise ArtifactError("has no configuration before its first event", field="journal")
+        return self.core
+
+    def compare(self, core: LiveCore, item: Digest) -> None:
+        """Hold a digest of the journal against the session's.
+
+        Raises:
+            ArtifactError: They differ.
+        """
         if (core.hot.events, core.digest) != (item.events, item.chain):
             raise ArtifactError(
                 f"says {core.digest} after {core.hot.events} events, and the session said "
@@ -109,7 +134,7 @@ def restore(folder: Path, policy: Policy | None = None) -> Restored:
         if found is not None:
             seq = found.seq
             replayer.core = core_of(found.text, policy)
-        replay(replayer, reader.rows(None if seq is None else seq + 1))
+        replay_stored(replayer, reader.stored(None if seq is None else seq + 1))
     return Restored(core=replayer.core, replayed=replayer.replayed, checkpoint_seq=seq)
 
 
@@ -117,6 +142,42 @@ def replay(replayer: Replayer, rows: Iterable[StoredRow]) -> None:
     """Fold the rows of a journal."""
     for item in read_rows(rows, 0 if replayer.core is None else replayer.core.hot.events):
         replayer.feed(item)
+
+
+def replay_stored(replayer: Replayer, rows: Iterable[Stored]) -> None:
+    """Fold the rows of a journal as they are stored: ``replay``, in less time.
+
+    Raises:
+        ArtifactError: As ``Replayer.feed``.
+    """
+    seq = 0 if replayer.core is None else replayer.core.hot.events
+    with exact():
+        for stored in rows:
+            if stored.data is None:
+                item = read_item(stored.row, seq + 1)
+                if item is not None:
+                    seq += isinstance(item, Event)
+                    replayer.feed(item)
+                continue
+            lines = market_lines(stored)
+            core = replayer.begun()
+            for line in lines:
+                seq += 1
+                core.fold(read_market(line, seq))
+            replayer.replayed += len(lines)
+
+
+def market_lines(stored: Stored) -> list[str]:
+    """Return the lines of a market block.
+
+    Raises:
+        ArtifactError: They are damaged.
+    """
+    try:
+        lines, _ = blocks.split(stored.text(), blocks.BlockHeader.of(stored.payload))
+    except ArtifactError as error:
+        raise error.at(f"row {stored.row.seq}") from None
+    return lines
 
 
 def checkpoint_text(core: LiveCore, policy: str) -> str:

@@ -30,7 +30,7 @@ from grinder_core.contracts.control import (
 from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.enums import ActionType, ExecutionEventType, Override, RiskIntent
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.market import MarkPrice, Snapshot
+from grinder_core.contracts.market import MarkPrice, Snapshot, Trade
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.engine.engine import Engine, Output
@@ -69,6 +69,9 @@ class Step:
     effects: Sequence[Effect]
     records: Sequence[Record]
     has_latched: bool
+
+
+NOTHING_SAID: Final = Step((), (), False)
 
 
 class LiveCore:
@@ -176,6 +179,8 @@ class LiveCore:
         if kind is Snapshot:
             hot.orchestrator.on_market(payload.symbol, now)  # type: ignore[union-attr]
             self._take(self.engine.fold(event), event)
+        elif kind is Trade:  # after quotes the most frequent
+            self._take(self.engine.fold(event), event)
         elif isinstance(payload, Health):
             take_health(hot, payload, now)
         elif isinstance(payload, WriteResult):
@@ -194,6 +199,8 @@ class LiveCore:
             self._let_pass(self._overseer.carry_out(now), event)
             self._passing.spent_token = False
         has_latched = self._latches.look(now)
+        if not self._records and not self._effects and not has_latched:
+            return NOTHING_SAID
         return Step(self._effects, self._records, has_latched)
 
     def _on_other(self, event: Event) -> None:
@@ -267,9 +274,11 @@ class LiveCore:
 
 def _is_notable(out: PaperOutput) -> bool:
     """Whether something happened; what is left out anew at each quote is said with the first."""
-    return bool(
-        out.fills
-        or out.funding
-        or any(action.action is not ActionType.NOOP for action in out.actions)
-        or any(event.type is not ExecutionEventType.ORDER_SKIPPED for event in out.events)
-    )
+    if out.fills or out.funding:
+        return True
+    for action in out.actions:
+        if action.action is not ActionType.NOOP:
+            return True
+    if not out.events:
+        return False
+    return any(event.type is not ExecutionEventType.ORDER_SKIPPED for event in out.events)
