@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import orjson
 from attrs import define, frozen
@@ -23,12 +24,14 @@ from grinder_app.live.scribe import (
 )
 from grinder_core.codec import canonical_json
 from grinder_core.contracts.event import Event
-from grinder_core.errors import ArtifactError
+from grinder_core.errors import ArtifactError, ConfigError
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.core import LiveCore
 from grinder_core.live.state import LiveState
 from grinder_core.numbers import exact
 from grinder_core.ports import Policy
+
+VERIFY: Final = "grinder state verify"
 
 
 @define
@@ -54,6 +57,7 @@ class Replayer:
 
         Raises:
             ArtifactError: It says otherwise than the journal, or cannot be folded.
+            ConfigError: It was made by a policy of the user's own, and none is given.
         """
         if isinstance(item, Configured):
             self._configure(item)
@@ -90,18 +94,32 @@ class Replayer:
             )
         self.compared += 1
 
+    def resume(self, text: str) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            ArtifactError: It is none.
+            ConfigError: It was made by a policy of the user's own, and none is given.
+        """
+        self.policy_name = name = policy_of(text)
+        self._check_policy(name)
+        self.core = core_of(text, self.policy)
+
     def _configure(self, told: Configured) -> None:
-        if told.policy and self.policy is None:
-            raise ArtifactError(
-                f"was made by the policy {told.policy}",
-                field="journal",
-                remedy="give the same policy with --policy",
-            )
+        self._check_policy(told.policy)
         self.policy_name = told.policy
         if self.core is None:
             self.core = LiveCore(told.config, self.policy)
         else:
             self.core = self.core.under(told.config, self.policy)
+
+    def _check_policy(self, name: str) -> None:
+        if name and self.policy is None:
+            raise ConfigError(
+                f"was made by the policy {name}",
+                field="journal",
+                remedy=f"give it with --policy {name}",
+            )
 
 
 @frozen(kw_only=True)
@@ -110,6 +128,7 @@ class Restored:
 
     Attributes:
         core: As of its last row; ``None``: it holds no session yet.
+        policy: Name of the user's own policy; empty: the built-in ones.
         replayed: Events after the checkpoint.
         checkpoint_seq: Its row; ``None``: all was replayed.
     """
@@ -117,6 +136,7 @@ class Restored:
     core: LiveCore | None
     replayed: int
     checkpoint_seq: int | None
+    policy: str = ""
 
 
 def restore(folder: Path, policy: Policy | None = None) -> Restored:
@@ -124,18 +144,37 @@ def restore(folder: Path, policy: Policy | None = None) -> Restored:
 
     Raises:
         ArtifactError: The state is damaged, or was made by something else.
+        ConfigError: It was made by a policy of the user's own, and none is given.
     """
     if not (folder / "state.db").exists():
         return Restored(core=None, replayed=0, checkpoint_seq=None)
+    try:
+        return _restored(folder, policy)
+    except ArtifactError as error:
+        if VERIFY in str(error):
+            raise
+        raise ArtifactError(
+            str(error),
+            where=str(folder),
+            remedy=f"look at it with '{VERIFY}', which names the ways out",
+        ) from error
+
+
+def _restored(folder: Path, policy: Policy | None) -> Restored:
     with JournalReader(folder) as reader:
         found = reader.newest_checkpoint()
         replayer = Replayer(policy=policy)
         seq = None
         if found is not None:
             seq = found.seq
-            replayer.core = core_of(found.text, policy)
+            replayer.resume(found.text)
         replay_stored(replayer, reader.stored(None if seq is None else seq + 1))
-    return Restored(core=replayer.core, replayed=replayer.replayed, checkpoint_seq=seq)
+    return Restored(
+        core=replayer.core,
+        replayed=replayer.replayed,
+        checkpoint_seq=seq,
+        policy=replayer.policy_name,
+    )
 
 
 def replay(replayer: Replayer, rows: Iterable[StoredRow]) -> None:
@@ -185,6 +224,18 @@ def checkpoint_text(core: LiveCore, policy: str) -> str:
     return canonical_json(
         {"config": core.config.to_dict(), "policy": policy, "state": core.state().to_text()}
     )
+
+
+def policy_of(text: str) -> str:
+    """Return the name of the policy that a checkpoint was made by; empty: the built-in ones.
+
+    Raises:
+        ArtifactError: It is no checkpoint.
+    """
+    try:
+        return str(orjson.loads(text)["policy"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"cannot be read: {error}", field="checkpoint") from error
 
 
 def core_of(text: str, policy: Policy | None = None) -> LiveCore:
