@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,9 +56,28 @@ def audit(folder: Path, kind: str, version: str, now_ms: int, body: Mapping[str,
         StateLockedError: A process writes there.
         StateWriteError: It cannot be written.
     """
+    with opened_for_operator(folder, version, now_ms, writes=True) as journal:
+        assert journal is not None
+        note_done(journal, kind, now_ms, body)
+
+
+@contextmanager
+def opened_for_operator(
+    folder: Path, version: str, now_ms: int, *, writes: bool
+) -> Iterator[Journal | None]:
+    """Hold a state's journal open, so that nobody else writes meanwhile; ``None`` where not asked.
+
+    Raises:
+        StateLockedError: A process writes there.
+        ArtifactError: The state is damaged.
+        StateWriteError: It cannot be written.
+    """
+    if not writes:
+        yield None
+        return
     journal = open_state(folder, version, _config_hash(folder), now_ms)
     try:
-        note_done(journal, kind, now_ms, body)
+        yield journal
     finally:
         journal.close()
 

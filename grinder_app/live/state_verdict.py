@@ -8,6 +8,8 @@ from typing import Any
 from attrs import frozen
 
 from grinder_adapters.journal import Survey, survey
+from grinder_adapters.journal.record import FIRST_SEQ
+from grinder_adapters.journal.schema import DB_FILE
 from grinder_app.live.state_folder import Writer, writer_of
 from grinder_core.codec import to_dict
 
@@ -20,7 +22,7 @@ class Verdict:
         found: Rows, blocks, checkpoints and problems.
         lost: Rows that were on disk once and cannot be vouched for any more; ``None``: nobody can
             say how many.
-        salvageable: A copy up to the last sound row would hold this many rows.
+        salvageable: First and last row that a copy up to the damage would hold; ``None``: none.
         steps: What to do next, in order; the words of a command stand between quotes.
     """
 
@@ -28,7 +30,7 @@ class Verdict:
     writer: Writer
     found: Survey
     lost: int | None
-    salvageable: int
+    salvageable: tuple[int, int] | None
     steps: tuple[str, ...]
 
     @property
@@ -44,7 +46,7 @@ class Verdict:
             "writer": to_dict(self.writer),
             **to_dict(self.found),
             "lost": self.lost,
-            "salvageable": self.salvageable,
+            "salvageable": None if self.salvageable is None else list(self.salvageable),
             "steps": list(self.steps),
         }
 
@@ -56,39 +58,39 @@ def judge_state(folder: Path, options: str) -> Verdict:
         options: The options that lead a command to this state, for the steps.
     """
     seen = survey(folder)
-    rows = seen.last_seq - seen.first_seq + 1
     lost = None if seen.head_seq is None else max(seen.head_seq - seen.last_seq, 0)
-    salvageable = 0 if seen.is_sound else _salvageable(folder, seen)
+    salvageable = None if seen.is_sound else _salvageable(folder, seen)
     return Verdict(
         folder=str(folder),
         writer=writer_of(folder),
         found=seen,
-        lost=lost if not seen.is_sound or rows else 0,
+        lost=lost,
         salvageable=salvageable,
         steps=_steps(seen, salvageable, options),
     )
 
 
-def _salvageable(folder: Path, seen: Survey) -> int:
+def _salvageable(folder: Path, seen: Survey) -> tuple[int, int] | None:
     """Rows of the database that are sound by themselves, whatever HEAD says."""
-    alone = survey(folder / "state.db") if seen.head_seq is None else seen
+    alone = survey(folder / DB_FILE) if seen.head_seq is None else seen
     if alone.last_seq < alone.first_seq:
-        return 0
-    reaches_back = alone.first_seq == 0
-    vouched = [one for one in alone.checkpoints if one.seq <= alone.last_seq]
-    return alone.last_seq - alone.first_seq + 1 if reaches_back or vouched else 0
+        return None
+    has_checkpoint = any(one.seq <= alone.last_seq for one in alone.checkpoints)
+    if alone.first_seq != FIRST_SEQ and not has_checkpoint:
+        return None  # nothing to go on from
+    return alone.first_seq, alone.last_seq
 
 
-def _steps(seen: Survey, salvageable: int, options: str) -> tuple[str, ...]:
+def _steps(seen: Survey, salvageable: tuple[int, int] | None, options: str) -> tuple[str, ...]:
     if seen.is_sound:
         return (f"nothing: 'grinder live run' goes on from row {seen.last_seq}",)
     given = f" {options}" if options else ""
     steps = [
         f"with a copy that 'grinder state backup' made: 'grinder state restore{given} --from FILE'"
     ]
-    if salvageable:
+    if salvageable is not None:
         steps.append(
-            f"or keep what is sound, rows {seen.first_seq} to {seen.last_seq}: "
+            f"or keep what is sound, rows {salvageable[0]} to {salvageable[1]}: "
             f"'grinder state salvage{given} --to FILE', then "
             f"'grinder state restore{given} --from FILE'"
         )
