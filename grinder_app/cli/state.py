@@ -305,9 +305,7 @@ async def _adopt(
     with opened_for_operator(folder, version("grinder"), now, writes=bool(confirm)) as journal:
         restored = recover(folder, made)
         core = session_of(restored, folder)
-        flags = LiveFlags(
-            exchange_port=port, symbols=core.config.whitelist, rest_url=rest_url
-        )
+        flags = LiveFlags(exchange_port=port, symbols=core.config.whitelist, rest_url=rest_url)
         plan = draft_live(flags, settings.load(), os.environ)
         async with books_of(plan, world) as books:
             found = await find_differences(core, books)

@@ -88,5 +88,3 @@ def _config_hash(folder: Path) -> str:
     with JournalReader(folder) as reader:
         made = made_by(reader)
     return "" if made is None else made.config_hash
-
-

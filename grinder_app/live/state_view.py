@@ -157,25 +157,32 @@ def view_state(folder: Path, policy: Policy | None = None) -> StateView:
     )
 
 
+def makers(reader: JournalReader) -> list[MadeBy]:
+    """Return what wrote the rows, one for each time that somebody began to write.
+
+    Raises:
+        ArtifactError: A row that says so is damaged.
+    """
+    with reader.failing():
+        found = reader.db.execute(
+            f"SELECT {COLUMNS} FROM journal WHERE stream = ? AND kind = ? ORDER BY seq",
+            (HEAD_STREAM, HEAD_KIND),
+        )
+        rows = [read_row(values).row for values in found]
+        return [_read_made_by(row.seq, row.ts_ms, row.body) for row in rows]
+
+
 def made_by(reader: JournalReader) -> MadeBy | None:
     """Return what wrote the newest rows; ``None`` if no head is left in the journal.
 
     Raises:
-        ArtifactError: The row that says so is damaged.
+        ArtifactError: A row that says so is damaged.
     """
-    with reader.failing():
-        values = reader.db.execute(
-            f"SELECT {COLUMNS} FROM journal WHERE stream = ? AND kind = ? ORDER BY seq DESC LIMIT 1",
-            (HEAD_STREAM, HEAD_KIND),
-        ).fetchone()
-        if values is None:
-            return None
-        row = read_row(values).row
-        return read_made_by(row.seq, row.ts_ms, row.body)
+    found = makers(reader)
+    return found[-1] if found else None
 
 
-def read_made_by(seq: int, ts_ms: int, body: str) -> MadeBy:
-    """Read the body of a journal's head row."""
+def _read_made_by(seq: int, ts_ms: int, body: str) -> MadeBy:
     fields: dict[str, Any] = orjson.loads(body)
     return MadeBy(
         seq=seq,
