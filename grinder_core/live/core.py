@@ -29,7 +29,7 @@ from grinder_core.contracts.control import (
 from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.enums import ActionType, ExecutionEventType, Override, RiskIntent
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.market import MarkPrice, Snapshot
+from grinder_core.contracts.market import MarkPrice, Snapshot, Trade
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.engine.engine import Engine, Output
@@ -67,6 +67,11 @@ class Step:
     effects: Sequence[Effect]
     has_latched: bool
     _speech: Speech
+
+    @property
+    def has_something(self) -> bool:
+        """Whether it has effects or said something."""
+        return bool(self.effects) or self._speech.has_more
 
     @property
     def records(self) -> Sequence[Record]:
@@ -138,6 +143,7 @@ class LiveCore:
         self.engine, self.hot = engine, hot
         self._speech = speech = Speech(hot.chain)
         self._effects: list[Effect] = []
+        self._nothing = Step((), False, speech)
         self._overseer = Overseer(engine, hot, speech.say)
         self._passing = Passing(self.config, engine, hot, speech.say)
         self._answers = Answers(engine, hot, self._passing, speech.say)
@@ -186,6 +192,8 @@ class LiveCore:
         if kind is Snapshot:
             hot.orchestrator.on_market(payload.symbol, now)  # type: ignore[union-attr]
             self._take(self.engine.fold(event), event)
+        elif kind is Trade:  # after quotes the most frequent
+            self._take(self.engine.fold(event), event)
         elif isinstance(payload, Health):
             take_health(hot, payload, now)
         elif isinstance(payload, WriteResult):
@@ -204,6 +212,8 @@ class LiveCore:
             self._let_pass(self._overseer.carry_out(now), event)
             self._passing.spent_token = False
         has_latched = self._latches.look(now)
+        if not (self._effects or has_latched or self._speech.has_more):
+            return self._nothing
         return Step(self._effects, has_latched, self._speech)
 
     def _on_other(self, event: Event) -> None:
@@ -272,9 +282,11 @@ class LiveCore:
 
 def _is_notable(out: PaperOutput) -> bool:
     """Whether something happened; what is left out anew at each quote is said with the first."""
-    return bool(
-        out.fills
-        or out.funding
-        or any(action.action is not ActionType.NOOP for action in out.actions)
-        or any(event.type is not ExecutionEventType.ORDER_SKIPPED for event in out.events)
-    )
+    if out.fills or out.funding:
+        return True
+    for action in out.actions:
+        if action.action is not ActionType.NOOP:
+            return True
+    if not out.events:
+        return False
+    return any(event.type is not ExecutionEventType.ORDER_SKIPPED for event in out.events)

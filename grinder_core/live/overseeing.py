@@ -88,14 +88,13 @@ class Overseer:
     def note_engine(self) -> None:
         """Take what the engine latched since the last look."""
         core, hot = self._engine.hot, self._hot
-        override = _severest(core.override, hot.ordered)
         guard = GuardState.NORMAL if core.guard is None else core.guard.state
-        facts = (core.kill.active, override, guard)
+        facts = (core.kill.active, core.override, hot.ordered, guard)
         if facts != self._seen:
             self._seen = facts
             hot.orchestrator.set_global(
                 kill_switch_active=core.kill.active,
-                operator_override=override,
+                operator_override=_severest(core.override, hot.ordered),
                 drawdown_state=guard,
             )
 
