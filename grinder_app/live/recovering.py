@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 from attrs import define, frozen
@@ -79,6 +80,28 @@ class Replayer:
             self.core = self.core.under(told.config, self.policy)
 
 
+class Checkpoint(Protocol):
+    """A whole state and the row that it holds all up to."""
+
+    @property
+    def seq(self) -> int:
+        """Number of the row."""
+
+    @property
+    def text(self) -> str:
+        """What ``checkpoint_text`` returned."""
+
+
+class Source(Protocol):
+    """What a recovery needs of a journal; see ``JournalReader``."""
+
+    def newest_checkpoint(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is sound."""
+
+    def rows(self, from_seq: int | None = None) -> Iterable[StoredRow]:
+        """Return the rows from a number on, market blocks line by line."""
+
+
 @frozen(kw_only=True)
 class Restored:
     """What a journal gave back.
@@ -103,13 +126,22 @@ def restore(folder: Path, policy: Policy | None = None) -> Restored:
     if not (folder / "state.db").exists():
         return Restored(core=None, replayed=0, checkpoint_seq=None)
     with JournalReader(folder) as reader:
-        found = reader.newest_checkpoint()
-        replayer = Replayer(policy=policy)
-        seq = None
-        if found is not None:
-            seq = found.seq
-            replayer.core = core_of(found.text, policy)
-        replay(replayer, reader.rows(None if seq is None else seq + 1))
+        return restore_from(reader, policy)
+
+
+def restore_from(source: Source, policy: Policy | None = None) -> Restored:
+    """Read a session back from a journal that holds at least one row.
+
+    Raises:
+        ArtifactError: As ``restore``.
+    """
+    found = source.newest_checkpoint()
+    replayer = Replayer(policy=policy)
+    seq = None
+    if found is not None:
+        seq = found.seq
+        replayer.core = core_of(found.text, policy)
+    replay(replayer, source.rows(None if seq is None else seq + 1))
     return Restored(core=replayer.core, replayed=replayer.replayed, checkpoint_seq=seq)
 
 

@@ -23,7 +23,6 @@ from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.binance.user_stream import UserStream, UserStreamSettings
 from grinder_adapters.journal import JournalHead
-from grinder_adapters.write_archive import SqliteArchive
 from grinder_app.config.live_plan import GuardsMissingError, LivePlan
 from grinder_app.live.connecting import (
     VenueRules,
@@ -38,7 +37,7 @@ from grinder_app.live.health import HealthWatch
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import DeskPort, PaperPort
 from grinder_app.live.reconciling import Foreign, Reconciler, unfinished
-from grinder_app.live.recovering import Restored, checkpoint_text, restore
+from grinder_app.live.recovering import Restored, checkpoint_text
 from grinder_app.live.scribe import Configured, JournalPort, Scribe
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.live.witness import JournalWitness
@@ -171,7 +170,7 @@ class LiveSession:
                 client.budget.observe(window, 0, client.now())
         rules = await load_rules(client, plan.symbols)
         config = self._config(rules)
-        restored = restore(self.folder, self._policy)
+        restored = world.restore(self.folder, self._policy)
         self.restored = restored
         self.journal = journal = self._open_journal(config)
         core = LiveCore(config, self._policy)
@@ -262,7 +261,7 @@ class LiveSession:
         """Open the account: permission, private stream, desk."""
         plan, client, core = self.plan, self.client, self.core
         account = AccountPort(client)
-        archive = SqliteArchive(self.folder / WRITES_FILE)
+        archive = self.world.open_archive(self.folder / WRITES_FILE)
         self._stack.callback(archive.close)
         store = ArchivedStore(IdempotencySettings(), archive=archive)
         witness = JournalWitness(self.journal, core.refusal, self._now)
