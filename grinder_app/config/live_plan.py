@@ -41,7 +41,8 @@ from grinder_core.reconcile.settings import ReconcileSettings
 MODE: Final = "live.safe_mode"
 SYMBOLS: Final = "live.symbol_whitelist"
 FILTER: Final = "reconcile.symbol_filter"
-DEFAULT_SYMBOLS: Final = ("BTCUSDT",)
+DEFAULT_SYMBOLS: Final = ("XRPUSDT",)
+"""Of the exchange of this process; levels of a first run are above its least order."""
 
 
 class GuardsMissingError(GrinderError):
@@ -282,7 +283,7 @@ def _symbols(live: LiveSettings, *, is_embedded: bool) -> tuple[str, ...]:
         "must name at least one symbol",
         field=SYMBOLS,
         value=[],
-        remedy="set GRINDER_SYMBOLS, --symbols or [live] symbol_whitelist",
+        remedy="set --symbols, GRINDER_SYMBOLS or live.symbol_whitelist",
     )
 
 

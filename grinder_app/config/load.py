@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -189,6 +190,8 @@ def parse_sets(sets: Sequence[str]) -> dict[str, str]:
 def _file_of(path: Path | None, environment: Mapping[str, str]) -> FileSettings | None:
     named = environment.get(CONFIG_VARIABLE, "").strip()
     if path is None and named:
+        if not os.path.exists(named) or os.path.isdir(named):
+            raise ConfigError("names no file", field=CONFIG_VARIABLE, value=named)
         path = Path(named)
     if path is None and Path(DEFAULT_FILE).is_file():
         path = Path(DEFAULT_FILE)

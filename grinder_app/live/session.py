@@ -179,7 +179,9 @@ class LiveSession:
         self.core = core
         scribe = Scribe(journal)
         scribe.configured(Configured(config, self._policy_name), self._shown, self._now())
-        self.loop = LiveLoop(core, scribe, self._now, self._on_step)
+        self.loop = LiveLoop(
+            core, scribe, self._now, self._on_step, asyncio.get_running_loop().call_soon
+        )
         self.loop.put(Restarted(reason="start" if restored.core is None else "recovery"))
         self.loop.put(Leadership(is_leader=True))
         for symbol in plan.symbols:

@@ -15,7 +15,6 @@ from typing import Final
 
 from attrs import frozen
 
-from grinder_core.codec import chain
 from grinder_core.contracts.control import (
     AccountUpdate,
     Command,
@@ -42,12 +41,11 @@ from grinder_core.live.config import LiveConfig
 from grinder_core.live.latches import Latches
 from grinder_core.live.overseeing import Overseer, take_health
 from grinder_core.live.passing import Passing
-from grinder_core.live.records import Record, RecordKind
+from grinder_core.live.records import Record, RecordKind, Saying, Speech
 from grinder_core.live.request_count import RequestCount
 from grinder_core.live.state import LIVE_STATE_VERSION, LiveHot, LiveState, freeze_hot, thaw_hot
 from grinder_core.numbers import exact
 from grinder_core.ports import Policy
-from grinder_core.session.render import Renderer
 
 TURN_END: Final = TurnEnd()
 _CARRIED: Final = (
@@ -62,13 +60,18 @@ class Step:
 
     Attributes:
         effects: For the venue, in the order they are to be sent.
-        records: What was said, in order; all of it is in the chain.
         has_latched: A latch changed: that must be durable before anything depends on it.
     """
 
     effects: Sequence[Effect]
-    records: Sequence[Record]
     has_latched: bool
+    _speech: Speech
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """What was said, in order, all of it in the chain; to be read before the next step."""
+        with exact():
+            return self._speech.written()
 
 
 class LiveCore:
@@ -113,6 +116,7 @@ class LiveCore:
         """
         if config == self.config:
             return self
+        self.hot.chain = self._chain()
         before = self.engine.hot
         check_exposed(before, config.whitelist)
         core = LiveCore(config, policy)
@@ -131,22 +135,26 @@ class LiveCore:
 
     def _assemble(self, engine: Engine, hot: LiveHot) -> None:
         self.engine, self.hot = engine, hot
-        self._renderer = Renderer()
-        self._records: list[Record] = []
+        self._speech = speech = Speech(hot.chain)
         self._effects: list[Effect] = []
-        self._overseer = Overseer(engine, hot, self._say)
-        self._passing = Passing(self.config, engine, hot, self._say)
-        self._answers = Answers(engine, hot, self._passing, self._say)
-        self._latches = Latches(engine, hot, self._say)
+        self._overseer = Overseer(engine, hot, speech.say)
+        self._passing = Passing(self.config, engine, hot, speech.say)
+        self._answers = Answers(engine, hot, self._passing, speech.say)
+        self._latches = Latches(engine, hot, speech.say)
 
     def state(self) -> LiveState:
         """Return a frozen, serialisable dump of everything the next step depends on."""
+        self.hot.chain = self._chain()
         return LiveState(LIVE_STATE_VERSION, self.engine.state(), freeze_hot(self.hot))
 
     @property
     def digest(self) -> str:
         """The chain over everything said so far, 64 hexadecimal characters."""
-        return self.hot.chain.hex()
+        return self._chain().hex()
+
+    def _chain(self) -> bytes:
+        with exact():
+            return self._speech.chain
 
     def refusal(self, risk: RiskIntent, symbol: str) -> str:
         """Say why a write must not leave now, right before it would; empty: it may (LIVE-13).
@@ -170,7 +178,8 @@ class LiveCore:
         """``step`` for drivers that entered ``exact()`` once for the whole run."""
         hot, payload, now = self.hot, event.payload, event.ts_ms
         hot.events += 1
-        self._records, self._effects = [], []
+        self._speech.begin()
+        self._effects = []
         kind = type(payload)
         is_timer = kind is Timer
         if kind is Snapshot:
@@ -194,7 +203,7 @@ class LiveCore:
             self._let_pass(self._overseer.carry_out(now), event)
             self._passing.spent_token = False
         has_latched = self._latches.look(now)
-        return Step(self._effects, self._records, has_latched)
+        return Step(self._effects, has_latched, self._speech)
 
     def _on_other(self, event: Event) -> None:
         hot, payload = self.hot, event.payload
@@ -257,12 +266,7 @@ class LiveCore:
     def _decided(self, out: PaperOutput, event: Event) -> None:
         self._overseer.note_output(out)
         self.hot.outputs += 1
-        line = self._renderer.line(out)
-        self._say(Record(RecordKind.DECISION, event.ts_ms, line, _is_notable(out)))
-
-    def _say(self, record: Record) -> None:
-        self.hot.chain = chain(self.hot.chain, record.line)
-        self._records.append(record)
+        self._speech.say(Saying(RecordKind.DECISION, event.ts_ms, out, _is_notable(out)))
 
 
 def _is_notable(out: PaperOutput) -> bool:

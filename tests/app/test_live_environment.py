@@ -174,7 +174,7 @@ TEXTS = (
 )
 
 
-@given(name=st.sampled_from(sorted({*READ, *SECRET_FILES} - {"GRINDER_CONFIG"})), text=TEXTS)
+@given(name=st.sampled_from(sorted({*READ, *SECRET_FILES})), text=TEXTS)
 @settings(max_examples=300)
 def test_any_text_of_any_variable_gives_a_value_or_an_error_that_names_it(
     name: str, text: str
@@ -375,6 +375,14 @@ def test_show_prints_every_variable_with_value_and_origin_and_no_secret(
     assert "[REDACTED]" in table
     for name in BY_NAME:
         assert f" {name} " in table
+
+
+def test_brackets_in_a_value_are_shown_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRINDER_STATE_DIR", "/srv/[red]state")
+    assert run(["config", "show"]) == 0
+    assert "/srv/[red]state" in capsys.readouterr().out
 
 
 def test_an_address_with_a_password_is_refused_without_showing_it(

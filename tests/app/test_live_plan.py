@@ -90,7 +90,7 @@ def test_a_default_start_reads_an_exchange_of_its_own_and_can_write_nothing() ->
     assert not plan.armed
     assert not plan.will_write
     assert not plan.has_writing_port
-    assert plan.symbols == ("BTCUSDT",)
+    assert plan.symbols == ("XRPUSDT",)
     assert plan.operator_override is None
     assert plan.state_dir == Path("var/state")
     assert plan.permission.credentials is Credentials.LOCAL

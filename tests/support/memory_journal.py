@@ -141,12 +141,17 @@ class MemoryDisk:
 
 
 class MemoryJournal:
-    """The one writer of a `MemoryDisk`, as ``grinder_app.live.scribe.JournalPort`` asks."""
+    """The one writer of a `MemoryDisk`, as ``grinder_app.live.scribe.JournalPort`` asks.
+
+    Attributes:
+        intent_rows: Index of the newest row of each write that this process noted.
+    """
 
     def __init__(self, disk: MemoryDisk) -> None:
         self._disk = disk
         self.is_dead = False
         self._intents: dict[str, str] = {}
+        self.intent_rows: dict[str, int] = {}
         self._next = disk.written[-1].seq + 1 if disk.written else 0
         self._has_block = False
         for row in disk.written:
@@ -270,6 +275,7 @@ class MemoryJournal:
     def _index(self, row: MemoryRow) -> None:
         if row.key and row.opens:
             self._intents[row.key] = row.body
+            self.intent_rows[row.key] = len(self._disk.written) - 1
         elif row.key:
             self._intents.pop(row.key, None)
 
