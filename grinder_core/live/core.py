@@ -19,6 +19,7 @@ from grinder_core.contracts.control import (
     AccountUpdate,
     Command,
     Control,
+    FundingPaid,
     Health,
     Leadership,
     Restarted,
@@ -43,7 +44,14 @@ from grinder_core.live.overseeing import Overseer, take_health
 from grinder_core.live.passing import Passing
 from grinder_core.live.records import Record, RecordKind, Saying, Speech
 from grinder_core.live.request_count import RequestCount
-from grinder_core.live.state import LIVE_STATE_VERSION, LiveHot, LiveState, freeze_hot, thaw_hot
+from grinder_core.live.state import (
+    LIVE_STATE_VERSION,
+    LiveHot,
+    LiveState,
+    Movement,
+    freeze_hot,
+    thaw_hot,
+)
 from grinder_core.numbers import exact
 from grinder_core.ports import Policy
 
@@ -52,6 +60,7 @@ _CHANGES_RULES: Final = (Restarted, Control)
 _CARRIED: Final = (
     *("events", "lives", "chain", "outputs", "open_actions", "waiting", "deferred", "ordered"),
     *("trade_cursors", "fill_ids", "unknown_since", "latches", "has_started"),
+    *("started_ms", "income_ms", "moved"),
 )
 
 
@@ -226,7 +235,9 @@ class LiveCore:
         elif isinstance(payload, Restarted):
             self._restart(event)
         elif isinstance(payload, AccountUpdate):
-            hot.has_started |= payload.start is not None
+            self._on_account(payload)
+        elif isinstance(payload, FundingPaid):
+            self._note_moved(Movement(payload.ts, payload.symbol, -payload.amount))
         elif isinstance(payload, Control):
             if payload.command is Command.RESUME:
                 hot.ordered = None
@@ -236,6 +247,21 @@ class LiveCore:
             elif payload.command in {Command.PAUSE, Command.EMERGENCY}:
                 hot.ordered = Override(payload.command.value)
         self._take(self.engine.fold(event), event)
+
+    def _on_account(self, update: AccountUpdate) -> None:
+        hot = self.hot
+        if update.start is not None:
+            hot.has_started = True
+            hot.started_ms = hot.income_ms = update.ts
+            hot.moved.clear()
+        if update.transfer:
+            self._note_moved(Movement(update.ts, "", update.transfer))
+
+    def _note_moved(self, movement: Movement) -> None:
+        """Remember what the venue's list will show; without an account there is none."""
+        hot = self.hot
+        if hot.started_ms and movement.ts > hot.income_ms:
+            hot.moved.append(movement)
 
     def _restart(self, event: Event) -> None:
         """A new process took the session up: nothing is proven any more."""

@@ -55,6 +55,9 @@ def take_health(hot: LiveHot, health: Health, now: int) -> None:
         machine.set_symbol(health.symbol, **{_SYMBOL_FLAGS[name]: bool(health.value)})
     elif name is HealthName.TRADES_TOLD:
         hot.trade_cursors[health.symbol] = health.value
+    elif name is HealthName.INCOME_TOLD:
+        hot.income_ms = health.value
+        hot.moved = [one for one in hot.moved if one.ts > health.value]
     elif name is HealthName.PLACE_CIRCUIT:
         machine.set_global(place_circuit=_CIRCUITS[health.value])
     elif name is HealthName.CLOCK_SKEW_MS:
