@@ -21,6 +21,7 @@ from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.order_inquiries import DeskSettings
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.permission import PortKind
+from grinder_adapters.binance.tasks import Tasks
 from grinder_adapters.binance.user_stream import UserStream, UserStreamSettings
 from grinder_adapters.journal import JournalHead
 from grinder_app.config.live_plan import GuardsMissingError, LivePlan
@@ -74,6 +75,7 @@ CHECKPOINT_MS: Final = 60_000
 YIELD_EVENTS: Final = 32
 STOP_TIMEOUT_MS: Final = 20_000
 RETRY_MS: Final = 10_000
+LATCH_SYNC_MS: Final = 5_000
 OPENING_WAITS_MS: Final = (2_000, 5_000, 10_000, 20_000, 30_000)
 T = TypeVar("T")
 WRITES_FILE: Final = "writes.db"
@@ -189,8 +191,15 @@ class LiveSession:
         self.core = core
         scribe = Scribe(journal)
         scribe.configured(Configured(config, self._policy_name), self._shown, self._now())
+        self._syncing = Tasks()
+        self._stack.push_async_callback(self._syncing.close, LATCH_SYNC_MS)
         self.loop = LiveLoop(
-            core, scribe, self._now, self._on_step, asyncio.get_running_loop().call_soon
+            core,
+            scribe,
+            self._now,
+            self._on_step,
+            asyncio.get_running_loop().call_soon,
+            self._latched,
         )
         self.loop.put(Restarted(reason="start" if restored.core is None else "recovery"))
         self.loop.put(Leadership(is_leader=True))
@@ -353,6 +362,22 @@ class LiveSession:
             for trade_id in hot.fill_ids.get(order.client_order_id, ()):
                 self.desk.take_up_fill(order.symbol, trade_id)
         self.desk.take_up(orders, leaving, self.journal.open_intents())
+
+    def _latched(self) -> None:
+        """Have a latch on disk as soon as the disk can (LIVE-38).
+
+        Nobody waits for it: what adds risk waits for its intent, which comes after it.
+        """
+        self._syncing.start(self._sync_latch(), "session: latch", self._failed)
+
+    def _failed(self, error: BaseException) -> None:
+        self.loop.failure = self.loop.failure or error
+
+    async def _sync_latch(self) -> None:
+        try:
+            await self.journal.sync()
+        except StateWriteError as error:  # tried again with every commit
+            self._tell("latch", f"is not on disk: {error}")
 
     def _trades_told(self, symbol: str, trade_id: int) -> None:
         self.loop.put(_health(HealthName.TRADES_TOLD, trade_id, symbol))
