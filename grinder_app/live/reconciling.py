@@ -95,8 +95,8 @@ class Reconciler:
                 name = order.client_order_id
                 if not self._port.codec.is_ours(name):
                     found.setdefault(symbol, []).append(name)
-                elif name not in self._desk.news.orders:
-                    self._adopt(order)
+                elif self._is_unknown(name):
+                    await self._look_up(order.symbol, name)
         return {symbol: tuple(names) for symbol, names in found.items()}
 
     async def compare_positions(self) -> dict[str, tuple[Decimal, Decimal]]:
@@ -122,6 +122,16 @@ class Reconciler:
         for symbol in self._symbols:
             self._health.tell(HealthName.UNRECONCILED, int(symbol in lasting), symbol)
         return lasting
+
+    def _is_unknown(self, name: str) -> bool:
+        news = self._desk.news
+        return name not in news.orders and not news.has_ended(name)
+
+    async def _look_up(self, symbol: str, name: str) -> None:
+        """Adopt an order if it is still open: it may have ended while the answer was on its way."""
+        order = await self._port.query(symbol, name)
+        if order is not None and not order.status.is_final and self._is_unknown(name):
+            self._adopt(order)
 
     def _adopt(self, order: OrderAnswer) -> None:
         parsed = parse_client_order_id(order.client_order_id)

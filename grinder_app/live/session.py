@@ -351,7 +351,7 @@ class LiveSession:
         orders, leaving = unfinished(self.core.engine.hot, hot.waiting)
         for order in orders:
             for trade_id in hot.fill_ids.get(order.client_order_id, ()):
-                self.stream.fold.book_fill(order.symbol, trade_id)
+                self.desk.take_up_fill(order.symbol, trade_id)
         self.desk.take_up(orders, leaving, self.journal.open_intents())
 
     def _trades_told(self, symbol: str, trade_id: int) -> None:
