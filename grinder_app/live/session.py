@@ -298,11 +298,11 @@ class LiveSession:
         hot = self.core.hot
         for symbol, cursor in hot.trade_cursors.items():
             self.stream.fold.move_cursor(symbol, cursor)
-        orders, leaving = unfinished(self.core.engine.hot, hot.waiting)
+        orders = unfinished(self.core.engine.hot, hot.waiting)
         for order in orders:
             for trade_id in hot.fill_ids.get(order.client_order_id, ()):
                 self.stream.fold.book_fill(order.symbol, trade_id)
-        self.desk.take_up(orders, leaving, self.journal.open_intents())
+        self.desk.take_up(orders, self.journal.open_intents())
 
     def _trades_told(self, symbol: str, trade_id: int) -> None:
         self.loop.put(_health(HealthName.TRADES_TOLD, trade_id, symbol))
