@@ -4,7 +4,8 @@
 
 A whole live session of ten symbols runs at a local exchange in memory: feed, journal, fold,
 envelope, router, desk, write protocol, signature. The policy places an order of one symbol at one
-quote and takes it out at the next, so that every quote of that symbol leads to a request. Measured is the time
+quote and takes it out at the next, so that every quote of that symbol leads to a request. Measured
+is the time
 between the frame that the socket gives and the request as the network gets it, once without the
 commit of the intent, whose own time stands beside it with that of a bare ``fsync``.
 """

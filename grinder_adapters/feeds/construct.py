@@ -14,7 +14,7 @@ from typing import Any, Final
 from attrs import fields
 
 from grinder_core.contracts.event import Event, Payload
-from grinder_core.contracts.market import DepthDiff, L2Snapshot, Level, Snapshot, Trade
+from grinder_core.contracts.market import DepthDiff, L2Snapshot, Level, MarkPrice, Snapshot, Trade
 from grinder_core.errors import InvariantError
 
 _new: Final = object.__new__
@@ -65,6 +65,16 @@ _diff_ts, _diff_symbol, _diff_first, _diff_last, _diff_prev, _diff_bids, _diff_a
 )
 _trade_ts, _trade_symbol, _trade_id, _trade_price, _trade_qty, _trade_maker = _setters(
     Trade, "ts", "symbol", "trade_id", "price", "qty", "is_buyer_maker"
+)
+
+_mark_ts, _mark_symbol, _mark_price, _mark_index, _mark_rate, _mark_next = _setters(
+    MarkPrice,
+    "ts",
+    "symbol",
+    "mark_price",
+    "index_price",
+    "funding_rate",
+    "next_funding_ts",
 )
 
 
@@ -148,4 +158,23 @@ def trade(
     _trade_price(made, price)
     _trade_qty(made, qty)
     _trade_maker(made, is_buyer_maker)
+    return made
+
+
+def mark_price(
+    ts: int,
+    symbol: str,
+    price: Decimal,
+    index_price: Decimal | None,
+    funding_rate: Decimal | None,
+    next_funding_ts: int | None,
+) -> MarkPrice:
+    """Build a mark price."""
+    made = _new(MarkPrice)
+    _mark_ts(made, ts)
+    _mark_symbol(made, symbol)
+    _mark_price(made, price)
+    _mark_index(made, index_price)
+    _mark_rate(made, funding_rate)
+    _mark_next(made, next_funding_ts)
     return made

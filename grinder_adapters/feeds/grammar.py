@@ -18,6 +18,7 @@ from grinder_adapters.feeds.interned import (
     LAST_PRICES,
     PRICES,
     QTYS,
+    RATES,
     SYMBOLS,
     TEXTS,
     TRADE_QTYS,
@@ -213,11 +214,28 @@ def _read_trade(data: dict[str, Any], seq: int) -> Event | None:
     return _envelope(data, payload, seq)
 
 
+def _read_mark_price(data: dict[str, Any], seq: int) -> Event | None:
+    ts, index, rate = data["ts"], data.get("index_price"), data.get("funding_rate")
+    coming = data.get("next_funding_ts")
+    if not _is_count(ts) or not (coming is None or _is_count(coming)):
+        return None
+    payload = construct.mark_price(
+        ts,
+        SYMBOLS[data["symbol"]],
+        PRICES[data["mark_price"]],
+        None if index is None else PRICES[index],
+        None if rate is None else RATES[rate],
+        coming,
+    )
+    return _envelope(data, payload, seq)
+
+
 _BUILDERS: Final[dict[str, Callable[[dict[str, Any], int], Event | None]]] = {
     "SNAPSHOT": _read_snapshot,
     "L2_SNAPSHOT": _read_l2_snapshot,
     "DEPTH_DIFF": _read_depth_diff,
     "TRADE": _read_trade,
+    "MARK_PRICE": _read_mark_price,
 }
 
 

@@ -11,7 +11,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-from grinder_core.contracts.checks import check_positive_qty, check_price, check_qty, check_symbol
+from grinder_core.contracts.checks import (
+    check_decimal,
+    check_positive_qty,
+    check_price,
+    check_qty,
+    check_symbol,
+)
 from grinder_core.contracts.market import Level
 from grinder_core.numbers import canonical, parse_decimal
 
@@ -77,6 +83,7 @@ PRICES: Final = Decimals(check_price)
 QTYS: Final = Decimals(check_qty)
 TRADE_QTYS: Final = Decimals(check_positive_qty)
 LAST_PRICES: Final = Decimals(_check_last_price)
+RATES: Final = Decimals(check_decimal)
 SYMBOLS: Final = Symbols()
 TEXTS: Final = Texts()
 

@@ -7,8 +7,8 @@ A state folder holds
     LOCK       who writes here
 
 ``Journal`` is the one writer, ``JournalReader`` reads, also beside it. ``survey`` checks all of it;
-``compact`` and ``repack`` keep the folder small; ``backup``, ``restore`` and ``set_aside`` are the
-ways out of damage.
+``compact`` and ``repack`` keep the folder small; ``backup``, ``restore``, ``salvage`` and
+``set_aside`` are the ways out of damage.
 """
 
 from grinder_adapters.journal.archive import Archived, read_archive
@@ -18,6 +18,7 @@ from grinder_adapters.journal.journal import Journal
 from grinder_adapters.journal.reader import JournalReader, StoredCheckpoint
 from grinder_adapters.journal.record import IndexNote, IndexOp, IndexTable, JournalHead, Row
 from grinder_adapters.journal.restoring import backup, restore, set_aside
+from grinder_adapters.journal.salvage import salvage
 from grinder_adapters.journal.verify import Survey, survey
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "read_archive",
     "repack",
     "restore",
+    "salvage",
     "set_aside",
     "survey",
 ]

@@ -106,5 +106,5 @@ def damaged(path: Path, what: str) -> ArtifactError:
     return ArtifactError(
         what,
         where=str(path),
-        remedy="look at it with 'grinder state show', then 'grinder state restore --from FILE'",
+        remedy="look at it with 'grinder state verify', which names the ways out",
     )

@@ -22,6 +22,7 @@ from grinder_adapters.journal.schema import GENERATIONS
 from grinder_adapters.journal.stored import Stored
 from grinder_core.errors import ArtifactError
 
+SALVAGED_KIND: Final = "SALVAGED"
 _STRUCTURE_FAULTS: Final = 10
 
 
@@ -121,6 +122,8 @@ class _Chain:
             self.taken.append(row.seq)
         if (row.stream, row.kind) == (ANCHOR_STREAM, ANCHOR_KIND):
             self.anchors.append(row.seq)
+        if (row.stream, row.kind) == (ANCHOR_STREAM, SALVAGED_KIND):
+            self.taken = list(stored.payload["checkpoints"])  # others lay behind the damage
         if (row.stream, row.kind) == (SEAL_STREAM, SEAL_KIND):
             self._check_seal(stored)
             self.hour_first, self.hour_lines = row.seq + 1, 0

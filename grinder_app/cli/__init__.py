@@ -56,6 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exchange-info": ("grinder_app.cli.exchange_info:app", "Fetch and show the venue's rules."),
     "data": ("grinder_app.cli.data:app", "Import, inspect, convert, download, record data."),
     "live": ("grinder_app.cli.live:app", "Watch a live market; read-only."),
+    "state": ("grinder_app.cli.state:app", "Show, check, copy and mend a live session's state."),
+    "journal": ("grinder_app.cli.journal:app", "Read, export and check a live session's journal."),
     "venue": ("grinder_app.cli.venue:app", "Serve the local exchange on loopback."),
     "report": ("grinder_app.cli.report:app", "Write the HTML report of a run."),
     "soak": ("grinder_app.cli.soak:app", "Run everything again and again; nothing may drift."),

@@ -23,6 +23,7 @@ from grinder_app.runner.recording import all_of, to_file, warnings_of_session
 from grinder_app.runner.session_loop import SessionEnd, SessionJob, run_job
 from grinder_app.runner.told import Narrator, pace, policy_text
 from grinder_core.codec import to_dict
+from grinder_core.errors import ConfigError
 from grinder_core.session.session import Driver
 
 
@@ -30,16 +31,23 @@ def replay(
     *,
     data: DataFiles = (),
     fixture: Path | None = None,
+    journal: Path | None = None,
     settings: ConfigOptions = ConfigOptions(),  # noqa: B008 - frozen
     narrow: NarrowOptions = NarrowOptions(),  # noqa: B008 - frozen
     policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
     out: Path | None = None,
+    until: int | None = None,
+    explain: str = "",
     json: Flag = False,
     verbose: Annotated[bool, Parameter(alias="-v", negative="")] = False,
 ) -> int:
     """Decide on recorded data without fills and print the digest of all decisions.
 
     Orders are accepted and never filled. Nothing is written but what --out names.
+
+    With --journal a live session is folded again instead, from what it wrote down, and every
+    word of it is compared: decisions, verdicts, transitions, latches, digests. The exit code is 1
+    at the first difference.
 
     Parameters
     ----------
@@ -48,6 +56,13 @@ def replay(
         are merged by time into one session.
     fixture
         Folder of a fixture, which brings its own settings, instead of data.
+    journal
+        State folder of a live session, or a copy of its state.db, instead of data.
+    until
+        Journal: stop after this row.
+    explain
+        Journal: tell what the session saw and said at this time (UTC), such as 03:12, 03:12:07 or
+        2026-11-22T03:12, and stop there.
     out
         Write every output to this file, one canonical JSON line each.
     json
@@ -55,12 +70,20 @@ def replay(
     verbose
         Tell every output in which something happened.
     """
+    if journal is not None:
+        _refuse_with_journal(data, fixture, settings, narrow, out, verbose=verbose)
+        from grinder_app.cli.replay_journal import JournalReplay, replay_journal
+
+        job = JournalReplay(journal=journal, policy=policy, until=until, explain=explain, json=json)
+        return replay_journal(job)
+    if until is not None or explain:
+        raise ConfigError("needs --journal", field="--until" if explain == "" else "--explain")
     begun = perf_counter()
     loaded = settings.load(of_engine=fixture is None)
     spec = policy.spec()
     with airgap(), ExitStack() as opened, output.progress("replay, events") as advance:
         prepared = prepare(data, fixture, loaded, settings, narrow)
-        job = SessionJob(
+        session = SessionJob(
             config=prepared.config,
             policy=None if spec is None else spec.load(),
             driver=Driver.REPLAY,
@@ -68,7 +91,7 @@ def replay(
             ignored=prepared.ignored,
         )
         sinks = [*([Narrator()] if verbose else []), *to_file(out, opened)]
-        end = run_job(job, prepared.source, on_line=all_of(sinks), tell=advance)
+        end = run_job(session, prepared.source, on_line=all_of(sinks), tell=advance)
         if end.result.failure is not None:
             raise end.result.failure
     if json:
@@ -82,6 +105,35 @@ def replay(
         output.note(f"warning: {warning}")
     output.note(pace(end.events_read, perf_counter() - begun))
     return 0
+
+
+def _refuse_with_journal(
+    data: DataFiles,
+    fixture: Path | None,
+    settings: ConfigOptions,
+    narrow: NarrowOptions,
+    out: Path | None,
+    *,
+    verbose: bool,
+) -> None:
+    """A journal holds its own data and settings.
+
+    Raises:
+        ConfigError: Others were given as well.
+    """
+    given = {
+        "--data": bool(data),
+        "--fixture": fixture is not None,
+        "--config": settings.config is not None,
+        "--profile": settings.profile is not None,
+        "--set": bool(settings.sets),
+        narrow.given: bool(narrow.given),
+        "--out": out is not None,
+        "--verbose": verbose,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise ConfigError("does not go with --journal", field=option)
 
 
 def _replay_result(end: SessionEnd) -> dict[str, Any]:

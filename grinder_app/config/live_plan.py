@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
 from grinder_adapters.binance.permission import Credentials, Permission, PortKind
 from grinder_app.config.app_settings import AppSettings
@@ -35,9 +36,11 @@ from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import ConfigError, GrinderError
 from grinder_core.gates.fill_settings import FillGateSettings
 from grinder_core.orders.router_settings import RouterSettings
+from grinder_core.reconcile.settings import ReconcileSettings
 
 MODE: Final = "live.safe_mode"
 SYMBOLS: Final = "live.symbol_whitelist"
+FILTER: Final = "reconcile.symbol_filter"
 DEFAULT_SYMBOLS: Final = ("XRPUSDT",)
 """Of the exchange of this process; levels of a first run are above its least order."""
 
@@ -88,6 +91,7 @@ class LivePlan:
         environment: What the environment alone may say.
         engine: Settings of the engine, protections on.
         orchestrator, router, fill_gate: What judges actions.
+        reconcile, audit: How it is held against the venue, and what is noted of that.
         origins: Where each setting comes from, by dotted name.
         config_path: The file read, if any.
         warnings: What is legal and probably not meant.
@@ -107,6 +111,8 @@ class LivePlan:
     orchestrator: OrchestratorSettings
     router: RouterSettings
     fill_gate: FillGateSettings
+    reconcile: ReconcileSettings
+    audit: AuditConfig
     app: AppSettings
     origins: Mapping[str, str]
     config_path: Path | None
@@ -207,6 +213,8 @@ def draft_live(flags: LiveFlags, config: Settings, environ: Mapping[str, str]) -
         orchestrator=config.orchestrator,
         router=config.router,
         fill_gate=config.fill_gate,
+        reconcile=_reconcile(config.reconcile, symbols, origins),
+        audit=config.audit,
         app=config.app,
         origins=origins,
         config_path=config.path,
@@ -277,6 +285,27 @@ def _symbols(live: LiveSettings, *, is_embedded: bool) -> tuple[str, ...]:
         value=[],
         remedy="set --symbols, GRINDER_SYMBOLS or live.symbol_whitelist",
     )
+
+
+def _reconcile(
+    settings: ReconcileSettings, symbols: tuple[str, ...], origins: Mapping[str, str]
+) -> ReconcileSettings:
+    """Compare what is traded and nothing else: what others do elsewhere is theirs.
+
+    Raises:
+        ConfigError: A symbol that is to be compared is not traded.
+    """
+    wanted = settings.symbol_filter
+    for symbol in wanted or ():
+        if symbol not in symbols:
+            raise ConfigError(
+                "is not among the symbols of this run",
+                field=FILTER,
+                value=symbol,
+                where=origins[FILTER],
+                remedy=f"name some of {', '.join(symbols)}, or none for all of them",
+            )
+    return evolve(settings, symbol_filter=symbols if wanted is None else wanted)
 
 
 def _advice(flags: LiveFlags, environment: LiveEnvironment, kind: VenueClass) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Final
 from attrs import frozen
 
 from grinder_adapters.binance.permission import PortKind
-from grinder_app.config.app_settings import check_path
 from grinder_core.codec import digest16, to_dict
 from grinder_core.contracts.checks import check_symbol
 from grinder_core.contracts.live import SafeMode
@@ -80,27 +79,21 @@ class LiveSettings:
         5_000, "Age at which the venue refuses a request.", ge=1, le=60_000, spec="LIVE-09"
     )
     reconcile_interval_ms: int = setting(
-        30_000, "Time between two comparisons with the venue.", ge=1_000, spec="LIVE-26"
+        30_000,
+        "Longest time between two looks at what differs at the venue.",
+        ge=1_000,
+        spec="LIVE-26",
     )
     allow_legacy_order_id: bool = setting(
         False, "Take orders with ids of the oldest form for our own.", spec="LIVE-21"
-    )
-    audit_enabled: bool = setting(
-        False, "Write what is decided about the venue's state to a file.", spec="LIVE-25"
-    )
-    audit_path: str = setting(
-        "audit/reconcile.jsonl", "That file, within the state folder.", spec="LIVE-25"
     )
     fsm_evidence_enabled: bool = setting(
         False, "Write a file for each change of the operating state.", spec="LIVE-14"
     )
 
     def __attrs_post_init__(self) -> None:
-        check_path("audit_path", self.audit_path)
         for name in ("rest_url", "ws_url"):
             _check_no_password(name, getattr(self, name))
-        if not self.audit_path.strip():
-            raise ConfigError("must be a file", field="audit_path", value=self.audit_path)
         for symbol in self.symbol_whitelist or ():
             try:
                 check_symbol(symbol)

@@ -127,8 +127,8 @@ VARIABLES: Final = (
         setting="live.allow_legacy_order_id",
         is_refusal_when_empty=True,
     ),
-    Variable(name="GRINDER_AUDIT_ENABLED", setting="live.audit_enabled"),
-    Variable(name="GRINDER_AUDIT_PATH", setting="live.audit_path"),
+    Variable(name="GRINDER_AUDIT_ENABLED", setting="audit.audit_enabled"),
+    Variable(name="GRINDER_AUDIT_PATH", setting="audit.audit_path"),
     Variable(name="GRINDER_ARTIFACT_DIR", setting="app.artifact_dir"),
     # the older spelling (LIVE-34)
     Variable(name="GRINDER_ARTIFACTS_DIR", setting="app.artifact_dir"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from grinder_adapters.audit.settings import AuditConfig
 from grinder_app.config.advice import advise
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.catalog import APP, BESIDE_ENGINE, BY_NAME, KEYS, LIVE, address_of
@@ -25,6 +26,7 @@ from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import ConfigError
 from grinder_core.gates.fill_settings import FillGateSettings
 from grinder_core.orders.router_settings import RouterSettings
+from grinder_core.reconcile.settings import ReconcileSettings
 
 DEFAULT_FILE: Final = "grinder.toml"
 DEFAULT: Final = "default"
@@ -40,6 +42,7 @@ class Settings:
         app: Where files lie and what a run keeps.
         live: Which venue a live run talks to and what it may write there.
         orchestrator, router, fill_gate: What judges a live run's actions.
+        reconcile, audit: How a live run is held against the venue, and what is noted of that.
         origins: By dotted name: ``default``, ``first run``, ``file PATH:LINE``, ``profile NAME``,
             ``environment VARIABLE``, ``flag``, or the name and path of a file of venue rules;
             entries of a table have their own.
@@ -54,6 +57,8 @@ class Settings:
     orchestrator: OrchestratorSettings
     router: RouterSettings
     fill_gate: FillGateSettings
+    reconcile: ReconcileSettings
+    audit: AuditConfig
     origins: Mapping[str, str]
     path: Path | None
     profile: str | None

@@ -15,8 +15,9 @@ from attrs import frozen
 from grinder_adapters.feeds import construct
 from grinder_adapters.feeds.grammar import read_line, read_line_fast, write_line
 from grinder_core.codec import canonical_json, from_dict, to_dict
+from grinder_core.contracts.control import Timer
 from grinder_core.contracts.event import MARKET_KINDS, Event, Payload
-from grinder_core.errors import ArtifactError
+from grinder_core.errors import ArtifactError, InputError
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.records import Record
 
@@ -27,6 +28,7 @@ DIGEST_KIND: Final = "DIGEST"
 HEAD_STREAM: Final = "head"
 CONFIG_KIND: Final = "CONFIG"
 _MARKET: Final = tuple(MARKET_KINDS.values())
+_TIMER: Final = Timer()
 
 
 class JournalPort(Protocol):
@@ -162,19 +164,49 @@ def read_rows(rows: Iterable[StoredRow], seq: int) -> Iterator[Event | Digest | 
     for row in rows:
         if row.stream == MARKET_STREAM:
             seq += 1
-            line = row.body.encode("ascii")
-            event = read_line_fast(line, seq) or read_line(line, seq)
-            if event is None:
-                raise ArtifactError("is no market event", field="row", value=row.seq)
-            yield event
-        elif row.stream == EVENT_STREAM:
-            seq += 1
-            yield Event(row.ts_ms, read_payload(row.kind, row.body), seq)
-        elif row.stream == EXEC_STREAM and row.kind == DIGEST_KIND:
-            found: dict[str, Any] = orjson.loads(row.body)
-            yield Digest(int(found["events"]), str(found["chain"]))
-        elif row.stream == HEAD_STREAM and row.kind == CONFIG_KIND:
-            yield read_configured(row.body)
+            yield read_market(row.body, seq)
+            continue
+        item = read_item(row, seq + 1)
+        if item is not None:
+            seq += isinstance(item, Event)
+            yield item
+
+
+def read_market(line: str, seq: int) -> Event:
+    """Read a market line.
+
+    Raises:
+        ArtifactError: It is none.
+    """
+    raw = line.encode("ascii")
+    event = read_line_fast(raw, seq)
+    if event is None:
+        try:
+            event = read_line(raw, seq)
+        except InputError as error:
+            raise ArtifactError(f"cannot be read: {error}", field="market line") from error
+        if event is None:
+            raise ArtifactError("is no market event", field="market line", value=line)
+    return event
+
+
+def read_item(row: StoredRow, seq: int) -> Event | Digest | Configured | None:
+    """Read a row that is no market line; ``None``: it says nothing that a replay needs.
+
+    Args:
+        seq: Number of the event, if it is one.
+
+    Raises:
+        ArtifactError: It cannot be read.
+    """
+    if row.stream == EVENT_STREAM:
+        return Event(row.ts_ms, read_payload(row.kind, row.body), seq)
+    if row.stream == EXEC_STREAM and row.kind == DIGEST_KIND:
+        found: dict[str, Any] = orjson.loads(row.body)
+        return Digest(int(found["events"]), str(found["chain"]))
+    if row.stream == HEAD_STREAM and row.kind == CONFIG_KIND:
+        return read_configured(row.body)
+    return None
 
 
 def read_configured(body: str) -> Configured:
@@ -196,6 +228,8 @@ def read_payload(kind: str, body: str) -> Payload:
     Raises:
         ArtifactError: It is no such payload.
     """
+    if kind == "TIMER":
+        return _TIMER
     try:
         return from_dict(Payload, {"type": kind, **orjson.loads(body)})  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:

@@ -41,6 +41,8 @@ from grinder_app.live.recovering import Restored, checkpoint_text
 from grinder_app.live.scribe import Configured, JournalPort, Scribe
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.live.witness import JournalWitness
+from grinder_app.runner.doctor_findings import Verdict
+from grinder_app.runner.doctor_venue import Reach, examine_rights
 from grinder_core.contracts.control import (
     AccountUpdate,
     Command,
@@ -187,6 +189,9 @@ class LiveSession:
         for symbol in plan.symbols:
             known = symbol in rules.limits
             self.loop.put(_health(HealthName.CONSTRAINTS_LOADED, int(known), symbol))
+        override = plan.operator_override
+        if override is not None:
+            self.loop.put(Control(command=Command(override.value), actor="environment"))
         self._told_of_start(restored)
         if plan.will_write:
             await self._open_account()
@@ -262,6 +267,7 @@ class LiveSession:
     async def _open_account(self) -> None:
         """Open the account: permission, private stream, desk."""
         plan, client, core = self.plan, self.client, self.core
+        await self._check_key()
         account = AccountPort(client)
         archive = self.world.open_archive(self.folder / WRITES_FILE)
         self._stack.callback(archive.close)
@@ -291,6 +297,23 @@ class LiveSession:
         self.loop.port = DeskPort(desk)
         self._take_up()
         self.account = account
+
+    async def _check_key(self) -> None:
+        """Refuse a key that can move money out, where the venue says what a key may do.
+
+        Raises:
+            GuardsMissingError: It can, or the venue does not say.
+        """
+        plan, world = self.plan, self.world
+        if plan.venue_class is not VenueClass.MAINNET or plan.urls is None:
+            return
+        reach = Reach(transport=world.transport, clock=world.clock, sleep=world.sleep)
+        found = await examine_rights(plan, plan.urls, reach, self._stack)
+        if found.verdict is Verdict.FAIL:
+            missing = f"{found.name}: {found.found}; {found.remedy}"
+            raise GuardsMissingError((missing,), plan.venue_class)
+        if found.verdict is Verdict.WARN:
+            self._tell("warning", f"{found.name}: {found.found}; {found.remedy}")
 
     def _take_up(self) -> None:
         """Tell desk and stream what the process before this one knew."""

@@ -76,7 +76,7 @@ async def examine_venue(plan: LivePlan, urls: VenueUrls, reach: Reach) -> AsyncI
         else:
             async for finding in _examine_futures(plan, client):
                 yield finding
-        yield await _examine_rights(plan, urls, reach, stack)
+        yield await examine_rights(plan, urls, reach, stack)
 
 
 def _client(
@@ -207,9 +207,10 @@ async def _examine_leverage(plan: LivePlan, account: AccountPort, symbol: str) -
 # -- the key's rights ----------------------------------------------------------------------------
 
 
-async def _examine_rights(
+async def examine_rights(
     plan: LivePlan, urls: VenueUrls, reach: Reach, stack: AsyncExitStack
 ) -> Finding:
+    """Check what the key may do: one that can withdraw money is refused."""
     name = "key rights"
     if plan.keys is None:
         return fine(name, "there is no key")

@@ -62,7 +62,7 @@ class Answers:
 
     def abandon(self, now: int) -> None:
         """End what the process before this one left open: nobody will answer it any more."""
-        for action in self._hot.open_actions.values():
+        for _, action in sorted(self._hot.open_actions.items()):  # a loaded state is sorted
             ended = evolve(
                 action,
                 status=ActionStatus.UNKNOWN,

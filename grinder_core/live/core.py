@@ -19,6 +19,7 @@ from grinder_core.contracts.control import (
     AccountUpdate,
     Command,
     Control,
+    FundingPaid,
     Health,
     Leadership,
     Restarted,
@@ -29,7 +30,7 @@ from grinder_core.contracts.control import (
 from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.enums import ActionType, ExecutionEventType, Override, RiskIntent
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.market import MarkPrice, Snapshot
+from grinder_core.contracts.market import MarkPrice, Snapshot, Trade
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.engine.engine import Engine, Output
@@ -43,14 +44,23 @@ from grinder_core.live.overseeing import Overseer, take_health
 from grinder_core.live.passing import Passing
 from grinder_core.live.records import Record, RecordKind, Saying, Speech
 from grinder_core.live.request_count import RequestCount
-from grinder_core.live.state import LIVE_STATE_VERSION, LiveHot, LiveState, freeze_hot, thaw_hot
+from grinder_core.live.state import (
+    LIVE_STATE_VERSION,
+    LiveHot,
+    LiveState,
+    Movement,
+    freeze_hot,
+    thaw_hot,
+)
 from grinder_core.numbers import exact
 from grinder_core.ports import Policy
 
 TURN_END: Final = TurnEnd()
+_CHANGES_RULES: Final = (Restarted, Control)
 _CARRIED: Final = (
     *("events", "lives", "chain", "outputs", "open_actions", "waiting", "deferred", "ordered"),
     *("trade_cursors", "fill_ids", "unknown_since", "latches", "has_started"),
+    *("started_ms", "income_ms", "moved"),
 )
 
 
@@ -66,6 +76,11 @@ class Step:
     effects: Sequence[Effect]
     has_latched: bool
     _speech: Speech
+
+    @property
+    def has_something(self) -> bool:
+        """Whether it has effects or said something."""
+        return bool(self.effects) or self._speech.has_more
 
     @property
     def records(self) -> Sequence[Record]:
@@ -137,6 +152,7 @@ class LiveCore:
         self.engine, self.hot = engine, hot
         self._speech = speech = Speech(hot.chain)
         self._effects: list[Effect] = []
+        self._nothing = Step((), False, speech)
         self._overseer = Overseer(engine, hot, speech.say)
         self._passing = Passing(self.config, engine, hot, speech.say)
         self._answers = Answers(engine, hot, self._passing, speech.say)
@@ -185,6 +201,8 @@ class LiveCore:
         if kind is Snapshot:
             hot.orchestrator.on_market(payload.symbol, now)  # type: ignore[union-attr]
             self._take(self.engine.fold(event), event)
+        elif kind is Trade:  # after quotes the most frequent
+            self._take(self.engine.fold(event), event)
         elif isinstance(payload, Health):
             take_health(hot, payload, now)
         elif isinstance(payload, WriteResult):
@@ -199,10 +217,12 @@ class LiveCore:
         self._let_pass(self._overseer.advance(now, is_timer=is_timer), event)
         if is_timer:
             self._let_pass(self._passing.retry_cancels(), event)
-        if self._passing.spent_token or kind is Restarted:
+        if self._passing.spent_token or kind in _CHANGES_RULES:
             self._let_pass(self._overseer.carry_out(now), event)
             self._passing.spent_token = False
         has_latched = self._latches.look(now)
+        if not (self._effects or has_latched or self._speech.has_more):
+            return self._nothing
         return Step(self._effects, has_latched, self._speech)
 
     def _on_other(self, event: Event) -> None:
@@ -215,7 +235,9 @@ class LiveCore:
         elif isinstance(payload, Restarted):
             self._restart(event)
         elif isinstance(payload, AccountUpdate):
-            hot.has_started |= payload.start is not None
+            self._on_account(payload)
+        elif isinstance(payload, FundingPaid):
+            self._note_moved(Movement(payload.ts, payload.symbol, -payload.amount))
         elif isinstance(payload, Control):
             if payload.command is Command.RESUME:
                 hot.ordered = None
@@ -225,6 +247,21 @@ class LiveCore:
             elif payload.command in {Command.PAUSE, Command.EMERGENCY}:
                 hot.ordered = Override(payload.command.value)
         self._take(self.engine.fold(event), event)
+
+    def _on_account(self, update: AccountUpdate) -> None:
+        hot = self.hot
+        if update.start is not None:
+            hot.has_started = True
+            hot.started_ms = hot.income_ms = update.ts
+            hot.moved.clear()
+        if update.transfer:
+            self._note_moved(Movement(update.ts, "", update.transfer))
+
+    def _note_moved(self, movement: Movement) -> None:
+        """Remember what the venue's list will show; without an account there is none."""
+        hot = self.hot
+        if hot.started_ms and movement.ts > hot.income_ms:
+            hot.moved.append(movement)
 
     def _restart(self, event: Event) -> None:
         """A new process took the session up: nothing is proven any more."""
@@ -272,9 +309,11 @@ class LiveCore:
 
 def _is_notable(out: PaperOutput) -> bool:
     """Whether something happened; what is left out anew at each quote is said with the first."""
-    return bool(
-        out.fills
-        or out.funding
-        or any(action.action is not ActionType.NOOP for action in out.actions)
-        or any(event.type is not ExecutionEventType.ORDER_SKIPPED for event in out.events)
-    )
+    if out.fills or out.funding:
+        return True
+    for action in out.actions:
+        if action.action is not ActionType.NOOP:
+            return True
+    if not out.events:
+        return False
+    return any(event.type is not ExecutionEventType.ORDER_SKIPPED for event in out.events)

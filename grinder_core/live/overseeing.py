@@ -55,6 +55,9 @@ def take_health(hot: LiveHot, health: Health, now: int) -> None:
         machine.set_symbol(health.symbol, **{_SYMBOL_FLAGS[name]: bool(health.value)})
     elif name is HealthName.TRADES_TOLD:
         hot.trade_cursors[health.symbol] = health.value
+    elif name is HealthName.INCOME_TOLD:
+        hot.income_ms = health.value
+        hot.moved = [one for one in hot.moved if one.ts > health.value]
     elif name is HealthName.PLACE_CIRCUIT:
         machine.set_global(place_circuit=_CIRCUITS[health.value])
     elif name is HealthName.CLOCK_SKEW_MS:
@@ -88,14 +91,13 @@ class Overseer:
     def note_engine(self) -> None:
         """Take what the engine latched since the last look."""
         core, hot = self._engine.hot, self._hot
-        override = _severest(core.override, hot.ordered)
         guard = GuardState.NORMAL if core.guard is None else core.guard.state
-        facts = (core.kill.active, override, guard)
+        facts = (core.kill.active, core.override, hot.ordered, guard)
         if facts != self._seen:
             self._seen = facts
             hot.orchestrator.set_global(
                 kill_switch_active=core.kill.active,
-                operator_override=override,
+                operator_override=_severest(core.override, hot.ordered),
                 drawdown_state=guard,
             )
 

@@ -86,7 +86,7 @@ class Passing:
         Args:
             executed: Of the order before it, base asset: the target includes it.
         """
-        names = [name for name, one in self._hot.waiting.items() if one.old == old]
+        names = sorted(name for name, one in self._hot.waiting.items() if one.old == old)
         ready: list[Effect] = []
         for name in names:
             effect = self._hot.waiting.pop(name).effect
@@ -103,7 +103,7 @@ class Passing:
     def drop_waiting(self, now: int) -> None:
         """Refuse the replacements that wait: nothing of them was ever sent."""
         waiting, self._hot.waiting = self._hot.waiting, {}
-        for one in waiting.values():
+        for _, one in sorted(waiting.items()):  # a loaded state is sorted
             self._refuse(one.effect, WITHDRAWN, now)
 
     def defer_cancels(self) -> None:
@@ -116,7 +116,7 @@ class Passing:
         """Return the cancels that nothing let through before, as far as they are still wanted."""
         deferred = self._hot.deferred
         effects: list[Effect] = []
-        for name, symbol in list(deferred.items()):
+        for name, symbol in sorted(deferred.items()):  # a loaded state is sorted
             record = self._record(symbol, name)
             if record is None:
                 del deferred[name]

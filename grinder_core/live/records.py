@@ -70,6 +70,11 @@ class Speech:
         self._waiting.append(saying)
 
     @property
+    def has_more(self) -> bool:
+        """Whether something was said that is not written out."""
+        return bool(self._waiting)
+
+    @property
     def chain(self) -> bytes:
         """Digest over everything said."""
         self.written()

@@ -15,7 +15,7 @@ from grinder_core.codec import canonical_json, to_dict
 from grinder_core.contracts.orders import ExecutionAction
 from grinder_core.contracts.outputs import PaperOutput, PnlSnapshot
 from grinder_core.contracts.plan import GridPlan
-from grinder_core.contracts.verdicts import GATES_PASS, PREFILTER_PASS
+from grinder_core.contracts.verdicts import GATES_PASS, PREFILTER_PASS, GatingResult
 from grinder_core.numbers import canonical
 
 _GATES_PASS = canonical_json(to_dict(GATES_PASS))
@@ -33,6 +33,7 @@ class Renderer:
     _plan_tails: dict[Hashable, tuple[GridPlan, str]] = field(factory=dict, init=False)
     _pnls: dict[str, tuple[PnlSnapshot, str]] = field(factory=dict, init=False)
     _noops: dict[str, tuple[tuple[ExecutionAction, ...], str]] = field(factory=dict, init=False)
+    _gatings: dict[str, tuple[GatingResult, str]] = field(factory=dict, init=False)
     _held: dict[str, tuple[Decimal, Decimal, str, str]] = field(factory=dict, init=False)
 
     def line(self, out: PaperOutput) -> bytes:
@@ -43,7 +44,7 @@ class Renderer:
         elif gating is None:
             gating_text, stopped = "null", "false"
         else:
-            gating_text = canonical_json(to_dict(gating))
+            gating_text = self._gating(out.symbol, gating)
             stopped = "false" if gating.allowed else "true"
         events = canonical_json([to_dict(e) for e in out.events]) if out.events else "[]"
         fills = canonical_json([to_dict(f) for f in out.fills]) if out.fills else "[]"
@@ -60,6 +61,15 @@ class Renderer:
     def replay_line(self, out: PaperOutput) -> bytes:
         """Return the canonical JSON of the replay digest view."""
         return canonical_json(out.replay_view()).encode("ascii")
+
+    def _gating(self, symbol: str, gating: GatingResult) -> str:
+        """A gate that blocks mostly blocks quote after quote, with the same words."""
+        known = self._gatings.get(symbol)
+        if known is not None and known[0] == gating:
+            return known[1]
+        text = canonical_json(to_dict(gating))
+        self._gatings[symbol] = (gating, text)
+        return text
 
     def _actions(self, out: PaperOutput) -> str:
         actions = out.actions

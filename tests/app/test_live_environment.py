@@ -110,8 +110,8 @@ def test_a_variable_sets_a_setting_that_exists_or_says_all_by_itself() -> None:
         ("GRINDER_SYMBOLS", " BTCUSDT,,ETHUSDT ", "live.symbol_whitelist", ("BTCUSDT", "ETHUSDT")),
         ("GRINDER_STATE_DIR", "/s", "app.state_dir", "/s"),
         ("ALLOW_LEGACY_ORDER_ID", "yes", "live.allow_legacy_order_id", True),
-        ("GRINDER_AUDIT_ENABLED", "on", "live.audit_enabled", True),
-        ("GRINDER_AUDIT_PATH", "a.jsonl", "live.audit_path", "a.jsonl"),
+        ("GRINDER_AUDIT_ENABLED", "on", "audit.audit_enabled", True),
+        ("GRINDER_AUDIT_PATH", "a.jsonl", "audit.audit_path", "a.jsonl"),
         ("GRINDER_ARTIFACT_DIR", "/a", "app.artifact_dir", "/a"),
         ("GRINDER_FSM_EVIDENCE", "1", "live.fsm_evidence_enabled", True),
         ("GRINDER_CONSEC_LOSS_ENABLED", "1", "risk.consec_loss_enabled", True),
@@ -428,9 +428,9 @@ def test_once_a_layer_says_no_nothing_permits_it(
 
 def test_other_settings_of_the_section_go_by_the_usual_order(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
-    path.write_text('[live]\nmax_notional_per_order = "10"\naudit_enabled = false\n')
-    found = load_settings(path, environment={"GRINDER_AUDIT_ENABLED": "1"})
-    assert found.live.audit_enabled is True
+    path.write_text('[live]\nmax_notional_per_order = "10"\nfsm_evidence_enabled = false\n')
+    found = load_settings(path, environment={"GRINDER_FSM_EVIDENCE": "1"})
+    assert found.live.fsm_evidence_enabled is True
     assert found.live.max_notional_per_order == Decimal(10)
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import traceback
 from collections.abc import Mapping
-from functools import wraps
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -22,14 +22,16 @@ import grinder_app.live.session as session_module
 from grinder_adapters.binance.permission import PortKind
 from grinder_app.config.live_plan import LiveFlags, LivePlan, plan_live
 from grinder_app.config.load import load_settings
+from grinder_app.live.recovering import Restored
 from grinder_app.live.session import LiveSession
 from grinder_app.live.surroundings import Surroundings
 from grinder_core.contracts.control import Command, Control
 from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConnectorError
+from grinder_core.ports import Policy
 from tests.crash.clock import FastClock
-from tests.crash.points import RANDOM, Trigger, arm
-from tests.simulation.whims import Whims
+from tests.crash.points import RANDOM, Trigger, arm, restore_with
+from tests.crash.restless import Restless
 
 POLL_S: Final = 0.02
 SETTINGS: Final[Mapping[str, str]] = {
@@ -43,7 +45,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "live.reconcile_interval_ms": "5000",
     "live.target_leverage": "10",
 }
-POLICY: Final = "whims"
+POLICY: Final = "restless"
 
 
 @frozen(kw_only=True)
@@ -55,7 +57,8 @@ class Life:
         point, nth: Where it kills itself; ``RANDOM``: somebody else does.
         commands: Each with how long after the session begins, seconds of the wall.
         checkpoint_ms: Time between checkpoints, of its clock.
-        stop_file: ``None``: trade until killed; else stop in order once this file is there.
+        stop_after_s: Stop in order after so many seconds of the wall; 0: not at all.
+        stop_file: Stop in order once this file is there.
     """
 
     number: int
@@ -69,6 +72,7 @@ class Life:
     nth: int = 0
     commands: tuple[tuple[float, Command], ...] = ()
     checkpoint_ms: int = 10_000
+    stop_after_s: float = 0
     stop_file: Path | None = None
 
 
@@ -85,12 +89,12 @@ class Report:
 
     def say(self, kind: str, **more: Any) -> None:
         """Write a line."""
-        os.write(self.handle, orjson.dumps({"kind": kind, **more}) + b"\n")
+        os.write(self.handle, orjson.dumps({"kind": kind, "s": time.monotonic(), **more}) + b"\n")
 
 
-def policy_of(world_seed: int) -> Whims:
+def policy_of(world_seed: int) -> Restless:
     """Return the strategy of a world; every process of it and the judge use the same."""
-    return Whims(world_seed)
+    return Restless(world_seed)
 
 
 def plan_of(life: Life) -> LivePlan:
@@ -114,13 +118,12 @@ def plan_of(life: Life) -> LivePlan:
 def live(life: Life) -> None:
     """Live; the body of the process."""
     report = Report.open(life.report)
-    report.say("born", number=life.number)
     trigger = Trigger(life.point, life.nth, lambda p, n: report.say("killed", point=p, nth=n))
     arm(trigger, Random(f"{life.world_seed} {life.number} requests"))
     session_module.CHECKPOINT_MS = life.checkpoint_ms  # type: ignore[misc]
-    _tell_restored(report)
+    report.say("born", number=life.number)
     try:
-        asyncio.run(_live(life, report))
+        asyncio.run(_live(life, report, trigger))
     except ConnectorError as error:
         report.say("refused", text=str(error))
     except BaseException as error:  # noqa: BLE001 - the edge of the process: the parent judges
@@ -129,55 +132,12 @@ def live(life: Life) -> None:
         report.say("ended", seen=dict(trigger.seen))
 
 
-async def _live(life: Life, report: Report) -> None:
+async def _live(life: Life, report: Report, trigger: Trigger) -> None:
     def tell(kind: str, text: str) -> None:
         report.say("told", word=kind, text=text)
 
-    world = Surroundings(clock=life.clock, sleep=life.clock.sleep)
-    session = LiveSession(
-        plan_of(life),
-        world,
-        life.rest_url,
-        life.rest_url.replace("http", "ws", 1),
-        tell,
-        version="crash",
-        policy=policy_of(life.world_seed),
-        policy_name=POLICY,
-    )
-    beside = [asyncio.create_task(_command(session, report, *one)) for one in life.commands]
-    if life.stop_file is not None:
-        beside.append(asyncio.create_task(_stop(session, life.stop_file)))
-    try:
-        end = await session.run()
-    finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
-    report.say("end", events=end.events, fills=end.fills, digest=end.digest)
-
-
-async def _stop(session: LiveSession, stop_file: Path) -> None:
-    while not stop_file.exists():
-        await asyncio.sleep(POLL_S)
-    session.stop()
-
-
-async def _command(session: LiveSession, report: Report, after_s: float, command: Command) -> None:
-    await asyncio.sleep(after_s)
-    while not hasattr(session, "loop"):
-        await asyncio.sleep(0.01)
-    report.say("asked", command=command.value)
-    session.loop.put(Control(command=command, actor="crash test"))
-    await session.journal.sync()
-    report.say("sure", command=command.value)
-
-
-def _tell_restored(report: Report) -> None:
-    inner = session_module.restore
-
-    @wraps(inner)
-    def restore(*args: Any, **more: Any) -> Any:
-        restored = inner(*args, **more)
+    def restore(folder: Path, policy: Policy | None) -> Restored:
+        restored = restore_with(trigger, folder, policy)
         core = restored.core
         if core is not None:
             report.say(
@@ -190,4 +150,44 @@ def _tell_restored(report: Report) -> None:
             )
         return restored
 
-    session_module.restore = restore
+    world = Surroundings(clock=life.clock, sleep=life.clock.sleep, restore=restore)
+    session = LiveSession(
+        plan_of(life),
+        world,
+        life.rest_url,
+        life.rest_url.replace("http", "ws", 1),
+        tell,
+        version="crash",
+        policy=policy_of(life.world_seed),
+        policy_name=POLICY,
+    )
+    beside = [asyncio.create_task(_command(session, report, *one)) for one in life.commands]
+    beside.append(asyncio.create_task(_stop(session, life)))
+    try:
+        end = await session.run()
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+    report.say("end", events=end.events, fills=end.fills, digest=end.digest)
+
+
+async def _stop(session: LiveSession, life: Life) -> None:
+    if life.stop_after_s:
+        await asyncio.sleep(life.stop_after_s)
+    elif life.stop_file is not None:
+        while not life.stop_file.exists():
+            await asyncio.sleep(POLL_S)
+    else:
+        return
+    session.stop()
+
+
+async def _command(session: LiveSession, report: Report, after_s: float, command: Command) -> None:
+    await asyncio.sleep(after_s)
+    while not hasattr(session, "loop"):
+        await asyncio.sleep(0.01)
+    report.say("asked", command=command.value)
+    session.loop.put(Control(command=command, actor="crash test"))
+    await session.journal.sync()
+    report.say("sure", command=command.value)

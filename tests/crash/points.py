@@ -14,12 +14,12 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from attrs import Factory, define
 
-import grinder_app.live.session as session_module
 from grinder_adapters.aiohttp_transport import AiohttpTransport
 from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.order_inquiries import OrderInquiries
@@ -30,9 +30,11 @@ from grinder_adapters.write_archive import SqliteArchive
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import DeskPort
 from grinder_app.live.reconciling import Reconciler
+from grinder_app.live.recovering import Restored, restore
 from grinder_app.live.session import LiveSession
 from grinder_core.contracts.event import MARKET_KINDS, Event
 from grinder_core.live.core import LiveCore
+from grinder_core.ports import Policy
 
 BEFORE: Final = "before"
 AFTER: Final = "after"
@@ -77,11 +79,10 @@ _AROUND: Final[tuple[tuple[object, str, str | Callable[[tuple[Any, ...]], str]],
     (Reconciler, "compare_positions", "positions"),
     (LiveSession, "checkpoint", "checkpoint"),
     (LiveSession, "_end", "end"),
-    (session_module, "restore", "restore"),
 )
 USUAL: Final[Mapping[str, int]] = {
-    "row": 60,
-    "market row": 100,
+    "row": 50,
+    "market row": 60,
     "intent": 6,
     "intent done": 6,
     "checkpoint row": 2,
@@ -89,11 +90,11 @@ USUAL: Final[Mapping[str, int]] = {
     "commit": 8,
     "head": 6,
     "archive": 8,
-    "market step": 100,
-    "step": 40,
-    "replay": 60,
-    "market put": 100,
-    "put": 40,
+    "market step": 60,
+    "step": 30,
+    "replay": 30,
+    "market put": 60,
+    "put": 30,
     "effect": 8,
     "place": 6,
     "cancel": 6,
@@ -150,8 +151,17 @@ def arm(trigger: Trigger, dice: Random) -> None:
     """Put the points around the product, in this process."""
     for owner, name, called in _AROUND:
         setattr(owner, name, _around(getattr(owner, name), called, trigger))
-    _mark_restoring(trigger)
     _around_requests(trigger, dice)
+
+
+def restore_with(trigger: Trigger, folder: Path, policy: Policy | None) -> Restored:
+    """Read a session back, with points before, after and at each event of the replay."""
+    trigger.reach(f"restore: {BEFORE}")
+    trigger.is_restoring = True
+    restored = restore(folder, policy)
+    trigger.is_restoring = False
+    trigger.reach(f"restore: {AFTER}")
+    return restored
 
 
 def _around(
@@ -184,20 +194,6 @@ def _around(
         return found
 
     return done
-
-
-def _mark_restoring(trigger: Trigger) -> None:
-    inner = session_module.restore
-
-    @wraps(inner)
-    def restore(*args: Any, **more: Any) -> Any:
-        trigger.is_restoring = True
-        try:
-            return inner(*args, **more)
-        finally:
-            trigger.is_restoring = False
-
-    session_module.restore = restore
 
 
 def _around_requests(trigger: Trigger, dice: Random) -> None:

@@ -36,6 +36,7 @@ ENGINE = EngineConfig.flat(
     recenter_bps=10,
     max_notional_per_symbol=D(1_000),
     max_notional_total=D(10_000),
+    max_orders_per_minute=10_000,
     fill_mode=FillMode.QUOTE,
 )
 LIMITS = RouterLimits(
@@ -46,7 +47,7 @@ LIMITS = RouterLimits(
 def live_config(symbols: tuple[str, ...] = SYMBOLS, **changes: Any) -> LiveConfig:
     """A paper session's configuration, with the lot rules of a venue."""
     values: dict[str, Any] = {
-        "engine": ENGINE,
+        "engine": ENGINE.with_values({"tick_sizes": dict.fromkeys(symbols, LIMITS.tick_size)}),
         "whitelist": symbols,
         "limits": dict.fromkeys(symbols, LIMITS),
     }
@@ -128,7 +129,6 @@ class LiveStory:
             if self.now >= self._timer_due:
                 self._timer_due = self.now + TIMER_MS
                 self.put(Timer())
-                self.tell(HealthName.SNAPSHOT_TAKEN, 1)
             if self.now >= self._checkpoint_due:
                 self.checkpoint()
             self.put(self._market_event())
@@ -139,6 +139,7 @@ class LiveStory:
 
     def checkpoint(self) -> None:
         """Write the state down, as a session does each minute."""
+        self.tell(HealthName.SNAPSHOT_TAKEN, 1)
         self._checkpoint_due = self.now + self.checkpoint_ms
         self.loop.note_digest()
         seq = self.journal.mark()

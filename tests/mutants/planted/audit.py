@@ -45,8 +45,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_file_takes_one_event_too_many",
         _LOG,
-        "if events > config.max_events_per_file or",
-        "if events > config.max_events_per_file + 1 or",
+        "if events > config.audit_max_events_per_file or",
+        "if events > config.audit_max_events_per_file + 1 or",
         LOG,
     ),
     Mutant(
@@ -59,8 +59,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_blocking_log_lets_the_action_pass",
         _LOG,
-        "        if not self._config.fail_open:\n",
-        "        if self._config.fail_open is None:\n",
+        "        if not self._config.audit_fail_open:\n",
+        "        if self._config.audit_fail_open is None:\n",
         LOG,
     ),
     Mutant(
@@ -73,8 +73,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "with_redact_off_secrets_appear",
         _LOG,
-        "redacted = self._redactor.value(event.fields(), by_name=self._config.redact)",
-        "redacted = self._redactor.value(event.fields()) if self._config.redact "
+        "redacted = self._redactor.value(event.fields(), by_name=self._config.audit_redact)",
+        "redacted = self._redactor.value(event.fields()) if self._config.audit_redact "
         "else event.fields()",
         LOG,
     ),
