@@ -86,6 +86,9 @@ class Reconciler:
     async def foreign_orders(self) -> dict[str, tuple[str, ...]]:
         """Ask for orders on our symbols that are not ours; adopt those of ours without a record.
 
+        The list may be older than the news of an order's end: one without a record is asked for by
+        itself, and adopted only if it still rests then.
+
         Raises:
             ConnectorError: The venue cannot be asked.
         """
@@ -96,7 +99,9 @@ class Reconciler:
                 if not self._port.codec.is_ours(name):
                     found.setdefault(symbol, []).append(name)
                 elif name not in self._desk.news.orders:
-                    self._adopt(order)
+                    again = await self._port.query(symbol, name)
+                    if again is not None and not again.status.is_final:
+                        self._adopt(again)
         return {symbol: tuple(names) for symbol, names in found.items()}
 
     async def compare_positions(self) -> dict[str, tuple[Decimal, Decimal]]:
@@ -124,6 +129,8 @@ class Reconciler:
         return lasting
 
     def _adopt(self, order: OrderAnswer) -> None:
+        if order.client_order_id in self._desk.news.orders:  # noted while it was asked for
+            return
         parsed = parse_client_order_id(order.client_order_id)
         level = 0 if parsed is None else min(parsed.level_id, LEVEL_MAX)
         adopted = OrderAdopted(
