@@ -93,7 +93,8 @@ def rows_of(folder: Path) -> list[Row]:
 
 def test_everything_is_said_again_and_counted(story: Path, told: Told, capsys: Capsys) -> None:
     found = replayed(capsys, "--journal", str(story))
-    assert found["is_same"] and found["parting"] is None
+    assert found["is_same"]
+    assert found["parting"] is None
     assert found["events"] == told.events
     assert found["effects"] == told.effects > 0
     assert found["said"] == dict(told.said)
