@@ -1,4 +1,4 @@
-"""The one redactor: what leaves the process as text shows no secret (LIVE-25, CORE-45).
+"""The one redactor: what leaves the process as text shows no secret (LIVE-25).
 
 Three things become ``[REDACTED]``, wherever they stand: the value of every configured secret, also
 as part of a longer text, URL-encoded or inside JSON; what a telling key leads to, be it a key of an

@@ -136,3 +136,15 @@ def _maps_symbols_to_lists_of(kind: type[Any], value: object) -> bool:
         isinstance(k, str) and isinstance(v, tuple) and all(isinstance(x, kind) for x in v)
         for k, v in value.items()
     )
+
+
+def check_path(name: str, value: str) -> None:
+    """A path that means what it says.
+
+    Raises:
+        ConfigError: It holds a NUL, or a ``~`` that nobody expands.
+    """
+    if "\0" in value:
+        raise ConfigError("must be a path", field=name, value=value)
+    if value.startswith("~"):
+        raise ConfigError("'~' is not expanded", field=name, value=value, remedy="write it out")

@@ -25,8 +25,8 @@ class AuditLog:
     """An audit log that one process writes.
 
     Args:
-        config: What is written and how safely; ``path`` is not looked at.
-        path: The file, see ``audit_path``.
+        config: What is written and how safely.
+        path: The file that its ``audit_path`` names.
         redactor: Knows the secrets of the process.
         warn: Takes a sentence for the operator when an event is lost; it holds no secret.
 
@@ -47,17 +47,17 @@ class AuditLog:
         """Append an event; return whether it was accepted. A log that is off accepts none.
 
         Raises:
-            ArtifactError: It cannot be written and ``fail_open`` is false: the action that it
+            ArtifactError: It cannot be written and ``audit_fail_open`` is false: the action that it
                 tells of must not happen.
         """
-        if not self._config.enabled:
+        if not self._config.audit_enabled:
             return False
         try:
             self._pending.append(self._line(event))
         except ContractError as error:
             self._lose(1, error)
             return False
-        return len(self._pending) < self._config.flush_every or self.flush()
+        return len(self._pending) < self._config.audit_flush_every or self.flush()
 
     def flush(self) -> bool:
         """Write what waits; return whether nothing was lost.
@@ -100,7 +100,7 @@ class AuditLog:
     # -- inside --------------------------------------------------------------------------------
 
     def _line(self, event: AuditEvent) -> bytes:
-        redacted = self._redactor.value(event.fields(), by_name=self._config.redact)
+        redacted = self._redactor.value(event.fields(), by_name=self._config.audit_redact)
         line = canonical_json(redacted)
         if self._redactor.holds_secret(line):  # one that looks like our own words
             raise ContractError("holds a secret that cannot be told from the log's own words")
@@ -115,15 +115,15 @@ class AuditLog:
         next(sizes)
         fitting = 0
         for events, size in enumerate(sizes, file.events + 1):
-            if events > config.max_events_per_file or size > config.max_bytes:
+            if events > config.audit_max_events_per_file or size > config.audit_max_bytes:
                 break
             fitting += 1
         if not fitting and file.events:
-            file.put_aside(fsync=config.fsync)
+            file.put_aside(fsync=config.audit_fsync)
             self._file = None
             return
         fitting = fitting or 1  # larger than a file may be, so it gets one of its own
-        file.append(b"".join(self._pending[:fitting]), fitting, fsync=config.fsync)
+        file.append(b"".join(self._pending[:fitting]), fitting, fsync=config.audit_fsync)
         del self._pending[:fitting]
         self.written += fitting
 
@@ -138,9 +138,9 @@ class AuditLog:
         named = f"{error.field}: {error.rule}" if isinstance(error, ContractError) else ""
         said = self._redactor.text(named or getattr(error, "strerror", None) or str(error))
         self._warn(f"{lost} audit events could not be written to {self._path}: {said}")
-        if not self._config.fail_open:
+        if not self._config.audit_fail_open:
             raise ArtifactError(
                 f"the audit log cannot be written: {said}",
                 where=str(self._path),
-                remedy="make room for it, or set fail_open",
+                remedy="make room for it, or set audit_fail_open",
             )

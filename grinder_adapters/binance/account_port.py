@@ -14,6 +14,7 @@ from grinder_adapters.binance.rest import RestClient
 from grinder_adapters.binance.rest_answers import (
     read_account,
     read_balances,
+    read_income,
     read_listen_key,
     read_positions,
     read_record,
@@ -24,6 +25,7 @@ from grinder_adapters.binance.rest_answers import (
 from grinder_adapters.binance.rest_records import (
     AccountAnswer,
     BalanceAnswer,
+    IncomeAnswer,
     PositionAnswer,
     TradeAnswer,
 )
@@ -38,6 +40,7 @@ from grinder_core.errors import (
 )
 
 TRADES_MAX: Final = 1_000
+INCOME_MAX: Final = 1_000
 
 
 @frozen(kw_only=True)
@@ -84,6 +87,26 @@ class AccountPort:
             if len(page) < TRADES_MAX or not new:
                 return tuple(found[trade_id] for trade_id in sorted(found))
             from_id = max(new) + 1
+
+    async def income(self, from_ms: int, until_ms: int) -> tuple[IncomeAnswer, ...]:
+        """Return what changed the wallet from one time until another, both included, ascending."""
+        check_int("from_ms", from_ms)
+        check_int("until_ms", until_ms, ge=from_ms)
+        found: dict[tuple[str, int, str], IncomeAnswer] = {}
+        while True:
+            parameters = {
+                "startTime": str(from_ms),
+                "endTime": str(until_ms),
+                "limit": str(INCOME_MAX),
+            }
+            page = await self._client.read(Request(endpoints.INCOME, parameters), read_income)
+            new = {(row.kind, row.tran_id, row.symbol): row for row in page}
+            is_new = not found.keys() >= new.keys()
+            found |= new
+            if len(page) < INCOME_MAX or from_ms >= until_ms:
+                return tuple(sorted(found.values(), key=lambda row: (row.ts, row.tran_id)))
+            latest = max(row.ts for row in page)
+            from_ms = min(latest if is_new else latest + 1, until_ms)  # one ms may span two pages
 
     async def server_time(self) -> int:
         """Return the venue's time, ms, as it answers; ``RestClient.venue_clock`` measures it."""

@@ -19,7 +19,8 @@ from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_inquiries import DeskSettings, OrderInquiries
 from grinder_adapters.binance.order_news import OrderNews
 from grinder_adapters.binance.orders_port import ExecutionPort
-from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Unknown
+from grinder_adapters.binance.outcomes import Accepted, Outcome, Refused, Seen, Unknown
+from grinder_adapters.binance.rest_records import OrderAnswer
 from grinder_adapters.binance.tasks import Tasks
 from grinder_adapters.binance.user_events import (
     AccountEvent,
@@ -55,6 +56,7 @@ class OrderDesk:
         tell_write: Called once for each effect, with how its write ended.
         merged: Called when everything was compared with the venue.
         trades_told: Called with a symbol and the trade id up to which all are told.
+        heard: Called with each event of the private stream, once the engine was told of it.
 
     Attributes:
         news: The orders that are not over.
@@ -75,7 +77,9 @@ class OrderDesk:
         tell_write: TellWrite = lambda result: None,
         merged: Callable[[], None] = lambda: None,
         trades_told: Callable[[str, int], None] = lambda symbol, trade_id: None,
+        heard: Callable[[UserEvent], None] = lambda event: None,
     ) -> None:
+        self._heard = heard
         self._tell_write = tell_write
         self._awaited: set[tuple[str, str]] = set()
         self._port, self._account, self._stream = port, account, stream
@@ -135,6 +139,15 @@ class OrderDesk:
                 doubt = self.inquiries.doubt(name, absent_ms)
                 doubt.due_ms, doubt.cancels = now, True
         self.inquiries.look_soon()
+
+    def merge(self, answer: OrderAnswer) -> None:
+        """Take what an answer that somebody else asked for shows of an order."""
+        now = self._network.now_ms()
+        self._say(self.news.on_seen(answer.client_order_id, Seen.of(answer), now))
+
+    def is_busy(self, client_order_id: str) -> bool:
+        """Whether a request about an order is under way."""
+        return self._queue.is_busy(client_order_id)
 
     def start(self) -> None:
         """Begin to follow the private stream, and to clear up."""
@@ -289,6 +302,7 @@ class OrderDesk:
             self._port.on_conditional_event(event)
         elif isinstance(event, AccountEvent):
             self._say(self.funding.on_event(event))
+        self._heard(event)
 
     def _say(self, updates: Iterable[OrderUpdate | FundingPaid]) -> None:
         for update in updates:

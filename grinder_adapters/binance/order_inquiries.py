@@ -10,15 +10,16 @@ what is believed.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from attrs import define, frozen
 
 from grinder_adapters.binance.account_port import AccountPort
 from grinder_adapters.binance.network import Network
-from grinder_adapters.binance.order_news import OrderNews
+from grinder_adapters.binance.order_news import OrderNews, forced_close_of
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.outcomes import Seen
-from grinder_adapters.binance.rest_records import OrderAnswer
+from grinder_adapters.binance.rest_records import OrderAnswer, TradeAnswer
 from grinder_adapters.binance.user_stream import UserStream
 from grinder_core.contracts.effects import CancelOrder
 from grinder_core.contracts.orders import OrderUpdate
@@ -26,6 +27,8 @@ from grinder_core.errors import ConnectorClosedError, ConnectorError
 from grinder_core.settings import setting
 
 Say = Callable[[Iterable[OrderUpdate]], None]
+STRANGERS_MAX: Final = 1_000
+FORCED: Final = "autoclose-"  # client ids of orders by which the venue closes a position
 
 
 @frozen(kw_only=True)
@@ -84,6 +87,7 @@ class OrderInquiries:
 
     Attributes:
         merges: Comparisons with the venue's open orders that were completed.
+        since_ms: Trades before it are none of this session.
     """
 
     def __init__(
@@ -108,7 +112,8 @@ class OrderInquiries:
         self._holes: dict[str, int] = {}
         self._snapshot_ms = network.now_ms()
         self._gap: int | None = None
-        self.merges = 0
+        self._strangers: dict[tuple[str, str], OrderAnswer] = {}
+        self.merges = self.since_ms = 0
 
     @property
     def is_done(self) -> bool:
@@ -166,7 +171,7 @@ class OrderInquiries:
                 return
             answer = await self._among_open(order.symbol, name)
         if answer is None:
-            await self._fetch_trades(order.symbol)  # what it executed comes before its end
+            await self.fetch_trades(order.symbol)  # what it executed comes before its end
             self._doubts.pop(name, None)
             self._say(self.news.on_absent(name, self._network.now_ms()))
             return
@@ -190,27 +195,63 @@ class OrderInquiries:
         for symbol, since in list(self._holes.items()):
             if since + self._settings.doubt_ms <= now:
                 self._holes[symbol] = now
-                await self._try(self._fetch_trades(symbol))
+                await self._try(self.fetch_trades(symbol))
 
-    async def _fetch_trades(self, symbol: str) -> None:
+    async def fetch_trades(self, symbol: str) -> None:
+        """Tell the trades of a symbol that nothing told before.
+
+        Raises:
+            ConnectorError: The venue cannot be asked.
+        """
         fold, news = self._stream.fold, self.news
         from_id = fold.cursors.get(symbol, 0) + 1
         trades = await self._account.trades(symbol, from_id)
+        forced = await self._forced(trades)
         cursor, new, is_whole = from_id - 1, [], True
+        closed: list[OrderUpdate] = []
         may_be_ours = news.awaits_first_sight(symbol)
         for trade in trades:
-            if may_be_ours and not news.is_known(symbol, trade.order_id):
+            by_venue = forced.get(trade.order_id)
+            if may_be_ours and by_venue is None and not news.is_known(symbol, trade.order_id):
                 is_whole = False  # whose it is will be seen, and it is asked for again
                 continue
             if fold.book_fill(symbol, trade.trade_id):
-                new.append(trade)
+                if by_venue is None:
+                    new.append(trade)
+                else:
+                    closed.append(forced_close_of(by_venue, trade))
             if is_whole:
                 cursor = trade.trade_id
         before = fold.cursors.get(symbol, 0)
         fold.move_cursor(symbol, cursor)
-        self._say(news.on_trades(new))
+        self._say([*news.on_trades(new), *closed])
         if cursor > before:
             self._trades_told(symbol, cursor)
+
+    async def _forced(self, trades: Iterable[TradeAnswer]) -> dict[str, OrderAnswer]:
+        """Return the orders by which the venue itself made some of the trades, by its ids.
+
+        A liquidation that the private stream did not tell shows only here. A trade does not say
+        what order it is of, so the order is asked for.
+        """
+        found: dict[str, OrderAnswer] = {}
+        for trade in trades:
+            symbol, order_id = trade.symbol, trade.order_id
+            if trade.ts < self.since_ms or self.news.is_known(symbol, order_id):
+                continue
+            if not self._stream.fold.is_new_fill(symbol, trade.trade_id):
+                continue
+            order = self._strangers.get((symbol, order_id))
+            if order is None:
+                order = await self._port.find(symbol, order_id)
+                if order is None:
+                    continue
+                self._strangers[symbol, order_id] = order
+                if len(self._strangers) > STRANGERS_MAX:
+                    del self._strangers[next(iter(self._strangers))]
+            if order.client_order_id.startswith(FORCED):
+                found[order_id] = order
+        return found
 
     async def _compare(self) -> None:
         """Hold the venue's open orders against what is believed, and ask for what differs."""
@@ -229,7 +270,7 @@ class OrderInquiries:
             if name in self.news.orders:
                 self.doubt(name, now).due_ms = now
         for symbol in sorted({order.symbol for order in self.news.orders.values()}):
-            await self._fetch_trades(symbol)
+            await self.fetch_trades(symbol)
         if gap is not None:
             self._stream.merged(gap, {})
             self._gap = None if self._gap == gap else self._gap

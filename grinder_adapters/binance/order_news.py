@@ -16,7 +16,7 @@ from attrs import Factory, define, evolve
 
 from grinder_adapters.binance.engine_events import reason_of, update_of
 from grinder_adapters.binance.outcomes import Seen
-from grinder_adapters.binance.rest_records import TradeAnswer
+from grinder_adapters.binance.rest_records import OrderAnswer, TradeAnswer
 from grinder_adapters.binance.user_events import FuturesOrderEvent
 from grinder_core.contracts.effects import Flatten, PlaceOrder
 from grinder_core.contracts.enums import Liquidity, OrderState, Side
@@ -24,6 +24,8 @@ from grinder_core.contracts.orders import OrderRecord, OrderUpdate
 from grinder_core.numbers import ZERO, exact
 
 ABSENT = "never executed"
+GONE = "not there any more"
+INFERRED = frozenset({ABSENT, GONE})  # reasons of states that follow from an absence only
 
 
 @define
@@ -149,7 +151,7 @@ class OrderNews:
         if not order.was_seen:
             return [self._ended(order, OrderState.REJECTED, ts, ABSENT)]
         if not order.state.is_final:  # old orders leave the venue's memory once they are over
-            order.state = OrderState.CANCELLED
+            order.state, order.reason = OrderState.CANCELLED, GONE
         return list(self._settled(order, ts))
 
     def awaits_first_sight(self, symbol: str) -> bool:
@@ -214,6 +216,24 @@ class OrderNews:
             filled_qty=order.told_qty,
             reason=order.reason,
         )
+
+
+def forced_close_of(order: OrderAnswer, trade: TradeAnswer) -> OrderUpdate:
+    """Return what the engine learns of a trade by which the venue closed a position."""
+    return OrderUpdate(
+        ts=trade.ts,
+        symbol=trade.symbol,
+        client_order_id=order.client_order_id,
+        order_id=trade.order_id,
+        side=trade.side,
+        state=order.status,
+        filled_qty=order.executed_qty,
+        last_price=trade.price,
+        last_qty=trade.qty,
+        fee=trade.fee,
+        liquidity=Liquidity.MAKER if trade.is_maker else Liquidity.TAKER,
+        trade_id=trade.trade_id,
+    )
 
 
 def _update_of_trade(order: SentOrder, trade: TradeAnswer) -> OrderUpdate:

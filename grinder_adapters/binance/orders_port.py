@@ -250,6 +250,15 @@ class ExecutionPort:
             self._calls.query(symbol, client_order_id), self._api.read_order
         )
 
+    async def find(self, symbol: str, order_id: str) -> OrderAnswer | None:
+        """Return one order by the venue's id; ``None`` where the venue knows none.
+
+        Raises:
+            ConnectorError: As ``query``.
+        """
+        self._admission.call("query")
+        return await self._client.find(self._calls.find(symbol, order_id), self._api.read_order)
+
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderAnswer, ...]:
         """Return the orders that rest on a symbol or on all, foreign ones included."""
         self._admission.call("open_orders")

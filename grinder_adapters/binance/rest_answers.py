@@ -32,6 +32,7 @@ from grinder_adapters.binance.rest_records import (
     BalanceAnswer,
     DepthAnswer,
     ErrorBody,
+    IncomeAnswer,
     OrderAnswer,
     PositionAnswer,
     TradeAnswer,
@@ -79,6 +80,11 @@ def read_account(body: bytes) -> AccountAnswer:
 def read_trades(body: bytes) -> tuple[TradeAnswer, ...]:
     """Read ``userTrades``."""
     return read_records(body, "userTrades", _trade)
+
+
+def read_income(body: bytes) -> tuple[IncomeAnswer, ...]:
+    """Read ``income``."""
+    return read_records(body, "income", _income)
 
 
 def read_depth(body: bytes, symbol: str, received: int) -> DepthAnswer:
@@ -230,6 +236,17 @@ def _trade(data: Fields) -> TradeAnswer:
         fee_asset=text(data, "commissionAsset"),
         realized_pnl=number(data, "realizedPnl"),
         is_maker=flag(data, "maker"),
+    )
+
+
+def _income(data: Fields) -> IncomeAnswer:
+    return IncomeAnswer(
+        ts=whole(data, "time"),
+        kind=text(data, "incomeType"),
+        symbol=str(data.get("symbol") or ""),
+        asset=text(data, "asset"),
+        amount=number(data, "income"),
+        tran_id=whole(data, "tranId"),
     )
 
 

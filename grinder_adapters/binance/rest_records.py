@@ -118,6 +118,25 @@ class TradeAnswer:
 
 
 @frozen(kw_only=True)
+class IncomeAnswer:
+    """One change of the wallet.
+
+    Attributes:
+        kind: The venue's word, such as FUNDING_FEE, TRANSFER, COMMISSION.
+        symbol: Empty where it is of none.
+        amount: In units of the asset; what came in is positive.
+        tran_id: Unique among those of one kind.
+    """
+
+    ts: int
+    kind: str
+    symbol: str
+    asset: str
+    amount: Decimal
+    tran_id: int
+
+
+@frozen(kw_only=True)
 class DepthAnswer:
     """A book and the update id it was taken at."""
 

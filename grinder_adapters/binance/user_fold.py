@@ -86,6 +86,10 @@ class UserFold:
         self._hinted.pop((symbol, trade_id), None)
         return True
 
+    def is_new_fill(self, symbol: str, trade_id: int) -> bool:
+        """Whether nothing told a fill yet."""
+        return trade_id > self.cursors.get(symbol, 0) and trade_id not in self.fills.get(symbol, ())
+
     def move_cursor(self, symbol: str, trade_id: int) -> None:
         """Note that a merged REST answer told all fills up to that id; it never goes back."""
         cursor = max(trade_id, self.cursors.get(symbol, 0))

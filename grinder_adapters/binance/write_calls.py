@@ -154,6 +154,10 @@ class WriteCalls:
         """Ask for an order by our own id."""
         return Request(self._api.query, {"symbol": symbol, "origClientOrderId": client_order_id})
 
+    def find(self, symbol: str, order_id: str) -> Request:
+        """Ask for an order by the venue's id."""
+        return Request(self._api.query, {"symbol": symbol, "orderId": order_id})
+
     def _query_conditional(self, client_algo_id: str) -> Request:
         return Request(self._api.conditional.query, {"clientAlgoId": client_algo_id})
 

@@ -13,11 +13,11 @@ A state folder holds
 
 from grinder_adapters.journal.archive import Archived, read_archive
 from grinder_adapters.journal.compaction import compact, repack
-from grinder_adapters.journal.export import export
+from grinder_adapters.journal.exporting import export
 from grinder_adapters.journal.journal import Journal
 from grinder_adapters.journal.reader import JournalReader, StoredCheckpoint
 from grinder_adapters.journal.record import IndexNote, IndexOp, IndexTable, JournalHead, Row
-from grinder_adapters.journal.restore import backup, restore, set_aside
+from grinder_adapters.journal.restoring import backup, restore, set_aside
 from grinder_adapters.journal.salvage import salvage
 from grinder_adapters.journal.verify import Survey, survey
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from attrs import define, frozen
+from attrs import define
 
 from grinder_adapters.journal import blocks
 from grinder_adapters.journal.record import IndexNote, IndexOp, record_hash, record_text
@@ -27,7 +27,7 @@ _OLD_CHECKPOINTS: Final = (
 Statement = tuple[str, Sequence[Any]]
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Content:
     """A row's body, and what is written with it in one transaction.
 
@@ -65,7 +65,7 @@ class Pending:
     index: IndexNote | None = None
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Prepared:
     """A row ready for the database: its columns in order, and SQL to go with it."""
 

@@ -112,15 +112,23 @@ class JournalReader:
             expected = anchor.through + 1 if from_seq is None else from_seq
             prev_hash = self._hash_before(expected, anchor)
         asked_for_some = expected <= head.seq
+        limit = _ROWS_A_READ
         while True:
-            with self.failing():
-                chunk = self._chunk(expected)
-                checked = []
-                for values in chunk:
+            try:
+                with self.failing():
+                    chunk = self._chunk(expected, limit)
+            except ArtifactError:
+                if limit == 1:
+                    raise
+                limit = 1  # so that the rows before the unreadable one are found
+                continue
+            for values in chunk:
+                try:
                     stored = _link(read_row(values), expected, prev_hash, head)
-                    expected, prev_hash = expected + 1, stored.hash
-                    checked.append(stored)
-            yield from checked
+                except ArtifactError as error:
+                    raise damaged(self.path, str(error)) from error
+                expected, prev_hash = expected + 1, stored.hash
+                yield stored
             if not chunk:
                 break
         if asked_for_some and expected <= head.seq:
@@ -213,10 +221,9 @@ class JournalReader:
 
     # -- inside
 
-    def _chunk(self, from_seq: int) -> list[tuple[Any, ...]]:
+    def _chunk(self, from_seq: int, limit: int) -> list[tuple[Any, ...]]:
         return self.db.execute(
-            f"SELECT {COLUMNS} FROM journal WHERE seq >= ? ORDER BY seq LIMIT {_ROWS_A_READ}",
-            (from_seq,),
+            f"SELECT {COLUMNS} FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?", (from_seq, limit)
         ).fetchall()
 
     def _hash_before(self, seq: int, anchor: Anchor) -> bytes:

@@ -25,8 +25,9 @@ FIRST_PREV_HASH: Final = bytes(32)
 RESERVED: Final = frozenset(
     {"seq", "ts_ms", "prev_hash", "hash", "stream", "kind", "index", "payload"}
 )
-# what may be a float, and the one ASCII character that only our own writer escapes
-_NOT_PLAIN: Final = re.compile(r"(?:^|[:\[,])-?[0-9]+[.eE]|\x7f")
+_MAYBE_FLOAT: Final = re.compile(r"[:\[,]-?[0-9]+[.eE]")
+# the one ASCII character that our own writer escapes and orjson does not
+_MESSY: Final = "\x7f"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 TS_MS_MAX: Final = (1 << 53) - 1
 _SORTED: Final = orjson.OPT_SORT_KEYS
@@ -143,7 +144,13 @@ def parse_body(body: str) -> tuple[Any, bool]:
     try:
         value = orjson.loads(body)
         plain = orjson.dumps(value, option=_SORTED) == body.encode()
-        if plain and body.isascii() and _NOT_PLAIN.search(body) is None:
+        if (
+            plain
+            and body[0] in "{["
+            and body.isascii()
+            and _MESSY not in body
+            and _MAYBE_FLOAT.search(body) is None
+        ):
             return value, True
         value = json.loads(body, parse_float=_refuse, parse_constant=_refuse)
         if canonical_json(value) != body:
@@ -183,8 +190,12 @@ def record_text(
     record["kind"] = kind
     record["prev_hash"] = prev_hash.hex()
     if index is not None:
-        record["index"] = {"key": index.key, "op": index.op, "table": index.table}
-    elif plain:
+        record["index"] = {
+            "key": index.key,
+            "op": index.op.value,
+            "table": index.table.value,
+        }
+    if plain:
         return orjson.dumps(record, option=_SORTED)
     return canonical_json(record).encode("ascii")
 

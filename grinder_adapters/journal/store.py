@@ -118,6 +118,7 @@ class Store:
             raise
         if any(sql == SET_ANCHOR for sql, _ in statements):
             self._anchor = read_anchor(self._db)
+            self._swept = -1  # rows that the anchor before kept are looked at again
 
     def _sweep(self) -> None:
         rows = self._db.execute(

@@ -46,6 +46,7 @@ app = App(
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("grinder_app.cli.init:init", "Write a configuration file to start from."),
     "config": ("grinder_app.cli.config:app", "Show, check and explain settings."),
+    "doctor": ("grinder_app.cli.doctor:doctor", "Check what a live run needs; send no order."),
     "runs": ("grinder_app.cli.runs:app", "List, show and remove runs."),
     "demo": ("grinder_app.cli.demo:demo", "Run a paper session on packaged data."),
     "backtest": ("grinder_app.cli.backtest:backtest", "Run one configuration over many files."),

@@ -7,6 +7,7 @@ import os
 import sys
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 from cyclopts import App
@@ -26,6 +27,9 @@ from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConfigError
 from grinder_core.numbers import canonical
 
+if TYPE_CHECKING:
+    from grinder_app.live.session import LiveEnd
+
 app = App(name="live", help="Run a live session; watch a live market.")
 
 
@@ -41,6 +45,7 @@ def run(
     rest_url: str | None = None,
     ws_url: str | None = None,
     state_dir: Path | None = None,
+    fixture: Path | None = None,
     duration: float = 0,
     faults: str = "calm",
     seed: int = 0,
@@ -67,6 +72,8 @@ def run(
         The venue, instead of the settings; without any, an exchange of this process.
     state_dir
         Folder of the durable state, instead of the setting app.state_dir.
+    fixture
+        Fold this recorded case instead of a market, offline: nothing is sent or kept.
     duration
         Stop after so many seconds; 0: when interrupted.
     faults
@@ -93,6 +100,12 @@ def run(
     plan = plan_live(flags, loaded, os.environ)
     if state_dir is not None:
         plan = evolve(plan, app=evolve(plan.app, state_dir=str(state_dir)))
+    if fixture is not None:
+        from grinder_app.live.fixture_run import FixtureRun
+
+        spec = policy.spec()
+        _show_end(FixtureRun(plan, fixture, None if spec is None else spec.load()).run(), json)
+        return 0
     request = LiveRequest(
         plan=plan,
         policy=policy.spec(),
@@ -101,12 +114,15 @@ def run(
         seed=seed,
         shown=effective_config(plan, os.environ),
     )
-    end = asyncio.run(run_live(request, _say_json if json else _say))
+    _show_end(asyncio.run(run_live(request, _say_json if json else _say)), json)
+    return 0
+
+
+def _show_end(end: LiveEnd, json: bool) -> None:
     if json:
         output.print_json({"end": to_dict(end)})
     else:
         output.print_facts("Live session", to_dict(end))
-    return 0
 
 
 def _say_json(kind: str, text: str) -> None:

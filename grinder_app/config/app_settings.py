@@ -10,7 +10,7 @@ from attrs import fields, frozen
 
 from grinder_app.runner.outputs import OutputsKept
 from grinder_core.errors import ConfigError
-from grinder_core.settings import register_choice, setting
+from grinder_core.settings import check_path, register_choice, setting
 
 register_choice(OutputsKept)
 
@@ -63,15 +63,3 @@ class AppSettings:
                 raise ConfigError("must be a folder", field=declared.name, value=value)
             if declared.name.endswith(("_dir", "_file")):
                 check_path(declared.name, value)
-
-
-def check_path(name: str, value: str) -> None:
-    """A path that means what it says.
-
-    Raises:
-        ConfigError: It holds a NUL, or a ``~`` that nobody expands.
-    """
-    if "\0" in value:
-        raise ConfigError("must be a path", field=name, value=value)
-    if value.startswith("~"):
-        raise ConfigError("'~' is not expanded", field=name, value=value, remedy="write it out")

@@ -8,16 +8,29 @@ from typing import Any, Final
 
 from attrs import Attribute, AttrsInstance, fields, frozen
 
+from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.env import nearest
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.live_settings import LiveSettings
 from grinder_core.engine.config import settings_of
+from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import ConfigError
+from grinder_core.gates.fill_settings import FillGateSettings
+from grinder_core.orders.router_settings import RouterSettings
+from grinder_core.reconcile.settings import ReconcileSettings
 from grinder_core.settings import type_name
 
 APP: Final = "app"
 LIVE: Final = "live"
-BESIDE_ENGINE: Final[dict[str, type[AttrsInstance]]] = {APP: AppSettings, LIVE: LiveSettings}
+BESIDE_ENGINE: Final[dict[str, type[AttrsInstance]]] = {
+    APP: AppSettings,
+    LIVE: LiveSettings,
+    "orchestrator": OrchestratorSettings,
+    "router": RouterSettings,
+    "fill_gate": FillGateSettings,
+    "reconcile": ReconcileSettings,
+    "audit": AuditConfig,
+}
 PREFIX: Final = "GRINDER_"
 NONE: Final = "none"
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from attrs import frozen
 
+from grinder_adapters.audit.settings import AuditConfig
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.catalog import BESIDE_ENGINE
 from grinder_app.config.live_environment import LiveEnvironment, origin_of
@@ -19,6 +20,10 @@ from grinder_app.config.live_settings import LiveSettings
 from grinder_app.config.live_variables import CONFIG_VARIABLE, VARIABLES
 from grinder_core.codec import to_dict
 from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.orchestrator_settings import OrchestratorSettings
+from grinder_core.gates.fill_settings import FillGateSettings
+from grinder_core.orders.router_settings import RouterSettings
+from grinder_core.reconcile.settings import ReconcileSettings
 
 
 class InForce(Protocol):
@@ -35,6 +40,26 @@ class InForce(Protocol):
     @property
     def live(self) -> LiveSettings:
         """Which venue, and what may be written."""
+
+    @property
+    def orchestrator(self) -> OrchestratorSettings:
+        """When trust is lost, and how it comes back."""
+
+    @property
+    def router(self) -> RouterSettings:
+        """What a change of an order must be worth."""
+
+    @property
+    def fill_gate(self) -> FillGateSettings:
+        """From which probability of a gain new risk passes."""
+
+    @property
+    def reconcile(self) -> ReconcileSettings:
+        """When a difference from the venue counts."""
+
+    @property
+    def audit(self) -> AuditConfig:
+        """What is noted for audits."""
 
     @property
     def origins(self) -> Mapping[str, str]:

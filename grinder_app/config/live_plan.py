@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
 from grinder_adapters.binance.permission import Credentials, Permission, PortKind
 from grinder_app.config.app_settings import AppSettings
@@ -31,11 +32,17 @@ from grinder_app.config.load import FLAG, Settings
 from grinder_core.contracts.enums import Override
 from grinder_core.contracts.live import SafeMode
 from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import ConfigError, GrinderError
+from grinder_core.gates.fill_settings import FillGateSettings
+from grinder_core.orders.router_settings import RouterSettings
+from grinder_core.reconcile.settings import ReconcileSettings
 
 MODE: Final = "live.safe_mode"
 SYMBOLS: Final = "live.symbol_whitelist"
-DEFAULT_SYMBOLS: Final = ("BTCUSDT",)
+FILTER: Final = "reconcile.symbol_filter"
+DEFAULT_SYMBOLS: Final = ("XRPUSDT",)
+"""Of the exchange of this process; levels of a first run are above its least order."""
 
 
 class GuardsMissingError(GrinderError):
@@ -83,6 +90,8 @@ class LivePlan:
         keys: The local pair on loopback, the venue's elsewhere, ``None`` without.
         environment: What the environment alone may say.
         engine: Settings of the engine, protections on.
+        orchestrator, router, fill_gate: What judges actions.
+        reconcile, audit: How it is held against the venue, and what is noted of that.
         origins: Where each setting comes from, by dotted name.
         config_path: The file read, if any.
         warnings: What is legal and probably not meant.
@@ -99,6 +108,11 @@ class LivePlan:
     environment: LiveEnvironment
     engine: EngineConfig
     live: LiveSettings
+    orchestrator: OrchestratorSettings
+    router: RouterSettings
+    fill_gate: FillGateSettings
+    reconcile: ReconcileSettings
+    audit: AuditConfig
     app: AppSettings
     origins: Mapping[str, str]
     config_path: Path | None
@@ -196,6 +210,11 @@ def draft_live(flags: LiveFlags, config: Settings, environ: Mapping[str, str]) -
         environment=environment,
         engine=engine,
         live=live,
+        orchestrator=config.orchestrator,
+        router=config.router,
+        fill_gate=config.fill_gate,
+        reconcile=_reconcile(config.reconcile, symbols, origins),
+        audit=config.audit,
         app=config.app,
         origins=origins,
         config_path=config.path,
@@ -264,8 +283,29 @@ def _symbols(live: LiveSettings, *, is_embedded: bool) -> tuple[str, ...]:
         "must name at least one symbol",
         field=SYMBOLS,
         value=[],
-        remedy="set GRINDER_SYMBOLS, --symbols or [live] symbol_whitelist",
+        remedy="set --symbols, GRINDER_SYMBOLS or live.symbol_whitelist",
     )
+
+
+def _reconcile(
+    settings: ReconcileSettings, symbols: tuple[str, ...], origins: Mapping[str, str]
+) -> ReconcileSettings:
+    """Compare what is traded and nothing else: what others do elsewhere is theirs.
+
+    Raises:
+        ConfigError: A symbol that is to be compared is not traded.
+    """
+    wanted = settings.symbol_filter
+    for symbol in wanted or ():
+        if symbol not in symbols:
+            raise ConfigError(
+                "is not among the symbols of this run",
+                field=FILTER,
+                value=symbol,
+                where=origins[FILTER],
+                remedy=f"name some of {', '.join(symbols)}, or none for all of them",
+            )
+    return evolve(settings, symbol_filter=symbols if wanted is None else wanted)
 
 
 def _advice(flags: LiveFlags, environment: LiveEnvironment, kind: VenueClass) -> list[str]:

@@ -8,13 +8,11 @@ comes from a flag or a variable of ``live_variables.py``, never from a file.
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 from typing import Final
 
 from attrs import frozen
 
 from grinder_adapters.binance.permission import PortKind
-from grinder_app.config.app_settings import check_path
 from grinder_core.codec import digest16, to_dict
 from grinder_core.contracts.checks import check_symbol
 from grinder_core.contracts.live import SafeMode
@@ -23,16 +21,6 @@ from grinder_core.settings import register_choice, setting
 
 register_choice(SafeMode)
 register_choice(PortKind)
-
-
-@register_choice
-class LogLevel(StrEnum):
-    """The least important lines that are logged."""
-
-    DEBUG = "DEBUG"
-    INFO = "INFO"
-    WARNING = "WARNING"
-    ERROR = "ERROR"
 
 
 @frozen(kw_only=True)
@@ -91,56 +79,21 @@ class LiveSettings:
         5_000, "Age at which the venue refuses a request.", ge=1, le=60_000, spec="LIVE-09"
     )
     reconcile_interval_ms: int = setting(
-        30_000, "Time between two comparisons with the venue.", ge=1_000, spec="LIVE-26"
+        30_000,
+        "Longest time between two looks at what differs at the venue.",
+        ge=1_000,
+        spec="LIVE-26",
     )
     allow_legacy_order_id: bool = setting(
         False, "Take orders with ids of the oldest form for our own.", spec="LIVE-21"
     )
-    audit_enabled: bool = setting(
-        False, "Write what is decided about the venue's state to a file.", spec="LIVE-25"
-    )
-    audit_path: str = setting(
-        "audit/reconcile.jsonl", "That file, within the state folder.", spec="LIVE-25"
-    )
     fsm_evidence_enabled: bool = setting(
         False, "Write a file for each change of the operating state.", spec="LIVE-14"
     )
-    consec_loss_state_path: str = setting(
-        "",
-        "A file of its own for the state of losing streaks. Empty: it is part of the run's state.",
-        spec="LIVE-17",
-    )
-    fill_model_enforce: bool = setting(
-        False, "Let the fill model block orders instead of only judging them.", spec="LIVE-16"
-    )
-    fill_prob_min_bps: int = setting(
-        2_500,
-        "Probability of a good fill below which new risk is blocked.",
-        ge=0,
-        le=10_000,
-        spec="LIVE-16",
-    )
-    fill_prob_cb_window_seconds: int = setting(
-        300, "Time over which the share of blocked orders is watched.", ge=1, spec="LIVE-16"
-    )
-    fill_prob_cb_max_block_rate_pct: int = setting(
-        50,
-        "Share of blocked orders, percent, above which the model is ignored; 100: never.",
-        ge=0,
-        le=100,
-        spec="LIVE-16",
-    )
-    log_level: LogLevel = setting(
-        LogLevel.INFO, "The least important lines that are logged.", spec="LIVE Appendix A"
-    )
 
     def __attrs_post_init__(self) -> None:
-        for name in ("audit_path", "consec_loss_state_path"):
-            check_path(name, getattr(self, name))
         for name in ("rest_url", "ws_url"):
             _check_no_password(name, getattr(self, name))
-        if not self.audit_path.strip():
-            raise ConfigError("must be a file", field="audit_path", value=self.audit_path)
         for symbol in self.symbol_whitelist or ():
             try:
                 check_symbol(symbol)

@@ -116,7 +116,6 @@ VARIABLES: Final = (
     ),
     Variable(name="GRINDER_STATE_DIR", setting="app.state_dir"),
     Variable(name=CONFIG_VARIABLE, kind="path", default="none", meaning="The configuration file."),
-    Variable(name="GRINDER_LOG_LEVEL", setting="live.log_level"),
     Variable(
         name=ENVIRONMENT,
         kind="1 to 40 of letters, digits, `_`, `.`, `-`",
@@ -128,8 +127,8 @@ VARIABLES: Final = (
         setting="live.allow_legacy_order_id",
         is_refusal_when_empty=True,
     ),
-    Variable(name="GRINDER_AUDIT_ENABLED", setting="live.audit_enabled"),
-    Variable(name="GRINDER_AUDIT_PATH", setting="live.audit_path"),
+    Variable(name="GRINDER_AUDIT_ENABLED", setting="audit.audit_enabled"),
+    Variable(name="GRINDER_AUDIT_PATH", setting="audit.audit_path"),
     Variable(name="GRINDER_ARTIFACT_DIR", setting="app.artifact_dir"),
     # the older spelling (LIVE-34)
     Variable(name="GRINDER_ARTIFACTS_DIR", setting="app.artifact_dir"),
@@ -138,20 +137,21 @@ VARIABLES: Final = (
     Variable(name="GRINDER_FSM_EVIDENCE", setting="live.fsm_evidence_enabled"),
     Variable(name="GRINDER_CONSEC_LOSS_ENABLED", setting="risk.consec_loss_enabled"),
     Variable(name="GRINDER_CONSEC_LOSS_THRESHOLD", setting="risk.consec_loss_threshold"),
-    Variable(name="GRINDER_CONSEC_LOSS_STATE_PATH", setting="live.consec_loss_state_path"),
     Variable(name="RECONCILE_INTERVAL_MS", setting="live.reconcile_interval_ms"),
-    Variable(name="GRINDER_FILL_MODEL_ENFORCE", setting="live.fill_model_enforce"),
-    Variable(name="GRINDER_FILL_PROB_MIN_BPS", setting="live.fill_prob_min_bps"),
+    Variable(name="GRINDER_FILL_MODEL_ENFORCE", setting="fill_gate.fill_model_enforce"),
+    Variable(name="GRINDER_FILL_PROB_MIN_BPS", setting="fill_gate.fill_prob_min_bps"),
     Variable(
-        name="GRINDER_FILL_PROB_CB_WINDOW_SECONDS", setting="live.fill_prob_cb_window_seconds"
+        name="GRINDER_FILL_PROB_CB_WINDOW_SECONDS", setting="fill_gate.fill_prob_cb_window_seconds"
     ),
     Variable(
         name="GRINDER_FILL_PROB_CB_MAX_BLOCK_RATE_PCT",
-        setting="live.fill_prob_cb_max_block_rate_pct",
+        setting="fill_gate.fill_prob_cb_max_block_rate_pct",
     ),
 )
 
 ABSENT: Final = (
+    Absent("levels of a log", ("GRINDER_LOG_LEVEL",)),
+    Absent("a file of its own for losing streaks", ("GRINDER_CONSEC_LOSS_STATE_PATH",)),
     Absent("HTTP endpoints", ("GRINDER_HTTP_HOST", "GRINDER_HTTP_PORT")),
     Absent(
         "leader election",

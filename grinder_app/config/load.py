@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
 
+from grinder_adapters.audit.settings import AuditConfig
 from grinder_app.config.advice import advise
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.catalog import APP, BESIDE_ENGINE, BY_NAME, KEYS, LIVE, address_of
@@ -20,7 +22,11 @@ from grinder_app.config.toml_file import FileSettings, Layer, ProfileUnknownErro
 from grinder_app.config.values import given_text
 from grinder_app.config.venue_files import read_venue_files
 from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.orchestrator_settings import OrchestratorSettings
 from grinder_core.errors import ConfigError
+from grinder_core.gates.fill_settings import FillGateSettings
+from grinder_core.orders.router_settings import RouterSettings
+from grinder_core.reconcile.settings import ReconcileSettings
 
 DEFAULT_FILE: Final = "grinder.toml"
 DEFAULT: Final = "default"
@@ -35,6 +41,8 @@ class Settings:
         engine: What decides; its ``config_hash`` names a result.
         app: Where files lie and what a run keeps.
         live: Which venue a live run talks to and what it may write there.
+        orchestrator, router, fill_gate: What judges a live run's actions.
+        reconcile, audit: How a live run is held against the venue, and what is noted of that.
         origins: By dotted name: ``default``, ``first run``, ``file PATH:LINE``, ``profile NAME``,
             ``environment VARIABLE``, ``flag``, or the name and path of a file of venue rules;
             entries of a table have their own.
@@ -46,6 +54,11 @@ class Settings:
     engine: EngineConfig
     app: AppSettings
     live: LiveSettings
+    orchestrator: OrchestratorSettings
+    router: RouterSettings
+    fill_gate: FillGateSettings
+    reconcile: ReconcileSettings
+    audit: AuditConfig
     origins: Mapping[str, str]
     path: Path | None
     profile: str | None
@@ -83,11 +96,10 @@ def load_settings(
     file, chosen, warnings = _choose(path, profile, environment, flags or {})
     from_files, skipped = read_venue_files(chosen)
     unchosen = first_run(chosen) if file is None else {}
-    engine, app, live, origins = _settle({**unchosen, **from_files, **chosen})
+    engine, beside, origins = _settle({**unchosen, **from_files, **chosen})
     return Settings(
         engine=engine,
-        app=app,
-        live=live,
+        **beside,
         origins=origins,
         path=None if file is None else file.path,
         profile=profile,
@@ -178,6 +190,8 @@ def parse_sets(sets: Sequence[str]) -> dict[str, str]:
 def _file_of(path: Path | None, environment: Mapping[str, str]) -> FileSettings | None:
     named = environment.get(CONFIG_VARIABLE, "").strip()
     if path is None and named:
+        if not os.path.exists(named) or os.path.isdir(named):
+            raise ConfigError("names no file", field=CONFIG_VARIABLE, value=named)
         path = Path(named)
     if path is None and Path(DEFAULT_FILE).is_file():
         path = Path(DEFAULT_FILE)
@@ -196,7 +210,7 @@ def _read_flags(flags: Mapping[str, str]) -> Layer:
 
 def _settle(
     winners: Layer,
-) -> tuple[EngineConfig, AppSettings, LiveSettings, dict[str, str]]:
+) -> tuple[EngineConfig, dict[str, Any], dict[str, str]]:
     origins = dict.fromkeys(KEYS, DEFAULT)
     engine_values: dict[str, Any] = {}
     beside: dict[str, dict[str, Any]] = {section: {} for section in BESIDE_ENGINE}
@@ -210,7 +224,8 @@ def _settle(
             values[key.name] = given.value
     try:
         engine = EngineConfig().with_values(engine_values)
-        return engine, AppSettings(**beside[APP]), LiveSettings(**beside[LIVE]), origins
+        made = {section: kind(**beside[section]) for section, kind in BESIDE_ENGINE.items()}
+        return engine, made, origins
     except ConfigError as error:
         raise _contradiction(error, winners) from None
 

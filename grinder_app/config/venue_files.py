@@ -12,11 +12,11 @@ from typing import Any, Final, TypeVar
 
 from grinder_adapters.exchange_info.brackets import read_brackets
 from grinder_adapters.exchange_info.document import read_constraints
-from grinder_app.config.app_settings import check_path
 from grinder_app.config.catalog import KEYS, Address
 from grinder_app.config.values import Given
 from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.errors import ConfigError, FixtureError, InputError
+from grinder_core.settings import check_path
 
 CONSTRAINTS_FILE: Final = "app.constraints_file"
 BRACKETS_FILE: Final = "app.leverage_brackets_file"

@@ -11,12 +11,14 @@ from typing import Any
 
 from attrs import frozen
 
+from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.embedded import embedded_exchange
 from grinder_app.live.session import LiveEnd, LiveSession
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.runner.policy import PolicySpec
+from grinder_core.errors import ConfigError
 
 
 @frozen(kw_only=True)
@@ -48,6 +50,16 @@ async def run_live(
         Exception: As ``LiveSession.run``.
     """
     plan, spec = request.plan, request.policy
+    if plan.exchange_port is PortKind.SPOT:
+        raise ConfigError(
+            "has an execution port only: no session trades it yet",
+            field="exchange_port",
+            value=plan.exchange_port.value,
+            remedy="choose futures or sim",
+        )
+    for name, origin in sorted(plan.origins.items()):
+        if origin.startswith(("flag", "environment", "profile", "live")):
+            tell("setting", f"{name} from {origin}")
     for warning in plan.warnings:
         tell("warning", warning)
     async with AsyncExitStack() as stack:

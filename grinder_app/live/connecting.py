@@ -31,6 +31,7 @@ from grinder_app.live.surroundings import Surroundings
 from grinder_app.live.witness import JournalWitness
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ConnectorError
+from grinder_core.orders.identity import OrderIdentityConfig
 from grinder_core.orders.router_limits import RouterLimits, parse_router_limits
 from grinder_core.resilience.idempotency import IdempotencyStore
 
@@ -136,7 +137,9 @@ def open_port(
     )
     client.guard.arm(ready)
     limits = OrderLimits(live.max_orders_per_run, live.max_open_orders)
-    codec = IdentityCodec(frozenset({strategy_id}))
+    codec = IdentityCodec(
+        OrderIdentityConfig(strategy_id=strategy_id, allow_legacy_format=live.allow_legacy_order_id)
+    )
     return ExecutionPort(client, Writer(client, store, witness), codec, limits=limits)
 
 

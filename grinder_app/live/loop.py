@@ -28,6 +28,8 @@ class LiveLoop:
         scribe: Its journal.
         now_ms: Our time, Unix milliseconds.
         on_step: Told of each step, last of all.
+        later: Has something done as soon as the requests of this step are under way; it is done
+            before the next event in any case.
 
     Attributes:
         port: Takes effects.
@@ -40,7 +42,10 @@ class LiveLoop:
         scribe: Scribe,
         now_ms: Callable[[], int],
         on_step: Callable[[Event, Step], None] = lambda event, step: None,
+        later: Callable[[Callable[[], None]], object] = lambda work: work(),
     ) -> None:
+        self._later = later
+        self._untold: tuple[Event, Step] | None = None
         self.core, self.scribe = core, scribe
         self.port: LivePort = Nobody()
         self._now_ms, self._on_step = now_ms, on_step
@@ -61,10 +66,13 @@ class LiveLoop:
 
     def note_digest(self) -> None:
         """Write where the session stands."""
+        self.tell()
         hot = self.core.hot
         self.scribe.digest(Digest(hot.events, self.core.digest), self.now)
 
     def _work_off(self) -> None:
+        if self.failure is not None:  # whoever comes next must not take the session for alive
+            raise self.failure
         self._is_busy = True
         try:
             while self._queue and self.failure is None:
@@ -105,13 +113,25 @@ class LiveLoop:
             self._close_intent(payload.client_order_id, now)
 
     def _fold(self, event: Event) -> None:
-        scribe = self.scribe
-        scribe.event(event)
+        if self._untold is not None:
+            self.tell()
+        self.scribe.event(event)
         step = self.core.step(event)
-        scribe.records(step.records)
+        self._untold = event, step
+        if not step.effects:
+            self.tell()
+            return
         for effect in step.effects:
             self.port.perform(effect, event.ts_ms)
-        self._on_step(event, step)
+        self._later(self.tell)  # an order does not wait for what is said about it
+
+    def tell(self) -> None:
+        """Write down what the last step said, unless that is done."""
+        untold, self._untold = self._untold, None
+        if untold is not None:
+            event, step = untold
+            self.scribe.records(step.records)
+            self._on_step(event, step)
 
     def _close_intent(self, client_order_id: str, now: int) -> None:
         """Forget that a write is open, once its order is over for the session."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 from attrs import define, frozen
@@ -122,6 +122,28 @@ class Replayer:
             )
 
 
+class Checkpoint(Protocol):
+    """A whole state and the row that it holds all up to."""
+
+    @property
+    def seq(self) -> int:
+        """Number of the row."""
+
+    @property
+    def text(self) -> str:
+        """What ``checkpoint_text`` returned."""
+
+
+class Source(Protocol):
+    """What a recovery needs of a journal; see ``JournalReader``."""
+
+    def newest_checkpoint(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is sound."""
+
+    def rows(self, from_seq: int | None = None) -> Iterable[StoredRow]:
+        """Return the rows from a number on, market blocks line by line."""
+
+
 @frozen(kw_only=True)
 class Restored:
     """What a journal gave back.
@@ -163,12 +185,31 @@ def restore(folder: Path, policy: Policy | None = None) -> Restored:
 def _restored(folder: Path, policy: Policy | None) -> Restored:
     with JournalReader(folder) as reader:
         found = reader.newest_checkpoint()
-        replayer = Replayer(policy=policy)
-        seq = None
-        if found is not None:
-            seq = found.seq
-            replayer.resume(found.text)
+        replayer, seq = _resumed(found, policy)
         replay_stored(replayer, reader.stored(None if seq is None else seq + 1))
+    return _restored_of(replayer, seq)
+
+
+def restore_from(source: Source, policy: Policy | None = None) -> Restored:
+    """Read a session back from a journal that holds at least one row.
+
+    Raises:
+        ArtifactError: As ``restore``.
+    """
+    replayer, seq = _resumed(source.newest_checkpoint(), policy)
+    replay(replayer, source.rows(None if seq is None else seq + 1))
+    return _restored_of(replayer, seq)
+
+
+def _resumed(found: Checkpoint | None, policy: Policy | None) -> tuple[Replayer, int | None]:
+    replayer = Replayer(policy=policy)
+    if found is None:
+        return replayer, None
+    replayer.resume(found.text)
+    return replayer, found.seq
+
+
+def _restored_of(replayer: Replayer, seq: int | None) -> Restored:
     return Restored(
         core=replayer.core,
         replayed=replayer.replayed,

@@ -21,7 +21,7 @@ from grinder_app.live.recovering import Replayer, market_lines
 from grinder_app.live.scribe import DIGEST_KIND, EXEC_STREAM, Digest, read_item, read_market
 from grinder_core.contracts.event import Event
 from grinder_core.errors import ContractError, InvariantError, PolicyError
-from grinder_core.live.core import NOTHING_SAID, LiveCore, Step
+from grinder_core.live.core import LiveCore, Step
 from grinder_core.live.records import Record
 from grinder_core.numbers import exact
 from grinder_core.ports import Policy
@@ -196,7 +196,7 @@ class Reteller:
             raise _parting_at(seq, event.ts_ms, f"{event.kind}, folded", str(error)) from error
         found = self.found
         found.events += 1
-        if step is not NOTHING_SAID:
+        if step.has_something:
             found.effects += len(step.effects)
             for record in step.records:
                 found.said[record.kind.value] += 1

@@ -7,10 +7,10 @@ Nothing that adds risk passes before the last of them is clear; closing goes the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
@@ -23,7 +23,6 @@ from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.binance.user_stream import UserStream, UserStreamSettings
 from grinder_adapters.journal import JournalHead
-from grinder_adapters.write_archive import SqliteArchive
 from grinder_app.config.live_plan import GuardsMissingError, LivePlan
 from grinder_app.live.connecting import (
     VenueRules,
@@ -38,10 +37,12 @@ from grinder_app.live.health import HealthWatch
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import DeskPort, PaperPort
 from grinder_app.live.reconciling import Foreign, Reconciler, unfinished
-from grinder_app.live.recovering import Restored, checkpoint_text, restore
+from grinder_app.live.recovering import Restored, checkpoint_text
 from grinder_app.live.scribe import Configured, JournalPort, Scribe
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.live.witness import JournalWitness
+from grinder_app.runner.doctor_findings import Verdict
+from grinder_app.runner.doctor_venue import Reach, examine_rights
 from grinder_core.contracts.control import (
     AccountUpdate,
     Command,
@@ -53,8 +54,13 @@ from grinder_core.contracts.control import (
 )
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.live import HealthName
-from grinder_core.engine.orchestrator_settings import OrchestratorSettings
-from grinder_core.errors import ConnectorError, StateWriteError
+from grinder_core.errors import (
+    CircuitOpenError,
+    ConnectorError,
+    ConnectorTimeoutError,
+    ConnectorTransientError,
+    StateWriteError,
+)
 from grinder_core.live.config import CONTRACT_VERSION, LiveConfig
 from grinder_core.live.core import LiveCore, Step
 from grinder_core.ports import Policy
@@ -68,6 +74,8 @@ CHECKPOINT_MS: Final = 60_000
 YIELD_EVENTS: Final = 32
 STOP_TIMEOUT_MS: Final = 20_000
 RETRY_MS: Final = 10_000
+OPENING_WAITS_MS: Final = (2_000, 5_000, 10_000, 20_000, 30_000)
+T = TypeVar("T")
 WRITES_FILE: Final = "writes.db"
 
 
@@ -166,13 +174,13 @@ class LiveSession:
     async def _open(self) -> None:
         plan, world = self.plan, self.world
         self.client = client = open_client(world, self._rest_url, plan.keys, plan.live, self._stack)
-        await client.venue_clock.sync()
+        await self._patiently(client.venue_clock.sync)
         if plan.venue_class is VenueClass.SIM:
             for window in BudgetWindow:  # elsewhere orders sent before us count for a minute
                 client.budget.observe(window, 0, client.now())
-        rules = await load_rules(client, plan.symbols)
+        rules = await self._patiently(lambda: load_rules(client, plan.symbols))
         config = self._config(rules)
-        restored = restore(self.folder, self._policy)
+        restored = world.restore(self.folder, self._policy)
         self.restored = restored
         self.journal = journal = self._open_journal(config)
         core = LiveCore(config, self._policy)
@@ -181,29 +189,52 @@ class LiveSession:
         self.core = core
         scribe = Scribe(journal)
         scribe.configured(Configured(config, self._policy_name), self._shown, self._now())
-        self.loop = LiveLoop(core, scribe, self._now, self._on_step)
+        self.loop = LiveLoop(
+            core, scribe, self._now, self._on_step, asyncio.get_running_loop().call_soon
+        )
         self.loop.put(Restarted(reason="start" if restored.core is None else "recovery"))
         self.loop.put(Leadership(is_leader=True))
         for symbol in plan.symbols:
             known = symbol in rules.limits
             self.loop.put(_health(HealthName.CONSTRAINTS_LOADED, int(known), symbol))
+        override = plan.operator_override
+        if override is not None:
+            self.loop.put(Control(command=Command(override.value), actor="environment"))
         self._told_of_start(restored)
         if plan.will_write:
             await self._open_account()
         else:
             self._open_paper()
-        self.feed = await open_feed(
-            world,
-            client,
-            self._ws_url,
-            plan.symbols,
-            self._stack,
-            reads_depth=config.engine.uses_depth,
+        self.feed = await self._patiently(
+            lambda: open_feed(
+                world,
+                client,
+                self._ws_url,
+                plan.symbols,
+                self._stack,
+                reads_depth=config.engine.uses_depth,
+            )
         )
         self.health = HealthWatch(
             self.feed, journal, client, getattr(self, "stream", None), self.loop.put
         )
         self.health.look()
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what the venue may refuse for the moment; a start does not give up at once.
+
+        Raises:
+            ConnectorError: It will not do, or not for a minute.
+        """
+        for wait_ms in OPENING_WAITS_MS:
+            try:
+                return await work()
+            except (ConnectorTransientError, ConnectorTimeoutError, CircuitOpenError) as error:
+                self._tell("start", f"{error}; tried again in {wait_ms // 1_000} s")
+            await self.world.sleep(wait_ms / 1_000)
+            if self._stop.is_set():
+                break
+        return await work()
 
     def _config(self, rules: VenueRules) -> LiveConfig:
         plan = self.plan
@@ -217,7 +248,9 @@ class LiveSession:
             mode=plan.mode,
             is_writing=plan.has_writing_port,
             whitelist=plan.symbols,
-            orchestrator=OrchestratorSettings(),
+            orchestrator=plan.orchestrator,
+            router=plan.router,
+            fill_gate=plan.fill_gate,
             limits={
                 symbol: rules.limits[symbol] for symbol in plan.symbols if symbol in rules.limits
             },
@@ -260,14 +293,16 @@ class LiveSession:
     async def _open_account(self) -> None:
         """Open the account: permission, private stream, desk."""
         plan, client, core = self.plan, self.client, self.core
+        await self._check_key()
         account = AccountPort(client)
-        archive = SqliteArchive(self.folder / WRITES_FILE)
+        archive = self.world.open_archive(self.folder / WRITES_FILE)
         self._stack.callback(archive.close)
         store = ArchivedStore(IdempotencySettings(), archive=archive)
         witness = JournalWitness(self.journal, core.refusal, self._now)
         strategy = core.config.engine.orders.strategy_id
         self.port = port = open_port(client, plan.permission, store, witness, plan.live, strategy)
-        await prepare_account(account, plan.symbols, plan.live.target_leverage)
+        leverage = plan.live.target_leverage
+        await self._patiently(lambda: prepare_account(account, plan.symbols, leverage))
         network = self.world.network(self._stack)
         self.stream = stream = UserStream(
             network, self._ws_url, listen_key_calls(account), UserStreamSettings()
@@ -289,6 +324,23 @@ class LiveSession:
         self.loop.port = DeskPort(desk)
         self._take_up()
         self.account = account
+
+    async def _check_key(self) -> None:
+        """Refuse a key that can move money out, where the venue says what a key may do.
+
+        Raises:
+            GuardsMissingError: It can, or the venue does not say.
+        """
+        plan, world = self.plan, self.world
+        if plan.venue_class is not VenueClass.MAINNET or plan.urls is None:
+            return
+        reach = Reach(transport=world.transport, clock=world.clock, sleep=world.sleep)
+        found = await examine_rights(plan, plan.urls, reach, self._stack)
+        if found.verdict is Verdict.FAIL:
+            missing = f"{found.name}: {found.found}; {found.remedy}"
+            raise GuardsMissingError((missing,), plan.venue_class)
+        if found.verdict is Verdict.WARN:
+            self._tell("warning", f"{found.name}: {found.found}; {found.remedy}")
 
     def _take_up(self) -> None:
         """Tell desk and stream what the process before this one knew."""

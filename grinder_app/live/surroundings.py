@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from attrs import Factory, frozen
 
@@ -15,8 +16,19 @@ from grinder_adapters.binance.network import Network, Sleep
 from grinder_adapters.clock import Clock, SystemClock
 from grinder_adapters.journal import Journal, JournalHead
 from grinder_adapters.transport import HttpTransport, WebSocketTransport
+from grinder_adapters.write_archive import SqliteArchive
+from grinder_app.live.recovering import Restored, restore
 from grinder_app.live.scribe import JournalPort
+from grinder_core.ports import Policy
+from grinder_core.resilience.archived import Archive
 from grinder_core.resilience.reconnects import ReconnectLimiter, ReconnectSettings
+
+
+class OpenArchive(Archive, Protocol):
+    """An archive of finished writes that somebody opened."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 @frozen(kw_only=True)
@@ -26,6 +38,8 @@ class Surroundings:
     Attributes:
         transport, sockets: Make a way to a venue.
         open_journal: Takes the one writer's lock of a state folder and begins to write.
+        restore: Reads the session of a state folder back.
+        open_archive: Opens the file of finished writes.
         rng: Draws the jitter of reconnects, which decides nothing that is recorded.
     """
 
@@ -34,6 +48,8 @@ class Surroundings:
     transport: Callable[[], HttpTransport] = AiohttpTransport
     sockets: Callable[[Clock], WebSocketTransport] = AiohttpSockets
     open_journal: Callable[[Path, JournalHead], JournalPort] = Journal.open
+    restore: Callable[[Path, Policy | None], Restored] = restore
+    open_archive: Callable[[Path], OpenArchive] = SqliteArchive
     rng: Random = Factory(Random)
     limiter: ReconnectLimiter = Factory(lambda: ReconnectLimiter(ReconnectSettings()))
 

@@ -50,6 +50,8 @@ from grinder_core.errors import (
     PaperOrderError,
     PolicyError,
     RateLimitError,
+    StateLockedError,
+    StateWriteError,
 )
 
 REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
@@ -267,8 +269,8 @@ EXITS: Final[dict[Exit, str]] = {
 }
 
 ERROR_EXITS: Final[dict[Exit, tuple[type[GrinderError], ...]]] = {
-    Exit.FAILED: (PolicyError,),
-    Exit.USAGE: (InputError, ContractError, FixtureError, ConfigError),
+    Exit.FAILED: (PolicyError, StateWriteError),
+    Exit.USAGE: (InputError, ContractError, FixtureError, ConfigError, StateLockedError),
     Exit.CORRUPT: (ArtifactError, InvariantError),
     Exit.UNREACHABLE: (
         ConnectorError,

@@ -17,7 +17,7 @@ class PlaceOrder:
     Attributes:
         generation: Orders of this symbol, side and level before it: it tells two orders of equal
             values apart (LIVE-04).
-        replaces: Client id of the order whose place it takes; empty: it is new.
+        replaces: Client id of the order of its level that goes in the same turn; empty: none.
         post_only: Whether the venue shall refuse it rather than let it take.
     """
 

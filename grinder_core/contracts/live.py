@@ -189,7 +189,7 @@ class HealthName(StrEnum):
     Flags are 0 or 1. ``PLACE_CIRCUIT`` is 0 closed, 1 open, 2 half open. ``SNAPSHOT_TAKEN`` says
     that orders, positions and trades were compared with the venue's. ``TRADES_TOLD`` is
     the trade id up to which all is known; it, ``UNRECONCILED`` and ``CONSTRAINTS_LOADED`` are of
-    one symbol.
+    one symbol. ``INCOME_TOLD`` is the time, Unix ms, up to which all money that moved is known.
     """
 
     BOOTSTRAP_OK = "BOOTSTRAP_OK"
@@ -204,6 +204,7 @@ class HealthName(StrEnum):
     UNRECONCILED = "UNRECONCILED"
     TRADES_TOLD = "TRADES_TOLD"
     CONSTRAINTS_LOADED = "CONSTRAINTS_LOADED"
+    INCOME_TOLD = "INCOME_TOLD"
 
 
 class WriteOutcome(StrEnum):

@@ -72,10 +72,8 @@ def _place(hot: HotState, s: SymbolState, wanted: Diff) -> list[Effect]:
     records = []
     for index, intent in enumerate(wanted.intents):
         client_order_id = hot.ids.next_id(intent.level_id, hot.now)
-        replaces = ""
         if index < len(replaced):  # those of replaces come first
             hot.replaced[client_order_id] = replaced[index] or ""
-            replaces = gone[intent.side, intent.level_id]
         records.append(
             OrderRecord(
                 client_order_id=client_order_id,
@@ -95,7 +93,7 @@ def _place(hot: HotState, s: SymbolState, wanted: Diff) -> list[Effect]:
                 client_order_id=client_order_id,
                 intent=intent,
                 generation=hot.next_generation(s.symbol, intent.side, intent.level_id),
-                replaces=replaces,
+                replaces=gone.get((intent.side, intent.level_id), ""),
             )
         )
     s.grid.place(records)

@@ -16,7 +16,7 @@ from grinder_core.contracts.live import ActionStatus, BlockReason, WriteOutcome
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.engine.engine import Engine, Output
 from grinder_core.live.passing import Passing
-from grinder_core.live.records import Record, RecordKind
+from grinder_core.live.records import RecordKind, Saying
 from grinder_core.live.state import LiveHot
 
 
@@ -24,7 +24,7 @@ class Answers:
     """Folds answers; ``say`` takes records."""
 
     def __init__(
-        self, engine: Engine, hot: LiveHot, passing: Passing, say: Callable[[Record], None]
+        self, engine: Engine, hot: LiveHot, passing: Passing, say: Callable[[Saying], None]
     ) -> None:
         self._engine, self._hot, self._passing, self._say = engine, hot, passing, say
 
@@ -45,7 +45,7 @@ class Answers:
         ended = evolve(
             action, status=status, reason=reason, detail=result.detail, attempts=result.attempts
         )
-        self._say(Record.of(RecordKind.ACTION, now, ended.to_dict()))
+        self._say(Saying(RecordKind.ACTION, now, ended))
 
     def on_update(self, update: OrderUpdate, event: Event) -> Sequence[Output]:
         """Take what the venue says of an order; return what the engine makes of it."""
@@ -62,12 +62,12 @@ class Answers:
 
     def abandon(self, now: int) -> None:
         """End what the process before this one left open: nobody will answer it any more."""
-        for action in self._hot.open_actions.values():
+        for _, action in sorted(self._hot.open_actions.items()):  # a loaded state is sorted
             ended = evolve(
                 action,
                 status=ActionStatus.UNKNOWN,
                 reason=BlockReason.OUTCOME_UNKNOWN.value,
                 detail="the process ended before the answer",
             )
-            self._say(Record.of(RecordKind.ACTION, now, ended.to_dict()))
+            self._say(Saying(RecordKind.ACTION, now, ended))
         self._hot.open_actions.clear()

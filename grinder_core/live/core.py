@@ -15,11 +15,11 @@ from typing import Final
 
 from attrs import frozen
 
-from grinder_core.codec import chain
 from grinder_core.contracts.control import (
     AccountUpdate,
     Command,
     Control,
+    FundingPaid,
     Health,
     Leadership,
     Restarted,
@@ -42,17 +42,25 @@ from grinder_core.live.config import LiveConfig
 from grinder_core.live.latches import Latches
 from grinder_core.live.overseeing import Overseer, take_health
 from grinder_core.live.passing import Passing
-from grinder_core.live.records import Record, RecordKind
+from grinder_core.live.records import Record, RecordKind, Saying, Speech
 from grinder_core.live.request_count import RequestCount
-from grinder_core.live.state import LIVE_STATE_VERSION, LiveHot, LiveState, freeze_hot, thaw_hot
+from grinder_core.live.state import (
+    LIVE_STATE_VERSION,
+    LiveHot,
+    LiveState,
+    Movement,
+    freeze_hot,
+    thaw_hot,
+)
 from grinder_core.numbers import exact
 from grinder_core.ports import Policy
-from grinder_core.session.render import Renderer
 
 TURN_END: Final = TurnEnd()
+_CHANGES_RULES: Final = (Restarted, Control)
 _CARRIED: Final = (
     *("events", "lives", "chain", "outputs", "open_actions", "waiting", "deferred", "ordered"),
     *("trade_cursors", "fill_ids", "unknown_since", "latches", "has_started"),
+    *("started_ms", "income_ms", "moved"),
 )
 
 
@@ -62,16 +70,23 @@ class Step:
 
     Attributes:
         effects: For the venue, in the order they are to be sent.
-        records: What was said, in order; all of it is in the chain.
         has_latched: A latch changed: that must be durable before anything depends on it.
     """
 
     effects: Sequence[Effect]
-    records: Sequence[Record]
     has_latched: bool
+    _speech: Speech
 
+    @property
+    def has_something(self) -> bool:
+        """Whether it has effects or said something."""
+        return bool(self.effects) or self._speech.has_more
 
-NOTHING_SAID: Final = Step((), (), False)
+    @property
+    def records(self) -> Sequence[Record]:
+        """What was said, in order, all of it in the chain; to be read before the next step."""
+        with exact():
+            return self._speech.written()
 
 
 class LiveCore:
@@ -116,6 +131,7 @@ class LiveCore:
         """
         if config == self.config:
             return self
+        self.hot.chain = self._chain()
         before = self.engine.hot
         check_exposed(before, config.whitelist)
         core = LiveCore(config, policy)
@@ -134,22 +150,27 @@ class LiveCore:
 
     def _assemble(self, engine: Engine, hot: LiveHot) -> None:
         self.engine, self.hot = engine, hot
-        self._renderer = Renderer()
-        self._records: list[Record] = []
+        self._speech = speech = Speech(hot.chain)
         self._effects: list[Effect] = []
-        self._overseer = Overseer(engine, hot, self._say)
-        self._passing = Passing(self.config, engine, hot, self._say)
-        self._answers = Answers(engine, hot, self._passing, self._say)
-        self._latches = Latches(engine, hot, self._say)
+        self._nothing = Step((), False, speech)
+        self._overseer = Overseer(engine, hot, speech.say)
+        self._passing = Passing(self.config, engine, hot, speech.say)
+        self._answers = Answers(engine, hot, self._passing, speech.say)
+        self._latches = Latches(engine, hot, speech.say)
 
     def state(self) -> LiveState:
         """Return a frozen, serialisable dump of everything the next step depends on."""
+        self.hot.chain = self._chain()
         return LiveState(LIVE_STATE_VERSION, self.engine.state(), freeze_hot(self.hot))
 
     @property
     def digest(self) -> str:
         """The chain over everything said so far, 64 hexadecimal characters."""
-        return self.hot.chain.hex()
+        return self._chain().hex()
+
+    def _chain(self) -> bytes:
+        with exact():
+            return self._speech.chain
 
     def refusal(self, risk: RiskIntent, symbol: str) -> str:
         """Say why a write must not leave now, right before it would; empty: it may (LIVE-13).
@@ -173,7 +194,8 @@ class LiveCore:
         """``step`` for drivers that entered ``exact()`` once for the whole run."""
         hot, payload, now = self.hot, event.payload, event.ts_ms
         hot.events += 1
-        self._records, self._effects = [], []
+        self._speech.begin()
+        self._effects = []
         kind = type(payload)
         is_timer = kind is Timer
         if kind is Snapshot:
@@ -195,13 +217,13 @@ class LiveCore:
         self._let_pass(self._overseer.advance(now, is_timer=is_timer), event)
         if is_timer:
             self._let_pass(self._passing.retry_cancels(), event)
-        if self._passing.spent_token or kind is Restarted:
+        if self._passing.spent_token or kind in _CHANGES_RULES:
             self._let_pass(self._overseer.carry_out(now), event)
             self._passing.spent_token = False
         has_latched = self._latches.look(now)
-        if not self._records and not self._effects and not has_latched:
-            return NOTHING_SAID
-        return Step(self._effects, self._records, has_latched)
+        if not (self._effects or has_latched or self._speech.has_more):
+            return self._nothing
+        return Step(self._effects, has_latched, self._speech)
 
     def _on_other(self, event: Event) -> None:
         hot, payload = self.hot, event.payload
@@ -213,7 +235,9 @@ class LiveCore:
         elif isinstance(payload, Restarted):
             self._restart(event)
         elif isinstance(payload, AccountUpdate):
-            hot.has_started |= payload.start is not None
+            self._on_account(payload)
+        elif isinstance(payload, FundingPaid):
+            self._note_moved(Movement(payload.ts, payload.symbol, -payload.amount))
         elif isinstance(payload, Control):
             if payload.command is Command.RESUME:
                 hot.ordered = None
@@ -223,6 +247,21 @@ class LiveCore:
             elif payload.command in {Command.PAUSE, Command.EMERGENCY}:
                 hot.ordered = Override(payload.command.value)
         self._take(self.engine.fold(event), event)
+
+    def _on_account(self, update: AccountUpdate) -> None:
+        hot = self.hot
+        if update.start is not None:
+            hot.has_started = True
+            hot.started_ms = hot.income_ms = update.ts
+            hot.moved.clear()
+        if update.transfer:
+            self._note_moved(Movement(update.ts, "", update.transfer))
+
+    def _note_moved(self, movement: Movement) -> None:
+        """Remember what the venue's list will show; without an account there is none."""
+        hot = self.hot
+        if hot.started_ms and movement.ts > hot.income_ms:
+            hot.moved.append(movement)
 
     def _restart(self, event: Event) -> None:
         """A new process took the session up: nothing is proven any more."""
@@ -264,12 +303,7 @@ class LiveCore:
     def _decided(self, out: PaperOutput, event: Event) -> None:
         self._overseer.note_output(out)
         self.hot.outputs += 1
-        line = self._renderer.line(out)
-        self._say(Record(RecordKind.DECISION, event.ts_ms, line, _is_notable(out)))
-
-    def _say(self, record: Record) -> None:
-        self.hot.chain = chain(self.hot.chain, record.line)
-        self._records.append(record)
+        self._speech.say(Saying(RecordKind.DECISION, event.ts_ms, out, _is_notable(out)))
 
 
 def _is_notable(out: PaperOutput) -> bool:

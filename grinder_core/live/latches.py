@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from grinder_core.engine.engine import Engine
-from grinder_core.live.records import Record, RecordKind
+from grinder_core.live.records import RecordKind, Saying
 from grinder_core.live.state import LiveHot
 
 
 class Latches:
     """Watches the engine's latches and the state machine's one."""
 
-    def __init__(self, engine: Engine, hot: LiveHot, say: Callable[[Record], None]) -> None:
+    def __init__(self, engine: Engine, hot: LiveHot, say: Callable[[Saying], None]) -> None:
         self._engine, self._hot, self._say = engine, hot, say
         self._seen: tuple[object, ...] = ()
 
@@ -40,7 +40,7 @@ class Latches:
             value = latches.get(name, "")
             if value != hot.latches.get(name, ""):
                 body = {"latch": name, "value": value}
-                self._say(Record.of(RecordKind.LATCH, now, body))
+                self._say(Saying(RecordKind.LATCH, now, body))
         hot.latches = latches
         return True
 

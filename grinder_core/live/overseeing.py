@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-from grinder_core.codec import to_dict
 from grinder_core.contracts.control import Health
 from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.enums import GateReason, GuardState, Override, RiskIntent
@@ -15,7 +14,7 @@ from grinder_core.engine.engine import Engine
 from grinder_core.engine.orchestrator import Orchestrator
 from grinder_core.engine.orchestrator_machine import Transition
 from grinder_core.errors import ContractError
-from grinder_core.live.records import Record, RecordKind
+from grinder_core.live.records import RecordKind, Saying
 from grinder_core.live.state import LiveHot
 from grinder_core.resilience.breaker_settings import CircuitState
 
@@ -56,6 +55,9 @@ def take_health(hot: LiveHot, health: Health, now: int) -> None:
         machine.set_symbol(health.symbol, **{_SYMBOL_FLAGS[name]: bool(health.value)})
     elif name is HealthName.TRADES_TOLD:
         hot.trade_cursors[health.symbol] = health.value
+    elif name is HealthName.INCOME_TOLD:
+        hot.income_ms = health.value
+        hot.moved = [one for one in hot.moved if one.ts > health.value]
     elif name is HealthName.PLACE_CIRCUIT:
         machine.set_global(place_circuit=_CIRCUITS[health.value])
     elif name is HealthName.CLOCK_SKEW_MS:
@@ -72,7 +74,7 @@ class Overseer:
         say: Takes records.
     """
 
-    def __init__(self, engine: Engine, hot: LiveHot, say: Callable[[Record], None]) -> None:
+    def __init__(self, engine: Engine, hot: LiveHot, say: Callable[[Saying], None]) -> None:
         self._engine, self._hot, self._say = engine, hot, say
         self._seen: tuple[object, ...] = ()
 
@@ -109,11 +111,11 @@ class Overseer:
         else:
             told = machine.advance(now)
         for one in told:
-            body: dict[str, Any] = to_dict(one)
             if isinstance(one, Transition):
-                self._say(Record.of(RecordKind.TRANSITION, now, body))
+                self._say(Saying(RecordKind.TRANSITION, now, one))
             else:
-                self._say(Record.of(RecordKind.NOTICE, now, {"notice": body.pop("kind"), **body}))
+                told_of = {"notice": one.kind.value, "detail": one.detail, "ts_ms": one.ts_ms}
+                self._say(Saying(RecordKind.NOTICE, now, told_of))
         if not told and not is_timer:
             return ()
         return self.carry_out(now)

@@ -28,7 +28,7 @@ from grinder_core.engine.engine import Engine
 from grinder_core.live.actions import LiveAction, action_of, op_of, symbol_of
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.permitting import Permit
-from grinder_core.live.records import Record, RecordKind
+from grinder_core.live.records import RecordKind, Saying
 from grinder_core.live.state import LiveHot, Waiting
 from grinder_core.orders.route_request import (
     RestingOrder,
@@ -51,7 +51,7 @@ class Passing:
     """
 
     def __init__(
-        self, config: LiveConfig, engine: Engine, hot: LiveHot, say: Callable[[Record], None]
+        self, config: LiveConfig, engine: Engine, hot: LiveHot, say: Callable[[Saying], None]
     ) -> None:
         self._config, self._engine, self._hot, self._say = config, engine, hot, say
         self._permit = Permit(config, engine, hot)
@@ -86,7 +86,7 @@ class Passing:
         Args:
             executed: Of the order before it, base asset: the target includes it.
         """
-        names = [name for name, one in self._hot.waiting.items() if one.old == old]
+        names = sorted(name for name, one in self._hot.waiting.items() if one.old == old)
         ready: list[Effect] = []
         for name in names:
             effect = self._hot.waiting.pop(name).effect
@@ -103,14 +103,14 @@ class Passing:
     def drop_waiting(self, now: int) -> None:
         """Refuse the replacements that wait: nothing of them was ever sent."""
         waiting, self._hot.waiting = self._hot.waiting, {}
-        for one in waiting.values():
+        for _, one in sorted(waiting.items()):  # a loaded state is sorted
             self._refuse(one.effect, WITHDRAWN, now)
 
     def retry_cancels(self) -> list[Effect]:
         """Return the cancels that nothing let through before, as far as they are still wanted."""
         deferred, self._hot.deferred = self._hot.deferred, {}
         effects: list[Effect] = []
-        for name, symbol in deferred.items():
+        for name, symbol in sorted(deferred.items()):  # a loaded state is sorted
             record = self._record(symbol, name)
             if record is not None:
                 effects.append(
@@ -167,7 +167,7 @@ class Passing:
         effect = evolve(effect, intent=wanted, post_only=order.post_only)
         if old is not None:  # the venue never holds both (I-15.6)
             self._hot.waiting[effect.client_order_id] = Waiting(effect, effect.replaces)
-            self._say(Record.of(RecordKind.ACTION, now, action.to_dict()))
+            self._say(Saying(RecordKind.ACTION, now, action))
             self._spend(action, now)
             return [], False
         return [self._plan(effect, action, told, now)], False
@@ -216,7 +216,7 @@ class Passing:
             self._hot.requests.sent(now)
             self._spend(action, now)
             self._permit.drop_token(effect.client_order_id)
-        self._say(Record.of(RecordKind.ACTION, now, action.to_dict()))
+        self._say(Saying(RecordKind.ACTION, now, action))
         return effect
 
     def _spend(self, action: LiveAction, now: int) -> None:
@@ -239,7 +239,7 @@ class Passing:
         now: int,
     ) -> None:
         ended = evolve(action, status=status, reason=reason, detail=detail)
-        self._say(Record.of(RecordKind.ACTION, now, ended.to_dict()))
+        self._say(Saying(RecordKind.ACTION, now, ended))
         self._permit.drop_token(effect.client_order_id)
         self._tell_refused(effect, f"{reason} {detail}".strip(), now)
 
@@ -276,14 +276,14 @@ class Passing:
                 detail=verdict.detail,
             )
             if name not in self._hot.deferred:
-                self._say(Record.of(RecordKind.ACTION, now, ended.to_dict()))
+                self._say(Saying(RecordKind.ACTION, now, ended))
             self._hot.deferred[name] = effect.symbol
             return None
         waiting = self._hot.waiting.pop(name, None)
         if waiting is not None:  # it never left
             reason = RouteReason.ALREADY_TERMINAL.value
             ended = evolve(action, status=ActionStatus.SKIPPED, reason=reason)
-            self._say(Record.of(RecordKind.ACTION, now, ended.to_dict()))
+            self._say(Saying(RecordKind.ACTION, now, ended))
             self._refuse(waiting.effect, WITHDRAWN, now)
             return None
         return self._plan(effect, action, "CANCEL REQUESTED", now)

@@ -9,6 +9,7 @@ from grinder_core.contracts.enums import ActionType, RiskIntent, Side
 from grinder_core.engine.engine import Engine
 from grinder_core.gates.envelope import Verdict, judge, recheck
 from grinder_core.gates.envelope_inputs import EnvelopeInputs, Subject
+from grinder_core.gates.fill_probability import FillGate
 from grinder_core.live.actions import LiveAction
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.state import LiveHot
@@ -21,6 +22,7 @@ class Permit:
     def __init__(self, config: LiveConfig, engine: Engine, hot: LiveHot) -> None:
         self._config, self._engine, self._hot = config, engine, hot
         self._whitelist = frozenset(config.whitelist)
+        self._fill_gate = FillGate.of(config.fill_gate, None)
 
     def judge(self, effect: Effect, now: int) -> Verdict:
         """Judge one effect."""
@@ -98,4 +100,5 @@ class Permit:
             whitelist=self._whitelist,
             drawdown=core.guard,
             orchestrator=hot.orchestrator,
+            fill_probability=self._fill_gate,
         )

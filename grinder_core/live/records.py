@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
-from attrs import frozen
+from attrs import define, field, frozen
 
-from grinder_core.codec import canonical_json
+from grinder_core.codec import canonical_json, chain, to_dict
+from grinder_core.contracts.outputs import PaperOutput
+from grinder_core.session.render import Renderer
 
 
 class RecordKind(StrEnum):
@@ -37,7 +37,69 @@ class Record:
     line: bytes
     is_notable: bool = True
 
-    @classmethod
-    def of(cls, kind: RecordKind, ts_ms: int, body: Mapping[str, Any]) -> Record:
-        """Render one."""
-        return cls(kind, ts_ms, canonical_json({"kind": kind.value, **body}).encode("ascii"))
+
+@frozen
+class Saying:
+    """What is to be said, not written out yet: an order does not wait for that.
+
+    Attributes:
+        what: A decision's output, or a frozen contract or object of JSON values.
+    """
+
+    kind: RecordKind
+    ts_ms: int
+    what: object
+    is_notable: bool = True
+
+
+@define(eq=False)
+class Speech:
+    """Everything that a session says, in order; written out when somebody wants to read it.
+
+    Args:
+        chain: Digest over all that was written out before.
+    """
+
+    _chain: bytes
+    _waiting: list[Saying] = field(factory=list, init=False)
+    _records: list[Record] = field(factory=list, init=False)
+    _renderer: Renderer = field(factory=Renderer, init=False)
+
+    def say(self, saying: Saying) -> None:
+        """Say one thing more."""
+        self._waiting.append(saying)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something was said that is not written out."""
+        return bool(self._waiting)
+
+    @property
+    def chain(self) -> bytes:
+        """Digest over everything said."""
+        self.written()
+        return self._chain
+
+    def written(self) -> list[Record]:
+        """Return what was said since ``begin``, written out. In ``exact()``."""
+        for saying in self._waiting:
+            record = self._write(saying)
+            self._chain = chain(self._chain, record.line)
+            self._records.append(record)
+        self._waiting.clear()
+        return self._records
+
+    def begin(self) -> None:
+        """Begin a step; what was said before is written out and goes to nobody else."""
+        if self._waiting:
+            self.written()
+        self._records = []
+
+    def _write(self, saying: Saying) -> Record:
+        what = saying.what
+        if isinstance(what, PaperOutput):
+            line = self._renderer.line(what)
+        else:
+            body = what if isinstance(what, dict) else to_dict(what)
+            line = canonical_json({"kind": saying.kind.value, **body}).encode("ascii")
+        return Record(saying.kind, saying.ts_ms, line, saying.is_notable)

@@ -30,6 +30,20 @@ class Waiting:
     old: str
 
 
+@frozen
+class Movement:
+    """Money that moved without a trade, as the session was told.
+
+    Attributes:
+        symbol: Of a funding settlement; empty: a transfer.
+        amount: Quote currency; what came in is positive.
+    """
+
+    ts: int
+    symbol: str
+    amount: Decimal
+
+
 @define
 class LiveHot:
     """Everything that the next step depends on, beside the engine's state and the configuration.
@@ -49,6 +63,9 @@ class LiveHot:
         requests: Orders sent lately, for the router.
         latches: What is latched, as last told.
         has_started: The account's balance was taken as the session's first equity.
+        started_ms: When that was, by our clock; what the venue dates earlier is none of ours.
+        income_ms: Up to when all money that moved is told, by the venue's list of it.
+        moved: What was told of that came later, for the list to be compared with.
         marks: By symbol, the venue's mark price, for its price band.
         is_stopping: This process ends in order: nothing new is begun.
         tokens: Replacements that have spent their token of THROTTLED and still wait.
@@ -74,6 +91,9 @@ class LiveHot:
     marks: dict[str, Decimal] = Factory(dict)
     is_stopping: bool = False
     has_started: bool = False
+    started_ms: int = 0
+    income_ms: int = 0
+    moved: list[Movement] = Factory(list)
 
 
 @frozen

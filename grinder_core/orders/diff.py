@@ -242,7 +242,7 @@ class _Diffing:
 
     def _result(self, anchor: Decimal, resets: bool, levels: list[Level]) -> Diff:
         symbol = self.book.symbol
-        self.cancels.sort(key=lambda pair: (pair[0].side.value, pair[0].level_id))
+        self.cancels.sort(key=lambda pair: _leaving_order(pair[0]))
         todo = [actions.cancel(order, why) for order, why in self.cancels]
         todo += [actions.replace(order, level) for order, level in self.replaces]
         todo += [actions.place(symbol, level) for level in self.places]
@@ -272,6 +272,11 @@ def _quiet_bounds(levels: list[Level]) -> tuple[Decimal | None, Decimal | None]:
     return max(sells, default=None), min(buys, default=None)
 
 
+def _leaving_order(order: OrderRecord) -> tuple[str, int, str, str]:
+    """Name every order's place: on no level there may be several, and a loaded book is sorted."""
+    return order.side.value, order.level_id, order.order_id, order.client_order_id
+
+
 def _refusal(price: Decimal, seen: set[Decimal]) -> ExecReason | None:
     if price <= 0:
         return ExecReason.EXEC_PRICE_NON_POSITIVE
@@ -281,7 +286,7 @@ def _refusal(price: Decimal, seen: set[Decimal]) -> ExecReason | None:
 def _pause(book: GridBook, plan: GridPlan, ts: int) -> Diff:
     # no severity stops an exit, and stopping the grid needs it most
     leaving = (o for o in book.live.values() if not o.reduce_only)
-    orders = sorted(leaving, key=lambda o: (o.side.value, o.level_id, o.order_id))
+    orders = sorted(leaving, key=_leaving_order)
     events = () if plan.reset_action is ResetAction.NONE else (_reset_event(plan, book.symbol, ts),)
     return Diff(
         actions=tuple(actions.cancel(order, ExecReason.PLAN_PAUSED) for order in orders)

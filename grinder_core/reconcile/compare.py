@@ -52,7 +52,7 @@ def reconcile(
         settings: Grace period and symbols.
         is_ours: Tells by a client id; orders that are neither ours nor expected are ignored.
     """
-    if not settings.enabled:
+    if not settings.reconcile_enabled:
         return ()
     found = [
         _order_mismatch(expected.orders[name], observed, now)

@@ -11,7 +11,7 @@ from grinder_core.settings import setting
 class ReconcileSettings:
     """When a difference between what we expect and what the venue shows counts."""
 
-    enabled: bool = setting(
+    reconcile_enabled: bool = setting(
         True, "Report differences; what is unknown is asked for either way.", spec="LIVE-20"
     )
     order_grace_period_ms: int = setting(

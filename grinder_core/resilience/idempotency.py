@@ -76,7 +76,7 @@ class WriteIntent:
 
     @fingerprint.default
     def _fingerprint(self) -> str:
-        return _digest({**self.components, "of": self.client_order_id})
+        return sha256_hex(f"{self.key} {self.client_order_id}".encode("ascii"))[:KEY_DIGITS]
 
     @classmethod
     def place(

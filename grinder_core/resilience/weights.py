@@ -115,6 +115,7 @@ _WEIGHT: Final[Mapping[str, int]] = {
     "DELETE /fapi/v1/listenKey": 1,
     # spot
     "GET /api/v3/time": 1,
+    "GET /sapi/v1/account/apiRestrictions": 1,
     "GET /api/v3/order": 4,
     "DELETE /api/v3/order": 1,
 }

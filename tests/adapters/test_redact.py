@@ -1,4 +1,4 @@
-"""LIVE-25, CORE-45: no secret in what leaves the process, and nothing else lost."""
+"""LIVE-25: no secret in what leaves the process, and nothing else lost."""
 
 from __future__ import annotations
 

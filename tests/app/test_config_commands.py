@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grinder_app.cli import run
-from grinder_app.config.catalog import KEYS
+from grinder_app.config.catalog import BESIDE_ENGINE, KEYS
 from grinder_app.config.reference import render_reference
 from grinder_core.engine.config import EngineConfig
 
@@ -39,7 +39,7 @@ def test_show_tells_every_value_and_its_origin(
     assert origins["orders.tick_sizes.BTCUSDT"] == "flag"
     assert origins["venue.fill_mode"] == "default"
     assert set(KEYS) <= set(origins)
-    engine = {k: v for k, v in shown["settings"].items() if k not in ("app", "live")}
+    engine = {k: v for k, v in shown["settings"].items() if k not in BESIDE_ENGINE}
     flat = {name: value for section in engine.values() for name, value in section.items()}
     assert EngineConfig.from_flat(flat).config_hash == shown["config_hash"]
 

@@ -36,10 +36,10 @@ READ = re.findall(
     """
 ARMED ALLOW_TESTNET_TRADE ALLOW_MAINNET_TRADE GRINDER_REAL_PORT_ACK BINANCE_API_KEY
 BINANCE_API_SECRET GRINDER_MODE GRINDER_EXCHANGE_PORT GRINDER_REST_URL GRINDER_WS_URL
-GRINDER_SYMBOLS GRINDER_OPERATOR_OVERRIDE GRINDER_STATE_DIR GRINDER_CONFIG GRINDER_LOG_LEVEL
+GRINDER_SYMBOLS GRINDER_OPERATOR_OVERRIDE GRINDER_STATE_DIR GRINDER_CONFIG
 GRINDER_ENV RECONCILE_INTERVAL_MS ALLOW_LEGACY_ORDER_ID GRINDER_AUDIT_ENABLED GRINDER_AUDIT_PATH
 GRINDER_ARTIFACT_DIR GRINDER_ARTIFACTS_DIR GRINDER_FSM_EVIDENCE GRINDER_CONSEC_LOSS_ENABLED
-GRINDER_CONSEC_LOSS_THRESHOLD GRINDER_CONSEC_LOSS_STATE_PATH GRINDER_FILL_MODEL_ENFORCE
+GRINDER_CONSEC_LOSS_THRESHOLD GRINDER_FILL_MODEL_ENFORCE
 GRINDER_FILL_PROB_MIN_BPS GRINDER_FILL_PROB_CB_WINDOW_SECONDS
 GRINDER_FILL_PROB_CB_MAX_BLOCK_RATE_PCT
 """,
@@ -55,7 +55,7 @@ MAX_NOTIONAL_PER_DAY MAX_NOTIONAL_PER_RUN FLATTEN_MAX_NOTIONAL_PER_CALL BUDGET_S
 GRINDER_ARTIFACT_RETENTION_DAYS GRINDER_ACCOUNT_EVIDENCE GRINDER_CONSEC_LOSS_EVIDENCE
 GRINDER_FILL_MODEL_ENABLED GRINDER_FILL_MODEL_DIR GRINDER_FILL_PROB_EVIDENCE
 GRINDER_FILL_PROB_EVAL_DIR GRINDER_FILL_PROB_AUTO_THRESHOLD GRINDER_FILL_PROB_EVAL_MAX_AGE_HOURS
-ML_KILL_SWITCH
+ML_KILL_SWITCH GRINDER_LOG_LEVEL GRINDER_CONSEC_LOSS_STATE_PATH
 """,
 )
 
@@ -109,20 +109,23 @@ def test_a_variable_sets_a_setting_that_exists_or_says_all_by_itself() -> None:
         ("GRINDER_WS_URL", "wss://x.example", "live.ws_url", "wss://x.example"),
         ("GRINDER_SYMBOLS", " BTCUSDT,,ETHUSDT ", "live.symbol_whitelist", ("BTCUSDT", "ETHUSDT")),
         ("GRINDER_STATE_DIR", "/s", "app.state_dir", "/s"),
-        ("GRINDER_LOG_LEVEL", "debug", "live.log_level", "DEBUG"),
         ("ALLOW_LEGACY_ORDER_ID", "yes", "live.allow_legacy_order_id", True),
-        ("GRINDER_AUDIT_ENABLED", "on", "live.audit_enabled", True),
-        ("GRINDER_AUDIT_PATH", "a.jsonl", "live.audit_path", "a.jsonl"),
+        ("GRINDER_AUDIT_ENABLED", "on", "audit.audit_enabled", True),
+        ("GRINDER_AUDIT_PATH", "a.jsonl", "audit.audit_path", "a.jsonl"),
         ("GRINDER_ARTIFACT_DIR", "/a", "app.artifact_dir", "/a"),
         ("GRINDER_FSM_EVIDENCE", "1", "live.fsm_evidence_enabled", True),
         ("GRINDER_CONSEC_LOSS_ENABLED", "1", "risk.consec_loss_enabled", True),
         ("GRINDER_CONSEC_LOSS_THRESHOLD", "3", "risk.consec_loss_threshold", 3),
-        ("GRINDER_CONSEC_LOSS_STATE_PATH", "/l", "live.consec_loss_state_path", "/l"),
         ("RECONCILE_INTERVAL_MS", "1000", "live.reconcile_interval_ms", 1000),
-        ("GRINDER_FILL_MODEL_ENFORCE", "1", "live.fill_model_enforce", True),
-        ("GRINDER_FILL_PROB_MIN_BPS", "10000", "live.fill_prob_min_bps", 10000),
-        ("GRINDER_FILL_PROB_CB_WINDOW_SECONDS", "1", "live.fill_prob_cb_window_seconds", 1),
-        ("GRINDER_FILL_PROB_CB_MAX_BLOCK_RATE_PCT", "0", "live.fill_prob_cb_max_block_rate_pct", 0),
+        ("GRINDER_FILL_MODEL_ENFORCE", "1", "fill_gate.fill_model_enforce", True),
+        ("GRINDER_FILL_PROB_MIN_BPS", "10000", "fill_gate.fill_prob_min_bps", 10000),
+        ("GRINDER_FILL_PROB_CB_WINDOW_SECONDS", "1", "fill_gate.fill_prob_cb_window_seconds", 1),
+        (
+            "GRINDER_FILL_PROB_CB_MAX_BLOCK_RATE_PCT",
+            "0",
+            "fill_gate.fill_prob_cb_max_block_rate_pct",
+            0,
+        ),
     ],
 )
 def test_a_variable_sets_its_setting(name: str, text: str, dotted: str, value: object) -> None:
@@ -138,7 +141,6 @@ def test_a_variable_sets_its_setting(name: str, text: str, dotted: str, value: o
         ("GRINDER_MODE", "live"),
         ("GRINDER_EXCHANGE_PORT", "binance"),
         ("GRINDER_SYMBOLS", "btcusdt"),
-        ("GRINDER_LOG_LEVEL", "loud"),
         ("RECONCILE_INTERVAL_MS", "999"),
         ("GRINDER_CONSEC_LOSS_THRESHOLD", "0"),
         ("GRINDER_FILL_PROB_MIN_BPS", "10001"),
@@ -172,7 +174,7 @@ TEXTS = (
 )
 
 
-@given(name=st.sampled_from(sorted({*READ, *SECRET_FILES} - {"GRINDER_CONFIG"})), text=TEXTS)
+@given(name=st.sampled_from(sorted({*READ, *SECRET_FILES})), text=TEXTS)
 @settings(max_examples=300)
 def test_any_text_of_any_variable_gives_a_value_or_an_error_that_names_it(
     name: str, text: str
@@ -375,6 +377,14 @@ def test_show_prints_every_variable_with_value_and_origin_and_no_secret(
         assert f" {name} " in table
 
 
+def test_brackets_in_a_value_are_shown_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRINDER_STATE_DIR", "/srv/[red]state")
+    assert run(["config", "show"]) == 0
+    assert "/srv/[red]state" in capsys.readouterr().out
+
+
 def test_an_address_with_a_password_is_refused_without_showing_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,9 +428,9 @@ def test_once_a_layer_says_no_nothing_permits_it(
 
 def test_other_settings_of_the_section_go_by_the_usual_order(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
-    path.write_text('[live]\nmax_notional_per_order = "10"\naudit_enabled = false\n')
-    found = load_settings(path, environment={"GRINDER_AUDIT_ENABLED": "1"})
-    assert found.live.audit_enabled is True
+    path.write_text('[live]\nmax_notional_per_order = "10"\nfsm_evidence_enabled = false\n')
+    found = load_settings(path, environment={"GRINDER_FSM_EVIDENCE": "1"})
+    assert found.live.fsm_evidence_enabled is True
     assert found.live.max_notional_per_order == Decimal(10)
 
 

@@ -16,6 +16,7 @@ from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.permission import Credentials, PortKind
 from grinder_app.cli import _code_of
 from grinder_app.config import load_settings
+from grinder_app.config.catalog import BESIDE_ENGINE
 from grinder_app.config.effective import effective_config
 from grinder_app.config.live_plan import (
     GuardsMissingError,
@@ -89,7 +90,7 @@ def test_a_default_start_reads_an_exchange_of_its_own_and_can_write_nothing() ->
     assert not plan.armed
     assert not plan.will_write
     assert not plan.has_writing_port
-    assert plan.symbols == ("BTCUSDT",)
+    assert plan.symbols == ("XRPUSDT",)
     assert plan.operator_override is None
     assert plan.state_dir == Path("var/state")
     assert plan.permission.credentials is Credentials.LOCAL
@@ -488,7 +489,7 @@ def test_the_hash_names_the_engine_as_it_runs_with_protections() -> None:
             {
                 name: value
                 for section, values in told["settings"].items()
-                if section not in ("app", "live")
+                if section not in BESIDE_ENGINE
                 for name, value in values.items()
             }
         )

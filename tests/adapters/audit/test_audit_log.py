@@ -23,7 +23,7 @@ from grinder_adapters.audit.records import (
     AuditMode,
     RunIds,
 )
-from grinder_adapters.audit.settings import AuditConfig, audit_path
+from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.binance.signing import Secret
 from grinder_adapters.redact import Redactor
 from grinder_core.errors import ArtifactError, ConfigError, ContractError
@@ -47,7 +47,7 @@ def a_log(
 ) -> AuditLog:
     said = [] if warnings is None else warnings
     return AuditLog(
-        AuditConfig(**{"enabled": True, **config}),
+        AuditConfig(**{f"audit_{n}": v for n, v in {"enabled": True, **config}.items()}),
         folder / "audit" / "log.jsonl",
         Redactor(Secret(secret) for secret in secrets),
         said.append,
@@ -179,7 +179,7 @@ def test_no_secret_of_the_process_is_in_any_byte(
     secrets: list[str], redact: bool, data: st.DataObject
 ) -> None:
     """I-25.1, also for secrets that look like the log's own words, and with ``redact`` off."""
-    own_words = ("event_type", '","status":', "RECONCILE_RUN", "[REDACTED]qty", '":"","x"')
+    own_words = ("event_type", '","run_id":"', "RECONCILE_RUN", "[REDACTED]qty", '":"","x"')
     if data.draw(st.booleans()):
         secrets.append(data.draw(st.sampled_from(own_words)))
     secrets = [secret for secret in secrets if secret not in "[REDACTED]"]
@@ -264,6 +264,23 @@ def test_a_line_is_canonical_json_with_the_published_fields(tmp_path: Path) -> N
         )
 
 
+def test_a_secret_across_the_logs_own_words_costs_the_event(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    with a_log(tmp_path, warnings, ('","run_id":"',)) as log:
+        assert not log.write(an_event())
+    assert numbers(tmp_path) == []
+    assert len(warnings) == log.errors == 1
+
+
+def test_with_redaction_off_secrets_are_still_hidden_and_names_tell_nothing(tmp_path: Path) -> None:
+    details = {"token": "shown", "x": [f"a{SECRET}b"], SECRET: 1}
+    with a_log(tmp_path, secrets=(SECRET,), redact=False) as log:
+        assert log.write(an_event(details=details))
+    assert [line["details"] for line in lines(tmp_path)] == [
+        {"token": "shown", "x": ["a[REDACTED]b"], "[REDACTED]": 1}
+    ]
+
+
 def test_a_log_that_is_off_writes_nothing(tmp_path: Path) -> None:
     with a_log(tmp_path, enabled=False) as log:
         assert not log.write(an_event())
@@ -272,10 +289,10 @@ def test_a_log_that_is_off_writes_nothing(tmp_path: Path) -> None:
 
 def test_the_defaults_are_the_published_ones() -> None:
     config = AuditConfig()
-    assert (config.enabled, config.path) == (False, "audit/reconcile.jsonl")
-    assert (config.max_bytes, config.max_events_per_file) == (100_000_000, 100_000)
-    assert (config.flush_every, config.fsync) == (1, False)
-    assert (config.redact, config.fail_open) == (True, True)
+    assert (config.audit_enabled, config.audit_path) == (False, "audit/reconcile.jsonl")
+    assert (config.audit_max_bytes, config.audit_max_events_per_file) == (100_000_000, 100_000)
+    assert (config.audit_flush_every, config.audit_fsync) == (1, False)
+    assert (config.audit_redact, config.audit_fail_open) == (True, True)
 
 
 def test_numbers_go_on_after_the_highest_and_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -404,8 +421,10 @@ def test_a_log_that_must_not_fail_blocks_the_action(
 
 
 def test_a_blocking_log_does_not_let_events_wait() -> None:
-    with pytest.raises(ConfigError, match="flush_every = 2: must be 1 where fail_open is false"):
-        AuditConfig(fail_open=False, flush_every=2)
+    with pytest.raises(
+        ConfigError, match="audit_flush_every = 2: must be 1 where audit_fail_open is false"
+    ):
+        AuditConfig(audit_fail_open=False, audit_flush_every=2)
 
 
 @pytest.mark.parametrize("fail_open", [True, False])
@@ -463,13 +482,10 @@ def test_no_two_runs_have_one_name_though_the_clock_stands_or_steps_back(clock: 
         an_event(run_id=name)
 
 
-def test_the_flag_wins_over_the_environment_the_run_folder_and_the_default() -> None:
-    config, flag, folder = AuditConfig(), Path("flag.jsonl"), Path("run")
-    both = {"environment": "env.jsonl", "run_folder": folder}
-    assert audit_path(config, flag=flag, **both) == flag  # type: ignore[arg-type]
-    assert audit_path(config, **both) == Path("env.jsonl")  # type: ignore[arg-type]
-    assert audit_path(config, environment="", run_folder=folder) == folder / "audit.jsonl"
-    assert audit_path(config) == Path("audit/reconcile.jsonl")
+@pytest.mark.parametrize("path", ["", " ", "~/audit.jsonl", "a\0b"])
+def test_a_path_that_means_no_file_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match="audit_path"):
+        AuditConfig(audit_path=path)
 
 
 def test_a_log_that_was_never_written_has_no_files(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ class Venue:
         self.queries: list[OrderAnswer | None] = []
         self.open: list[OrderAnswer] = []
         self.made: list[TradeAnswer] = []
+        self.strangers: dict[str, OrderAnswer] = {}
         self.calls: list[str] = []
         self.took = 0.0
         self.under_way = self.most_under_way = 0
@@ -128,6 +129,10 @@ class Venue:
     async def query(self, symbol: str, name: str) -> OrderAnswer | None:
         self.calls.append("query")
         return self.queries.pop(0) if len(self.queries) > 1 else self.queries[0]
+
+    async def find(self, symbol: str, order_id: str) -> OrderAnswer | None:
+        self.calls.append(f"find {order_id}")
+        return self.strangers.get(order_id)
 
     async def open_orders(self, symbol: str) -> tuple[OrderAnswer, ...]:
         self.calls.append("open")
@@ -403,3 +408,36 @@ def test_settling_looks_at_everything_once_more_and_says_when_it_cannot() -> Non
             await desk.settle()
 
     played(stuck, hanging)
+
+
+def closed_by_the_venue(ts_since: int) -> tuple[list[OrderUpdate], Venue]:
+    """What the engine hears of a liquidation that only the list of trades shows."""
+    venue = Venue()
+    venue.made = [trade(3, 1, order_id="8"), trade(4, 2, order_id="9")]
+    venue.strangers = {
+        "8": answer(OrderState.FILLED, 1, name="web_by_hand"),
+        "9": answer(OrderState.FILLED, 2, name="autoclose-9"),
+    }
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        desk.inquiries.since_ms = ts_since
+        await desk.inquiries.fetch_trades(SYMBOL)
+        await desk.inquiries.fetch_trades(SYMBOL)
+        desk.check()
+
+    return played(venue, scene), venue
+
+
+def test_a_liquidation_that_the_stream_did_not_tell_is_found_among_the_trades_once() -> None:
+    told, venue = closed_by_the_venue(0)
+    (update,) = told
+    assert (update.client_order_id, update.trade_id) == ("autoclose-9", 4)
+    assert (update.last_qty, update.last_price, update.fee) == (2, PRICE, Decimal("0.1"))
+    assert venue.fold.cursors == {SYMBOL: 4}
+    assert [call for call in venue.calls if call.startswith("find")] == ["find 8", "find 9"]
+
+
+def test_a_liquidation_from_before_the_session_is_none_of_it() -> None:
+    told, venue = closed_by_the_venue(6)
+    assert told == []
+    assert "find 9" not in venue.calls

@@ -20,7 +20,9 @@ HOUR_MS = 3_600_000
 
 
 def a_head(ts_ms: int = T0) -> JournalHead:
-    return JournalHead(engine_version="0.1.0", config_hash="ab" * 8, contract_version=1, ts_ms=ts_ms)
+    return JournalHead(
+        engine_version="0.1.0", config_hash="ab" * 8, contract_version=1, ts_ms=ts_ms
+    )
 
 
 def rows_of(folder: Path, *, expand: bool = True) -> list[Row]:
@@ -106,7 +108,7 @@ def write_a_small_store(folder: Path, copy: Path) -> None:
         journal.close()
         journal = Journal.open(folder, a_head(T0 + 1_000))
         for i in range(40):
-            journal.append_market(b'{"price":"%d"}' % i, T0 + 1_000 + i)
+            journal.append_market(b'{"price":"%d"}' % -i, T0 + 1_000 + i)
         journal.intent_done("k1", T0 + 1_100)
         journal.checkpoint(journal.mark(), T0 + 1_300, "state two" * 50)
         await journal.sync()

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Coroutine
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_each_row_names_the_hash_of_the_row_before(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, expand=False)
     assert [row.seq for row in rows] == list(range(11))
     assert rows[0].prev_hash == "0" * 64
-    assert all(b.prev_hash == a.hash for a, b in zip(rows, rows[1:], strict=False))
+    assert all(b.prev_hash == a.hash for a, b in pairwise(rows))
 
 
 def test_every_run_begins_with_who_writes(tmp_path: Path) -> None:

@@ -322,7 +322,7 @@ def test_symbols_outside_the_filter_are_left_out_but_not_their_unknown_orders() 
 
 @cases
 def test_disabled_it_reports_nothing_and_still_asks(case: Case) -> None:
-    subject = subject_of(case, ReconcileSettings(enabled=False))
+    subject = subject_of(case, ReconcileSettings(reconcile_enabled=False))
     assert subject.lookups(T0 + GRACE, nobody_asks) == (case.lookup,)
     subject.saw_snapshot(a_snapshot(T0 + GRACE, *case.shown), T0 + GRACE)
     ask(subject, case.lookup, T0 + GRACE)

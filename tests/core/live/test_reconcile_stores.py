@@ -323,6 +323,17 @@ def test_a_snapshot_that_lags_revives_nothing() -> None:
     assert store.position_amt(SYMBOL) == 0
 
 
+@pytest.mark.parametrize("ts", [49, 50, 51])
+def test_what_the_venue_called_final_stays_whatever_it_says_then(ts: int) -> None:
+    store = after(
+        an_observed(status=S.CANCELLED, ts_updated=50), an_observed(ts_updated=ts, ts_seen=99)
+    )
+    order = store.order(SYMBOL, "grinder_1")
+    assert order is not None
+    assert order.status is S.CANCELLED
+    assert not store.open
+
+
 def test_of_two_snapshots_the_one_asked_for_last_counts() -> None:
     store = ObservedStore()
     assert store.on_snapshot(a_snapshot(200, an_observed()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 PLAN, ENVIRONMENT = ("tests/app/test_live_plan.py",), ("tests/app/test_live_environment.py",)
+DOCTOR = ("tests/app/test_doctor.py",)
 
 _PLAN = "grinder_app/config/live_plan.py"
 _PROTECTION = "grinder_app/config/live_protection.py"
@@ -12,6 +13,10 @@ _VENUE = "grinder_app/config/live_venue.py"
 _READING = "grinder_app/config/live_environment.py"
 _KEYS = "grinder_app/config/live_keys.py"
 _LOAD = "grinder_app/config/load.py"
+_VENUE_CHECKS = "grinder_app/runner/doctor_venue.py"
+_SIZES = "grinder_app/runner/doctor_sizes.py"
+_MACHINE = "grinder_app/runner/doctor_machine.py"
+_RIGHTS = "grinder_adapters/binance/key_rights.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
@@ -135,5 +140,62 @@ MUTANTS: tuple[Mutant, ...] = (
         '            chosen[f"{LIVE}.{name}"] = refusals[-1]\n',
         "            pass\n",
         ENVIRONMENT,
+    ),
+    # -- the check-up
+    Mutant(
+        "a_key_that_withdraws_only_worries",
+        _VENUE_CHECKS,
+        "    if rights.can_withdraw:\n        return failed(",
+        "    if rights.can_withdraw:\n        return warned(",
+        DOCTOR,
+    ),
+    Mutant(
+        "a_key_goes_to_a_host_that_nobody_named",
+        _VENUE_CHECKS,
+        "    if urls.rest not in _REAL_HOSTS:\n",
+        "    if not urls.rest:\n",
+        DOCTOR,
+    ),
+    Mutant(
+        "rights_that_cannot_be_had_are_good",
+        _VENUE_CHECKS,
+        'return failed(name, f"not known: {error}", by_hand)',
+        'return fine(name, f"not known: {error}")',
+        DOCTOR,
+    ),
+    Mutant(
+        "anything_on_loopback_is_the_local_exchange",
+        _VENUE_CHECKS,
+        "urls.venue_class is VenueClass.SIM and not guard.simulator_is_identified",
+        "urls.venue_class is VenueClass.TESTNET and not guard.simulator_is_identified",
+        DOCTOR,
+    ),
+    Mutant(
+        "a_clock_may_only_be_late",
+        _VENUE_CHECKS,
+        "    if abs(reading.offset_ms) > SKEW_MAX_MS:\n",
+        "    if reading.offset_ms > SKEW_MAX_MS:\n",
+        DOCTOR,
+    ),
+    Mutant(
+        "universal_transfers_are_no_transfers",
+        _RIGHTS,
+        "can_transfer=any(transfers)",
+        "can_transfer=transfers[0]",
+        DOCTOR,
+    ),
+    Mutant(
+        "a_level_is_judged_at_the_mid_alone",
+        _SIZES,
+        "lot = constrain(qty, lowest, rules, reduce_only=False)",
+        "lot = constrain(qty, mid, rules, reduce_only=False)",
+        DOCTOR,
+    ),
+    Mutant(
+        "a_group_may_write_the_state",
+        _MACHINE,
+        "_OF_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH",
+        "_OF_OTHERS: Final = stat.S_IWOTH",
+        DOCTOR,
     ),
 )
