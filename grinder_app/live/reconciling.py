@@ -86,6 +86,9 @@ class Reconciler:
     async def foreign_orders(self) -> dict[str, tuple[str, ...]]:
         """Ask for orders on our symbols that are not ours; adopt those of ours without a record.
 
+        The list may be older than the news of an order's end: one without a record is asked for by
+        itself, and adopted only if it still rests then.
+
         Raises:
             ConnectorError: The venue cannot be asked.
         """
@@ -152,22 +155,20 @@ class Reconciler:
         s = self._hot().symbols[order.symbol]
         record = s.grid.get(order.client_order_id)
         if record is not None:
-            leaving = [record] if order.client_order_id in s.grid.leaving else []
-            self._desk.take_up([record], leaving, {order.client_order_id})
+            self._desk.take_up([record], {order.client_order_id})
 
 
-def unfinished(
-    hot: HotState, waiting: Iterable[str]
-) -> tuple[list[OrderRecord], list[OrderRecord]]:
-    """Return the orders that are not over for the session, and those of them that shall be.
+def unfinished(hot: HotState, waiting: Iterable[str]) -> list[OrderRecord]:
+    """Return the orders that are not over for the session.
 
     Args:
         waiting: Those that never left.
     """
     held = set(waiting)
-    orders: list[OrderRecord] = []
-    leaving: list[OrderRecord] = []
-    for s in hot.symbols.values():
-        orders += [o for n, o in s.grid.live.items() if n not in held]
-        leaving += [o for n, o in s.grid.leaving.items() if n not in held]
-    return [*orders, *leaving], leaving
+    return [
+        order
+        for s in hot.symbols.values()
+        for book in (s.grid.live, s.grid.leaving)
+        for name, order in book.items()
+        if name not in held
+    ]

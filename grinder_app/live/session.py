@@ -73,9 +73,9 @@ from grinder_core.venue.sim import RestingVenue, SimVenue
 TIMER_MS: Final = 250
 CHECKPOINT_MS: Final = 60_000
 YIELD_EVENTS: Final = 32
+CLOSE_MS: Final = 5_000
 STOP_TIMEOUT_MS: Final = 20_000
 RETRY_MS: Final = 10_000
-LATCH_SYNC_MS: Final = 5_000
 OPENING_WAITS_MS: Final = (2_000, 5_000, 10_000, 20_000, 30_000)
 T = TypeVar("T")
 WRITES_FILE: Final = "writes.db"
@@ -135,6 +135,7 @@ class LiveSession:
         self._shown, self._on_step = shown or {}, on_step
         self._stack = AsyncExitStack()
         self._stop = asyncio.Event()
+        self._tasks = Tasks()
         self.desk: OrderDesk | None = None
         self.port: ExecutionPort | None = None
         self._reconciler: Reconciler | None = None
@@ -182,24 +183,23 @@ class LiveSession:
                 client.budget.observe(window, 0, client.now())
         rules = await self._patiently(lambda: load_rules(client, plan.symbols))
         config = self._config(rules)
+        self.journal = journal = self._open_journal(config)
+        # with the lock: a process that still ends could write more after it was read
         restored = world.restore(self.folder, self._policy)
         self.restored = restored
-        self.journal = journal = self._open_journal(config)
         core = LiveCore(config, self._policy)
         if restored.core is not None:
             core = restored.core.under(config, self._policy)
         self.core = core
         scribe = Scribe(journal)
         scribe.configured(Configured(config, self._policy_name), self._shown, self._now())
-        self._syncing = Tasks()
-        self._stack.push_async_callback(self._syncing.close, LATCH_SYNC_MS)
         self.loop = LiveLoop(
             core,
             scribe,
             self._now,
             self._on_step,
             asyncio.get_running_loop().call_soon,
-            self._latched,
+            lambda: self._tasks.start(self._make_durable(), "journal: a latch"),
         )
         self.loop.put(Restarted(reason="start" if restored.core is None else "recovery"))
         self.loop.put(Leadership(is_leader=True))
@@ -276,7 +276,15 @@ class LiveSession:
         )
         journal = self.world.open_journal(self.folder, head)
         self._stack.callback(journal.close)
+        self._stack.push_async_callback(self._tasks.close, CLOSE_MS)
         return journal
+
+    async def _make_durable(self) -> None:
+        """Get on disk what is latched; until that succeeds, health says that it cannot be."""
+        try:
+            await self.journal.sync()
+        except StateWriteError as error:
+            self._tell("journal", str(error))
 
     def _told_of_start(self, restored: Restored) -> None:
         if restored.core is None:
@@ -357,27 +365,11 @@ class LiveSession:
         hot = self.core.hot
         for symbol, cursor in hot.trade_cursors.items():
             self.stream.fold.move_cursor(symbol, cursor)
-        orders, leaving = unfinished(self.core.engine.hot, hot.waiting)
+        orders = unfinished(self.core.engine.hot, hot.waiting)
         for order in orders:
             for trade_id in hot.fill_ids.get(order.client_order_id, ()):
                 self.desk.take_up_fill(order.symbol, trade_id)
-        self.desk.take_up(orders, leaving, self.journal.open_intents())
-
-    def _latched(self) -> None:
-        """Have a latch on disk as soon as the disk can (LIVE-38).
-
-        Nobody waits for it: what adds risk waits for its intent, which comes after it.
-        """
-        self._syncing.start(self._sync_latch(), "session: latch", self._failed)
-
-    def _failed(self, error: BaseException) -> None:
-        self.loop.failure = self.loop.failure or error
-
-    async def _sync_latch(self) -> None:
-        try:
-            await self.journal.sync()
-        except StateWriteError as error:  # tried again with every commit
-            self._tell("latch", f"is not on disk: {error}")
+        self.desk.take_up(orders, self.journal.open_intents())
 
     def _trades_told(self, symbol: str, trade_id: int) -> None:
         self.loop.put(_health(HealthName.TRADES_TOLD, trade_id, symbol))

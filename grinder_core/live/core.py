@@ -275,6 +275,7 @@ class LiveCore:
         hot.snapshot_ms = event.ts_ms
         self._answers.abandon(event.ts_ms)
         self._passing.drop_waiting(event.ts_ms)
+        self._passing.defer_cancels()
         hot.marks.clear()
 
     # -- the engine's outputs ------------------------------------------------------------------

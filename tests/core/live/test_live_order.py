@@ -1,4 +1,4 @@
-"""A loaded state lists everything in its own order; what is said must not depend on that (I-38.3)."""
+"""A loaded state lists all in its own order; what is said must not depend on that (I-38.3)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def unanswered(hand: LiveHand) -> Payload:
 def blocked(hand: LiveHand) -> Payload:
     """Cancels wait for the next timer."""
     names = sorted(order.client_order_id for order in hand.rest())
-    hand.core.hot.deferred = {name: BTC for name in reversed(names)}
+    hand.core.hot.deferred = dict.fromkeys(reversed(names), BTC)
     return Timer()
 
 
