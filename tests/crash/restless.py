@@ -13,7 +13,7 @@ from grinder_core.contracts.plan import GridPlan, paused
 
 _UNITS = {"BTCUSDT": Decimal("0.1"), "ETHUSDT": Decimal(2), "DOGEUSDT": Decimal(20_000)}
 _OTHER = Decimal(1_000)
-_TIMES = (Decimal(1), Decimal(2), Decimal("0.5"), Decimal("0.0123456789012345"))
+_TIMES = (Decimal(1), Decimal(2), Decimal("0.5"), Decimal("0.0123456789"))
 _RESETS = (*(ResetAction.NONE,) * 12, ResetAction.SOFT, ResetAction.HARD)
 
 
