@@ -29,7 +29,7 @@ from grinder_core.contracts.control import Command, Control
 from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConnectorError
 from grinder_core.ports import Policy
-from tests.crash.clock import FastClock
+from tests.crash.clock import FastClock, is_wanted
 from tests.crash.points import RANDOM, Trigger, arm, restore_with
 from tests.crash.restless import Restless
 
@@ -169,6 +169,7 @@ async def _live(life: Life, report: Report, trigger: Trigger) -> None:
     )
     beside = [asyncio.create_task(_obey(session, report, life, is_ready))]
     beside.append(asyncio.create_task(_stop(session, life)))
+    beside.append(asyncio.create_task(_end_with_parent()))
     try:
         end = await session.run()
     finally:
@@ -176,6 +177,12 @@ async def _live(life: Life, report: Report, trigger: Trigger) -> None:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
     report.say("end", events=end.events, fills=end.fills, digest=end.digest)
+
+
+async def _end_with_parent() -> None:
+    while is_wanted():
+        await asyncio.sleep(1)
+    os._exit(1)
 
 
 async def _stop(session: LiveSession, life: Life) -> None:
