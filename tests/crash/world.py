@@ -34,7 +34,7 @@ from tests.crash.statement import Statement
 
 SPEED: Final = 8
 LIFE_S: Final = 3.5
-DRAIN_S: Final = 40.0
+DRAIN_S: Final = 90.0
 CALM_S: Final = 0.4
 POLL_S: Final = 0.02
 _PORT: Final = "sim"
