@@ -352,7 +352,7 @@ def test_a_position_that_nobody_explains_is_shown_confirmed_and_ours(
     assert adopting(exchange, capsys, code=0)["positions"] == []
     assert exchange.writes() == before
     capsys.readouterr()
-    assert live(exchange) == 0
+    assert live(exchange, "4") == 0
     said = capsys.readouterr().out
     assert "recovery is done" in said
     assert run(["state", "show", "--json"]) == 0
