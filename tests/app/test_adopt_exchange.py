@@ -367,7 +367,7 @@ def test_a_first_start_on_a_foreign_position_is_refused_until_it_is_taken_over(
 ) -> None:
     exchange.wait_for_a_book()
     exchange.buy_by_hand("0.5")
-    assert live(exchange) == 1
+    assert live(exchange, "5") == 1
     assert "adopt-exchange" in capsys.readouterr().err
     shown = adopting(exchange, capsys, code=1)
     assert shown["has_started"] is False
