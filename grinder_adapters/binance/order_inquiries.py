@@ -82,7 +82,6 @@ class OrderInquiries:
         say: Takes what the engine learns.
         cancel: Has a cancel sent again.
         is_busy: Whether a request about an order is under way.
-        merged: Called after each comparison.
         trades_told: Called with a symbol and the trade id up to which all are told.
 
     Attributes:
@@ -101,10 +100,9 @@ class OrderInquiries:
         say: Say,
         cancel: Callable[[CancelOrder], None],
         is_busy: Callable[[str], bool],
-        merged: Callable[[], None] = lambda: None,
         trades_told: Callable[[str, int], None] = lambda symbol, trade_id: None,
     ) -> None:
-        self._on_merged, self._trades_told = merged, trades_told
+        self._trades_told = trades_told
         self._port, self._account, self._stream = port, account, stream
         self._network, self._settings = network, settings
         self.news, self._say, self._cancel, self._is_busy = news, say, cancel, is_busy
@@ -276,4 +274,3 @@ class OrderInquiries:
             self._gap = None if self._gap == gap else self._gap
         self._snapshot_ms = now
         self.merges += 1
-        self._on_merged()
