@@ -481,6 +481,7 @@ class LiveSession:
             self.desk.start()
             self._reconciliation = reconciliation = self._compared(self.desk)
             await self._cleared_up(self.desk, reconciliation).run()
+        self.health.look()  # else what recovery has just made good would count as lost
         self.loop.put(_health(HealthName.BOOTSTRAP_OK, 1))
         self._tell("ready", f"recovery is done; {', '.join(self.plan.symbols)}")
         if self._reconciliation is not None:

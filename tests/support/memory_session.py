@@ -17,7 +17,7 @@ import orjson
 from attrs import evolve
 
 from grinder_adapters.binance.permission import PortKind
-from grinder_adapters.local_venue.assembly import VenueOptions, assemble, generated
+from grinder_adapters.local_venue.assembly import VenueOptions, assemble
 from grinder_adapters.local_venue.fault_kinds import Fault
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_adapters.local_venue.memory import MemoryHttp, MemorySockets
@@ -26,11 +26,13 @@ from grinder_app.config.live_plan import LiveFlags, plan_live
 from grinder_app.live.session import LiveEnd, LiveSession
 from grinder_app.live.surroundings import Surroundings
 from grinder_core.contracts.enums import Side
-from grinder_core.contracts.event import Payload
+from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.live import SafeMode
+from grinder_core.contracts.market import MarkPrice
 from grinder_core.numbers import exact
 from grinder_core.venue.exchange.requests import NewOrder
 from grinder_core.venue.exchange.vocabulary import OrderType, TimeInForce
+from tests.adapters.local_venue.market_cases import quote
 from tests.support.memory_journal import MemoryDisk
 from tests.support.virtual_time import VirtualClock, run
 
@@ -38,7 +40,8 @@ SYMBOL = "BTCUSDT"
 ACCOUNT = "main"
 STRATEGY = "sim"
 DEPOSIT = Decimal(100_000)
-EVENTS_PER_S = 20
+PRICES = {SYMBOL: "90000", "ETHUSDT": "3000"}
+QUOTE_MS = 500
 URL = "http://127.0.0.1"
 
 T = TypeVar("T")
@@ -54,9 +57,7 @@ class MemoryLive:
 
     def __init__(self, folder: Path, settings: dict[str, str], engine: dict[str, Any]) -> None:
         self.clock = VirtualClock()
-        start = self.clock.now_ms()
         self.venue = assemble(VenueOptions(deposit=DEPOSIT, seed=7))
-        self.market = generated([SYMBOL, "ETHUSDT"], 7, start, 2**40, EVENTS_PER_S)
         self.disk = MemoryDisk(self.clock, Random(7))
         flags = LiveFlags(
             armed=True, mode=SafeMode.LIVE_TRADE, exchange_port=PortKind.SIM, symbols=(SYMBOL,)
@@ -216,11 +217,28 @@ class MemoryLive:
         )
 
     async def move_market(self) -> None:
-        """Let the market move and time pass at the exchange."""
-        for event in self.market:
-            await asyncio.sleep(max(event.ts_ms - self.clock.now_ms(), 0) / 1000)
-            self.venue.tick(self.clock.now_ms())
-            self.venue.on_event(event, self.clock.now_ms())
+        """Quote the same prices over and over, and let time pass at the exchange."""
+        while True:
+            now = self.clock.now_ms()
+            self.venue.tick(now)
+            for symbol, price in PRICES.items():
+                ask = str(Decimal(price) + Decimal("0.1"))
+                self.venue.on_event(mark(now, symbol, price), now)
+                self.venue.on_event(quote(now, price, ask, symbol=symbol), now)
+            await asyncio.sleep(QUOTE_MS / 1000)
+
+
+def mark(now: int, symbol: str, price: str) -> Event:
+    """A mark price whose funding is far away."""
+    payload = MarkPrice(
+        ts=now,
+        symbol=symbol,
+        mark_price=Decimal(price),
+        index_price=Decimal(price),
+        funding_rate=Decimal("0.0001"),
+        next_funding_ts=now + 86_400_000,
+    )
+    return Event(now, payload, 0, now)
 
 
 def live(
