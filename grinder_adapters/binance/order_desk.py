@@ -112,14 +112,13 @@ class OrderDesk:
             self.news.sent(effect)
         self._send(effect)
 
-    def take_up(
-        self, orders: Iterable[OrderRecord], leaving: Iterable[OrderRecord], sent: Container[str]
-    ) -> None:
+    def take_up(self, orders: Iterable[OrderRecord], sent: Container[str]) -> None:
         """Take over the orders of a process before this one; to be called before ``start``.
+
+        It only asks: what is to be cancelled comes anew, once recovery lets it pass.
 
         Args:
             orders: That the engine does not know to be over.
-            leaving: Those of them that shall be over.
             sent: Client ids of all that may have left.
         """
         now = self._network.now_ms()
@@ -130,13 +129,12 @@ class OrderDesk:
             elif order.state in {OrderState.PENDING, OrderState.UNKNOWN}:
                 absent_ms = now + self._settings.absent_after_ms
                 self.inquiries.doubt(order.client_order_id, absent_ms).due_ms = now
-        for order in leaving:
-            name = order.client_order_id
-            if name in self.news.orders:
-                absent_ms = now + self._settings.absent_after_ms
-                doubt = self.inquiries.doubt(name, absent_ms)
-                doubt.due_ms, doubt.cancels = now, True
         self.inquiries.look_soon()
+
+    def take_up_fill(self, symbol: str, trade_id: int) -> None:
+        """Note a fill that a process before this one told; to be called before ``start``."""
+        self._stream.fold.book_fill(symbol, trade_id)
+        self.inquiries.heard(symbol, trade_id)
 
     def merge(self, answer: OrderAnswer) -> None:
         """Take what an answer that somebody else asked for shows of an order."""
@@ -306,6 +304,8 @@ class OrderDesk:
         if isinstance(event, FuturesOrderEvent):
             self._port.on_order_event(event)
             self._say(self.news.on_event(event))
+            if event.trade_id:
+                self.inquiries.heard(event.symbol, event.trade_id)
         elif isinstance(event, AlgoEvent):
             self._port.on_conditional_event(event)
         elif isinstance(event, AccountEvent):

@@ -270,6 +270,7 @@ class Reconciliation:
             for order in state.observed.open.values()
             if order.symbol in self._symbols
             and order.client_order_id not in state.expected.orders
+            and not self._desk.news.has_ended(order.client_order_id)
             and self._is_ours(order.client_order_id)
         ]
 
@@ -301,6 +302,8 @@ class Reconciliation:
         s = self._hot().symbols.get(symbol)
         if answer.status.is_final or (s is not None and s.grid.get(name) is not None):
             return False
+        if self._desk.news.has_ended(name):
+            return False  # the answer was older than that
         parsed = parse_client_order_id(name)
         with exact():
             told = max(answer.executed_qty - untold, ZERO)
@@ -328,12 +331,11 @@ class Reconciliation:
         record = s.grid.get(name)
         if record is None:
             return
-        leaving = [record] if name in s.grid.leaving else []
         if name in self._room.state.expected.orders:
             self._room.order_became(name, record.state, self._now_ms())
         else:
             self._watch.take_up([record])
-        self._desk.take_up([record], leaving, {name})
+        self._desk.take_up([record], {name})
 
     async def _untold(self, symbol: str, order_id: str) -> Decimal:
         """Return how much an order executed in trades that nothing told."""
@@ -350,18 +352,17 @@ class Reconciliation:
             )
 
 
-def unfinished(
-    hot: HotState, waiting: Iterable[str]
-) -> tuple[list[OrderRecord], list[OrderRecord]]:
-    """Return the orders that are not over for the session, and those of them that shall be.
+def unfinished(hot: HotState, waiting: Iterable[str]) -> list[OrderRecord]:
+    """Return the orders that are not over for the session.
 
     Args:
         waiting: Those that never left.
     """
     held = set(waiting)
-    orders: list[OrderRecord] = []
-    leaving: list[OrderRecord] = []
-    for s in hot.symbols.values():
-        orders += [o for n, o in s.grid.live.items() if n not in held]
-        leaving += [o for n, o in s.grid.leaving.items() if n not in held]
-    return [*orders, *leaving], leaving
+    return [
+        order
+        for s in hot.symbols.values()
+        for book in (s.grid.live, s.grid.leaving)
+        for name, order in book.items()
+        if name not in held
+    ]

@@ -7,10 +7,10 @@ Nothing that adds risk passes before the last of them is clear; closing goes the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
@@ -21,6 +21,7 @@ from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.order_inquiries import DeskSettings
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.permission import PortKind
+from grinder_adapters.binance.tasks import Tasks
 from grinder_adapters.binance.user_events import UserEvent
 from grinder_adapters.binance.user_stream import UserStream, UserStreamSettings
 from grinder_adapters.journal import JournalHead
@@ -61,7 +62,14 @@ from grinder_core.contracts.control import (
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.live import HealthName
 from grinder_core.contracts.orders import OrderUpdate
-from grinder_core.errors import ConnectorError, ConnectorNonRetryableError, StateWriteError
+from grinder_core.errors import (
+    CircuitOpenError,
+    ConnectorError,
+    ConnectorNonRetryableError,
+    ConnectorTimeoutError,
+    ConnectorTransientError,
+    StateWriteError,
+)
 from grinder_core.live.config import CONTRACT_VERSION, LiveConfig
 from grinder_core.live.core import LiveCore, Step
 from grinder_core.ports import Policy
@@ -73,9 +81,12 @@ from grinder_core.venue.sim import RestingVenue, SimVenue
 TIMER_MS: Final = 250
 CHECKPOINT_MS: Final = 60_000
 YIELD_EVENTS: Final = 32
+CLOSE_MS: Final = 5_000
 STOP_TIMEOUT_MS: Final = 20_000
 RETRY_MS: Final = 10_000
 LOOK_MS: Final = 1_000
+OPENING_WAITS_MS: Final = (2_000, 5_000, 10_000, 20_000, 30_000)
+T = TypeVar("T")
 WRITES_FILE: Final = "writes.db"
 
 
@@ -133,6 +144,7 @@ class LiveSession:
         self._shown, self._on_step = shown or {}, on_step
         self._stack = AsyncExitStack()
         self._stop = asyncio.Event()
+        self._tasks = Tasks()
         self.desk: OrderDesk | None = None
         self.port: ExecutionPort | None = None
         self._watch: AccountWatch | None = None
@@ -200,15 +212,16 @@ class LiveSession:
     async def _open(self) -> None:
         plan, world = self.plan, self.world
         self.client = client = open_client(world, self._rest_url, plan.keys, plan.live, self._stack)
-        await client.venue_clock.sync()
+        await self._patiently(client.venue_clock.sync)
         if plan.venue_class is VenueClass.SIM:
             for window in BudgetWindow:  # elsewhere orders sent before us count for a minute
                 client.budget.observe(window, 0, client.now())
-        rules = await load_rules(client, plan.symbols)
+        rules = await self._patiently(lambda: load_rules(client, plan.symbols))
         config = self._config(rules)
+        self.journal = journal = self._open_journal(config)
+        # with the lock: a process that still ends could write more after it was read
         restored = world.restore(self.folder, self._policy)
         self.restored = restored
-        self.journal = journal = self._open_journal(config)
         core = LiveCore(config, self._policy)
         if restored.core is not None:
             core = restored.core.under(config, self._policy)
@@ -221,7 +234,12 @@ class LiveSession:
             artifacts = Path(plan.app.artifact_dir)
             self._evidence = FsmEvidence(artifacts, config.config_hash, self._tell)
         self.loop = LiveLoop(
-            core, scribe, self._now, self._stepped, asyncio.get_running_loop().call_soon
+            core,
+            scribe,
+            self._now,
+            self._stepped,
+            asyncio.get_running_loop().call_soon,
+            lambda: self._tasks.start(self._make_durable(), "journal: a latch"),
         )
         self.loop.put(Restarted(reason="start" if restored.core is None else "recovery"))
         self.loop.put(Leadership(is_leader=True))
@@ -236,18 +254,36 @@ class LiveSession:
             await self._open_account()
         else:
             self._open_paper()
-        self.feed = await open_feed(
-            world,
-            client,
-            self._ws_url,
-            plan.symbols,
-            self._stack,
-            reads_depth=config.engine.uses_depth,
+        self.feed = await self._patiently(
+            lambda: open_feed(
+                world,
+                client,
+                self._ws_url,
+                plan.symbols,
+                self._stack,
+                reads_depth=config.engine.uses_depth,
+            )
         )
         self.health = HealthWatch(
             self.feed, journal, client, getattr(self, "stream", None), self.loop.put
         )
         self.health.look()
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what the venue may refuse for the moment; a start does not give up at once.
+
+        Raises:
+            ConnectorError: It will not do, or not for a minute.
+        """
+        for wait_ms in OPENING_WAITS_MS:
+            try:
+                return await work()
+            except (ConnectorTransientError, ConnectorTimeoutError, CircuitOpenError) as error:
+                self._tell("start", f"{error}; tried again in {wait_ms // 1_000} s")
+            await self.world.sleep(wait_ms / 1_000)
+            if self._stop.is_set():
+                break
+        return await work()
 
     def _config(self, rules: VenueRules) -> LiveConfig:
         plan = self.plan
@@ -281,7 +317,15 @@ class LiveSession:
         )
         journal = self.world.open_journal(self.folder, head)
         self._stack.callback(journal.close)
+        self._stack.push_async_callback(self._tasks.close, CLOSE_MS)
         return journal
+
+    async def _make_durable(self) -> None:
+        """Get on disk what is latched; until that succeeds, health says that it cannot be."""
+        try:
+            await self.journal.sync()
+        except StateWriteError as error:
+            self._tell("journal", str(error))
 
     def _told_of_start(self, restored: Restored) -> None:
         if restored.core is None:
@@ -320,7 +364,8 @@ class LiveSession:
             self._note_refused((str(error),))
             raise
         self.port = port
-        await prepare_account(account, plan.symbols, plan.live.target_leverage)
+        leverage = plan.live.target_leverage
+        await self._patiently(lambda: prepare_account(account, plan.symbols, leverage))
         network = self.world.network(self._stack)
         self.stream = stream = UserStream(
             network, self._ws_url, listen_key_calls(account), UserStreamSettings()
@@ -370,13 +415,13 @@ class LiveSession:
         hot = self.core.hot
         for symbol, cursor in hot.trade_cursors.items():
             self.stream.fold.move_cursor(symbol, cursor)
-        orders, leaving = unfinished(self.core.engine.hot, hot.waiting)
+        orders = unfinished(self.core.engine.hot, hot.waiting)
         for order in orders:
             for trade_id in hot.fill_ids.get(order.client_order_id, ()):
-                self.stream.fold.book_fill(order.symbol, trade_id)
+                self.desk.take_up_fill(order.symbol, trade_id)
         self.desk.inquiries.since_ms = hot.started_ms or self._now()
         watch.take_up(orders)
-        self.desk.take_up(orders, leaving, self.journal.open_intents())
+        self.desk.take_up(orders, self.journal.open_intents())
 
     def _learned(self, update: OrderUpdate | FundingPaid) -> None:
         """Take what the desk has to tell."""
