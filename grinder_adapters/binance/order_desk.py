@@ -28,6 +28,7 @@ from grinder_adapters.binance.user_events import (
     FuturesOrderEvent,
     UserEvent,
 )
+from grinder_adapters.binance.user_fold import UserFold
 from grinder_adapters.binance.user_stream import Gap, UserStream
 from grinder_core.contracts.control import FundingPaid, WriteResult
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten
@@ -54,7 +55,6 @@ class OrderDesk:
     Args:
         tell: Called with what the engine learns, in order.
         tell_write: Called once for each effect, with how its write ended.
-        merged: Called when everything was compared with the venue.
         trades_told: Called with a symbol and the trade id up to which all are told.
         heard: Called with each event of the private stream, once the engine was told of it.
 
@@ -75,7 +75,6 @@ class OrderDesk:
         settings: DeskSettings | None = None,
         *,
         tell_write: TellWrite = lambda result: None,
-        merged: Callable[[], None] = lambda: None,
         trades_told: Callable[[str, int], None] = lambda symbol, trade_id: None,
         heard: Callable[[UserEvent], None] = lambda event: None,
     ) -> None:
@@ -100,7 +99,6 @@ class OrderDesk:
             self._say,
             self._send,
             self._queue.is_busy,
-            merged,
             trades_told,
         )
         self.unknown_outcomes = self.streams_lost = 0
@@ -114,14 +112,13 @@ class OrderDesk:
             self.news.sent(effect)
         self._send(effect)
 
-    def take_up(
-        self, orders: Iterable[OrderRecord], leaving: Iterable[OrderRecord], sent: Container[str]
-    ) -> None:
+    def take_up(self, orders: Iterable[OrderRecord], sent: Container[str]) -> None:
         """Take over the orders of a process before this one; to be called before ``start``.
+
+        It only asks: what is to be cancelled comes anew, once recovery lets it pass.
 
         Args:
             orders: That the engine does not know to be over.
-            leaving: Those of them that shall be over.
             sent: Client ids of all that may have left.
         """
         now = self._network.now_ms()
@@ -132,18 +129,27 @@ class OrderDesk:
             elif order.state in {OrderState.PENDING, OrderState.UNKNOWN}:
                 absent_ms = now + self._settings.absent_after_ms
                 self.inquiries.doubt(order.client_order_id, absent_ms).due_ms = now
-        for order in leaving:
-            name = order.client_order_id
-            if name in self.news.orders:
-                absent_ms = now + self._settings.absent_after_ms
-                doubt = self.inquiries.doubt(name, absent_ms)
-                doubt.due_ms, doubt.cancels = now, True
         self.inquiries.look_soon()
+
+    def take_up_fill(self, symbol: str, trade_id: int) -> None:
+        """Note a fill that a process before this one told; to be called before ``start``."""
+        self._stream.fold.book_fill(symbol, trade_id)
+        self.inquiries.heard(symbol, trade_id)
 
     def merge(self, answer: OrderAnswer) -> None:
         """Take what an answer that somebody else asked for shows of an order."""
         now = self._network.now_ms()
         self._say(self.news.on_seen(answer.client_order_id, Seen.of(answer), now))
+
+    def doubt(self, client_order_id: str) -> None:
+        """Ask for an order until it is known, or known to be gone."""
+        absent_ms = self._network.now_ms() + self._settings.absent_after_ms
+        self.inquiries.doubt(client_order_id, absent_ms)
+
+    @property
+    def fold(self) -> UserFold:
+        """What the private stream told so far."""
+        return self._stream.fold
 
     def is_busy(self, client_order_id: str) -> bool:
         """Whether a request about an order is under way."""
@@ -298,6 +304,8 @@ class OrderDesk:
         if isinstance(event, FuturesOrderEvent):
             self._port.on_order_event(event)
             self._say(self.news.on_event(event))
+            if event.trade_id:
+                self.inquiries.heard(event.symbol, event.trade_id)
         elif isinstance(event, AlgoEvent):
             self._port.on_conditional_event(event)
         elif isinstance(event, AccountEvent):

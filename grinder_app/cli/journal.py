@@ -62,8 +62,7 @@ def tail(
         Only rows from this time on: 03:10, 03:10:07 or 2026-11-22T03:10. Without a day it is the
         latest such time.
     until
-        Only rows up to this time; the minute or second named is included. Without a day it is the
-        first such time after --since.
+        Only rows up to this time, the minute or second named included.
     json
         Print one JSON line a row.
     """

@@ -30,6 +30,7 @@ class LiveLoop:
         on_step: Told of each step, last of all.
         later: Has something done as soon as the requests of this step are under way; it is done
             before the next event in any case.
+        latched: Told that a latch changed and is written: it must be on disk soon.
 
     Attributes:
         port: Takes effects.
@@ -43,8 +44,9 @@ class LiveLoop:
         now_ms: Callable[[], int],
         on_step: Callable[[Event, Step], None] = lambda event, step: None,
         later: Callable[[Callable[[], None]], object] = lambda work: work(),
+        latched: Callable[[], object] = lambda: None,
     ) -> None:
-        self._later = later
+        self._later, self._latched = later, latched
         self._untold: tuple[Event, Step] | None = None
         self.core, self.scribe = core, scribe
         self.port: LivePort = Nobody()
@@ -130,8 +132,14 @@ class LiveLoop:
         untold, self._untold = self._untold, None
         if untold is not None:
             event, step = untold
-            self.scribe.records(step.records)
-            self._on_step(event, step)
+            try:
+                self.scribe.records(step.records)
+                if step.has_latched:
+                    self._latched()
+                self._on_step(event, step)
+            except BaseException as error:  # nobody awaits what is done later
+                self.failure = self.failure or error
+                raise
 
     def _close_intent(self, client_order_id: str, now: int) -> None:
         """Forget that a write is open, once its order is over for the session."""

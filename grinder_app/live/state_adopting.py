@@ -207,7 +207,7 @@ async def books_of(plan: LivePlan, world: Surroundings) -> AsyncIterator[Account
 
 
 async def _refuse_unbooked(core: LiveCore, books: Books) -> None:
-    orders, _ = unfinished(core.engine.hot, core.hot.waiting)
+    orders = unfinished(core.engine.hot, core.hot.waiting)
     missed: list[str] = []
     for symbol, ours in sorted(_by_symbol(orders).items()):
         from_id = core.hot.trade_cursors.get(symbol, 0) + 1

@@ -106,13 +106,21 @@ class Passing:
         for _, one in sorted(waiting.items()):  # a loaded state is sorted
             self._refuse(one.effect, WITHDRAWN, now)
 
+    def defer_cancels(self) -> None:
+        """Note that the cancels of the process before this one are nobody's any more."""
+        for symbol, s in self._engine.hot.symbols.items():
+            for name in s.grid.leaving:
+                self._hot.deferred.setdefault(name, symbol)
+
     def retry_cancels(self) -> list[Effect]:
         """Return the cancels that nothing let through before, as far as they are still wanted."""
-        deferred, self._hot.deferred = self._hot.deferred, {}
+        deferred = self._hot.deferred
         effects: list[Effect] = []
         for name, symbol in sorted(deferred.items()):  # a loaded state is sorted
             record = self._record(symbol, name)
-            if record is not None:
+            if record is None:
+                del deferred[name]
+            else:
                 effects.append(
                     CancelOrder(client_order_id=name, order_id=record.order_id, symbol=symbol)
                 )
@@ -279,6 +287,7 @@ class Passing:
                 self._say(Saying(RecordKind.ACTION, now, ended))
             self._hot.deferred[name] = effect.symbol
             return None
+        self._hot.deferred.pop(name, None)
         waiting = self._hot.waiting.pop(name, None)
         if waiting is not None:  # it never left
             reason = RouteReason.ALREADY_TERMINAL.value

@@ -29,7 +29,7 @@ from grinder_adapters.transport import HttpAnswer
 from grinder_adapters.write_archive import SqliteArchive
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import DeskPort
-from grinder_app.live.reconciling import Reconciler
+from grinder_app.live.reconciling import Reconciliation
 from grinder_app.live.recovering import Restored, restore
 from grinder_app.live.session import LiveSession
 from grinder_core.contracts.event import MARKET_KINDS, Event
@@ -74,9 +74,9 @@ _AROUND: Final[tuple[tuple[object, str, str | Callable[[tuple[Any, ...]], str]],
     (OrderDesk, "settle", "settle"),
     (OrderInquiries, "_ask", "inquiry"),
     (OrderInquiries, "_compare", "comparison"),
-    (OrderInquiries, "_fetch_trades", "trades"),
-    (Reconciler, "foreign_orders", "foreign orders"),
-    (Reconciler, "compare_positions", "positions"),
+    (OrderInquiries, "fetch_trades", "trades"),
+    (Reconciliation, "snapshot", "account snapshot"),
+    (Reconciliation, "compare", "verdict"),
     (LiveSession, "checkpoint", "checkpoint"),
     (LiveSession, "_end", "end"),
 )
@@ -104,17 +104,19 @@ USUAL: Final[Mapping[str, int]] = {
     "inquiry": 3,
     "comparison": 1,
     "trades": 3,
-    "foreign orders": 1,
-    "positions": 1,
+    "account snapshot": 1,
+    "verdict": 1,
     "checkpoint": 2,
     "end": 1,
     "restore": 1,
     "write": 8,
     "read": 15,
 }
-POINTS: Final = tuple(
-    f"{name}: {moment}" for name in USUAL for moment in (BEFORE, AFTER) if name != "replay"
-) + (f"replay: {BEFORE}", f"replay: {AFTER}", f"write: {UNDER_WAY}", f"read: {UNDER_WAY}")
+POINTS: Final = (
+    *(f"{name}: {moment}" for name in USUAL for moment in (BEFORE, AFTER)),
+    f"write: {UNDER_WAY}",
+    f"read: {UNDER_WAY}",
+)
 
 
 @define

@@ -57,7 +57,7 @@ from grinder_core.venue.exchange.vocabulary import OrderType, SymbolStatus
 from tests.simulation.live_process import PROCESS, Plug, Process, Wire, watch_tasks
 from tests.simulation.live_watch import LiveWatch, LogTap
 from tests.simulation.whims import Whims
-from tests.support.memory_journal import MemoryDisk
+from tests.support.memory_journal import SYNC_MS, MemoryDisk
 from tests.support.virtual_time import VirtualClock, run
 
 CAPITAL: Final = 10**6
@@ -164,6 +164,7 @@ class LiveWorld:
         self.dying: list[asyncio.Task[None]] = []
         self.is_calm = self.market_stands = False
         self.ordered: list[tuple[int, Command]] = []
+        self.ordered_before: dict[str, str] = {}
         self.end: object = None
 
     def play(self) -> LiveFindings:
@@ -247,7 +248,7 @@ class LiveWorld:
             await asyncio.sleep(1)
             self._clean_up()
             session = self.session
-            if session is not None and hasattr(session, "health"):
+            if session is not None and self._is_up():
                 machine = session.core.hot.orchestrator
                 if machine.inputs.bootstrap_ok and not self._has_unreconciled():
                     return True
@@ -391,6 +392,8 @@ class LiveWorld:
     def _drop(self, process: Process) -> None:
         """Let a process be no more, in this instant."""
         process.is_dead = True
+        self.ordered_before.update(self._wanted_latches())
+        self.ordered.clear()
         self.disk.crash()
         self.session = self.watch.session = None
 
@@ -417,6 +420,11 @@ class LiveWorld:
             if checkpoint_text(replayer.core, "") != text:
                 self.watch.say("the older checkpoint leads to another state")
         self._judge_latches(core)
+        for name, value in self.ordered_before.items():
+            self.findings.counts["latches over crashes"] += 1
+            if name not in core.hot.latches:
+                self.watch.say(f"the operator latched {name} {value}, and a crash took it")
+        self.ordered_before = {}
 
     def _judge_latches(self, core: LiveCore) -> None:
         latched: dict[str, str] = {}
@@ -449,6 +457,8 @@ class LiveWorld:
         dice = self.dice
         while True:
             await asyncio.sleep(dice.choice((500, 3_000, 10_000, 25_000)) / 1000)
+            if dice.random() < 0.2:
+                self._take_checkpoint()
             self._order(dice.choice(DESIRES))
             if dice.random() < 0.3:
                 self._clean_up()
@@ -456,9 +466,7 @@ class LiveWorld:
     def _order(self, command: Command) -> None:
         """Put a command into the session, if there is one."""
         process, session = self.process, self.session
-        if process is None or process.is_dead or session is None or not hasattr(session, "health"):
-            return
-        if self.main is not None and self.main.done():
+        if process is None or session is None or not self._is_up():
             return
         symbol = ""
         if command is Command.FLATTEN:
@@ -474,6 +482,37 @@ class LiveWorld:
             session.loop.put(control)
         finally:
             PROCESS.reset(token)
+        self.ordered.append((self.clock.now_ms(), command))
+
+    def _take_checkpoint(self) -> None:
+        """Let the session take a checkpoint now, so that there are more than one a minute."""
+        if self._is_up():
+            assert self.session is not None
+            self.session.checkpoint()
+            self.findings.counts["checkpoints"] += 1
+
+    def _is_up(self) -> bool:
+        process, session, main = self.process, self.session, self.main
+        is_alive = process is not None and not process.is_dead
+        is_open = session is not None and hasattr(session, "health")
+        return is_alive and is_open and main is not None and not main.done()
+
+    def _wanted_latches(self) -> dict[str, str]:
+        """Return what the operator latched so long ago that it must be on disk."""
+        now, wanted = self.clock.now_ms(), dict[str, str]()
+        for at_ms, command in self.ordered:
+            is_durable = at_ms + SYNC_MS < now and not any(
+                begin - SYNC_MS <= at_ms < end for begin, end in self.disk.broken
+            )
+            if command is Command.KILL:
+                wanted["kill_switch"] = "MANUAL" if is_durable else ""
+            elif command in {Command.PAUSE, Command.EMERGENCY}:
+                wanted["ordered"] = command.value if is_durable else ""
+            elif command is Command.RESET_KILL_SWITCH:
+                wanted["kill_switch"] = ""
+            elif command is Command.RESUME:
+                wanted["ordered"] = ""
+        return {name: value for name, value in wanted.items() if value}
 
     def _clean_up(self) -> None:
         """Let the account's owner take away by hand what is not ours."""

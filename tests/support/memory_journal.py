@@ -90,6 +90,8 @@ class MemoryDisk:
 
     def restore(self, folder: Path, policy: Policy | None = None) -> Restored:
         """Read the session back, as ``grinder_app.live.recovering.restore``."""
+        if self.writer is None:
+            raise InvariantError("is read without the lock: another process may still write")
         if not self.written:
             return Restored(core=None, replayed=0, checkpoint_seq=None)
         return restore_from(self, policy)
