@@ -37,6 +37,7 @@ from grinder_core.errors import (
     ConfigError,
     ConnectorError,
     ConnectorNonRetryableError,
+    ConnectorTransientError,
 )
 
 TRADES_MAX: Final = 1_000
@@ -151,6 +152,7 @@ class AccountPort:
         The second reading decides, also where the answer to the first was lost.
 
         Raises:
+            ConnectorTransientError: It did not take effect, for a reason that passes.
             ConnectorNonRetryableError: Not permitted, refused, or it is not what was asked for.
         """
         check_symbol(symbol)
@@ -164,6 +166,8 @@ class AccountPort:
         answer = await client.send(request, client.admit(request), lambda body: body)
         config = await self.symbol_config(symbol)
         if config.leverage != leverage:
+            if isinstance(answer, Failed) and isinstance(answer.error, ConnectorTransientError):
+                raise answer.error
             raise ConnectorNonRetryableError(
                 f"the venue holds {config.leverage}"
                 + (f": {answer.error}" if isinstance(answer, Failed) else ""),

@@ -133,6 +133,11 @@ class OrderDesk:
                 self.inquiries.doubt(order.client_order_id, absent_ms).due_ms = now
         self.inquiries.look_soon()
 
+    def take_up_fill(self, symbol: str, trade_id: int) -> None:
+        """Note a fill that a process before this one told; to be called before ``start``."""
+        self._stream.fold.book_fill(symbol, trade_id)
+        self.inquiries.heard(symbol, trade_id)
+
     def merge(self, answer: OrderAnswer) -> None:
         """Take what an answer that somebody else asked for shows of an order."""
         now = self._network.now_ms()
@@ -291,6 +296,8 @@ class OrderDesk:
         if isinstance(event, FuturesOrderEvent):
             self._port.on_order_event(event)
             self._say(self.news.on_event(event))
+            if event.trade_id:
+                self.inquiries.heard(event.symbol, event.trade_id)
         elif isinstance(event, AlgoEvent):
             self._port.on_conditional_event(event)
         elif isinstance(event, AccountEvent):

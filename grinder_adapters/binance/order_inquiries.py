@@ -20,6 +20,7 @@ from grinder_adapters.binance.order_news import OrderNews, forced_close_of
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.outcomes import Seen
 from grinder_adapters.binance.rest_records import OrderAnswer, TradeAnswer
+from grinder_adapters.binance.trade_ids import TradeIds
 from grinder_adapters.binance.user_stream import UserStream
 from grinder_core.contracts.effects import CancelOrder
 from grinder_core.contracts.orders import OrderUpdate
@@ -112,6 +113,7 @@ class OrderInquiries:
         self._holes: dict[str, int] = {}
         self._snapshot_ms = network.now_ms()
         self._gap: int | None = None
+        self._told: dict[str, TradeIds] = {}  # above the cursor
         self._strangers: dict[tuple[str, str], OrderAnswer] = {}
         self.merges = self.since_ms = 0
 
@@ -136,6 +138,11 @@ class OrderInquiries:
         self._snapshot_ms = 0
         self._gap = self._gap if gap is None else gap
 
+    def heard(self, symbol: str, trade_id: int) -> None:
+        """Note a trade that the engine was told of, now or by a process before this one."""
+        if trade_id > self._stream.fold.cursors.get(symbol, 0):
+            self._told.setdefault(symbol, TradeIds()).add(trade_id)
+
     async def run(self) -> None:
         """Look at what is unclear, again and again."""
         while True:
@@ -144,8 +151,8 @@ class OrderInquiries:
             for name in [name for name in self._doubts if name not in self.news.orders]:
                 del self._doubts[name]
             due = [name for name, doubt in self._doubts.items() if doubt.due_ms <= now]
-            for name in due:
-                if not self._is_busy(name):
+            for name in due:  # one may end while another is asked for
+                if name in self.news.orders and not self._is_busy(name):
                     await self._try(self._ask(name, self._doubts[name]))
             await self._fill_holes(now)
             if self._snapshot_ms + self._settings.snapshot_interval_ms <= now:
@@ -208,6 +215,7 @@ class OrderInquiries:
         trades = await self._account.trades(symbol, from_id)
         forced = await self._forced(trades)
         cursor, new, is_whole = from_id - 1, [], True
+        told = self._told.setdefault(symbol, TradeIds())
         closed: list[OrderUpdate] = []
         may_be_ours = news.awaits_first_sight(symbol)
         for trade in trades:
@@ -216,14 +224,18 @@ class OrderInquiries:
                 is_whole = False  # whose it is will be seen, and it is asked for again
                 continue
             if fold.book_fill(symbol, trade.trade_id):
+                told.add(trade.trade_id)
                 if by_venue is None:
                     new.append(trade)
                 else:
                     closed.append(forced_close_of(by_venue, trade))
+            elif trade.trade_id not in told:
+                is_whole = False  # the stream brought it, and it still waits to be told
             if is_whole:
                 cursor = trade.trade_id
         before = fold.cursors.get(symbol, 0)
         fold.move_cursor(symbol, cursor)
+        told.drop_to(cursor)
         self._say([*news.on_trades(new), *closed])
         if cursor > before:
             self._trades_told(symbol, cursor)

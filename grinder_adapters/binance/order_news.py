@@ -9,6 +9,7 @@ known by (symbol, trade id), see ``user_fold.py``, which whoever feeds this has 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
@@ -24,6 +25,7 @@ from grinder_core.contracts.orders import OrderRecord, OrderUpdate
 from grinder_core.numbers import ZERO, exact
 
 ABSENT = "never executed"
+ENDED_KEPT = 2_000  # more than end while an answer about open orders is on its way
 GONE = "not there any more"
 INFERRED = frozenset({ABSENT, GONE})  # reasons of states that follow from an absence only
 
@@ -80,6 +82,7 @@ class OrderNews:
     """
 
     orders: dict[str, SentOrder] = Factory(dict)
+    _over: OrderedDict[str, None] = Factory(OrderedDict)  # the newest that the venue had
     _names: dict[tuple[str, str], str] = Factory(dict)  # by symbol and the venue's id
 
     def sent(self, effect: PlaceOrder | Flatten) -> None:
@@ -162,6 +165,10 @@ class OrderNews:
         """Whether an order, by the venue's id, is one that is not over for the engine."""
         return (symbol, order_id) in self._names
 
+    def has_ended(self, client_order_id: str) -> bool:
+        """Whether the venue showed lately that an order is over: an answer may be older."""
+        return client_order_id in self._over
+
     def holes(self) -> set[str]:
         """Return the symbols of which trades are missing."""
         return {order.symbol for order in self.orders.values() if order.lacks_fills}
@@ -202,6 +209,10 @@ class OrderNews:
 
     def _forget(self, order: SentOrder) -> None:
         del self.orders[order.client_order_id]
+        if order.was_seen:
+            self._over[order.client_order_id] = None
+            if len(self._over) > ENDED_KEPT:
+                self._over.popitem(last=False)
         self._names.pop((order.symbol, order.order_id), None)
 
     @staticmethod

@@ -68,8 +68,10 @@ def run(
         Who answers to orders.
     symbols
         Symbols to trade, separated by commas, instead of the setting live.symbol_whitelist.
-    rest_url, ws_url
-        The venue, instead of the settings; without any, an exchange of this process.
+    rest_url
+        Address of the venue, instead of the setting; without one, an exchange of this process.
+    ws_url
+        Address of its streams; without one, that which belongs to the venue.
     state_dir
         Folder of the durable state, instead of the setting app.state_dir.
     fixture

@@ -58,7 +58,7 @@ async def run_live(
             remedy="choose futures or sim",
         )
     for name, origin in sorted(plan.origins.items()):
-        if origin not in {"default", "first run"}:
+        if origin.startswith(("flag", "environment", "profile", "live")):
             tell("setting", f"{name} from {origin}")
     for warning in plan.warnings:
         tell("warning", warning)

@@ -98,10 +98,8 @@ class Reconciler:
                 name = order.client_order_id
                 if not self._port.codec.is_ours(name):
                     found.setdefault(symbol, []).append(name)
-                elif name not in self._desk.news.orders:
-                    again = await self._port.query(symbol, name)
-                    if again is not None and not again.status.is_final:
-                        self._adopt(again)
+                elif self._is_unknown(name):
+                    await self._look_up(order.symbol, name)
         return {symbol: tuple(names) for symbol, names in found.items()}
 
     async def compare_positions(self) -> dict[str, tuple[Decimal, Decimal]]:
@@ -128,9 +126,17 @@ class Reconciler:
             self._health.tell(HealthName.UNRECONCILED, int(symbol in lasting), symbol)
         return lasting
 
+    def _is_unknown(self, name: str) -> bool:
+        news = self._desk.news
+        return name not in news.orders and not news.has_ended(name)
+
+    async def _look_up(self, symbol: str, name: str) -> None:
+        """Adopt an order if it is still open: it may have ended while the answer was on its way."""
+        order = await self._port.query(symbol, name)
+        if order is not None and not order.status.is_final and self._is_unknown(name):
+            self._adopt(order)
+
     def _adopt(self, order: OrderAnswer) -> None:
-        if order.client_order_id in self._desk.news.orders:  # noted while it was asked for
-            return
         parsed = parse_client_order_id(order.client_order_id)
         level = 0 if parsed is None else min(parsed.level_id, LEVEL_MAX)
         adopted = OrderAdopted(

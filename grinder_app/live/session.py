@@ -7,10 +7,10 @@ Nothing that adds risk passes before the last of them is clear; closing goes the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
@@ -55,7 +55,13 @@ from grinder_core.contracts.control import (
 )
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.live import HealthName
-from grinder_core.errors import ConnectorError, StateWriteError
+from grinder_core.errors import (
+    CircuitOpenError,
+    ConnectorError,
+    ConnectorTimeoutError,
+    ConnectorTransientError,
+    StateWriteError,
+)
 from grinder_core.live.config import CONTRACT_VERSION, LiveConfig
 from grinder_core.live.core import LiveCore, Step
 from grinder_core.ports import Policy
@@ -70,6 +76,8 @@ YIELD_EVENTS: Final = 32
 CLOSE_MS: Final = 5_000
 STOP_TIMEOUT_MS: Final = 20_000
 RETRY_MS: Final = 10_000
+OPENING_WAITS_MS: Final = (2_000, 5_000, 10_000, 20_000, 30_000)
+T = TypeVar("T")
 WRITES_FILE: Final = "writes.db"
 
 
@@ -169,11 +177,11 @@ class LiveSession:
     async def _open(self) -> None:
         plan, world = self.plan, self.world
         self.client = client = open_client(world, self._rest_url, plan.keys, plan.live, self._stack)
-        await client.venue_clock.sync()
+        await self._patiently(client.venue_clock.sync)
         if plan.venue_class is VenueClass.SIM:
             for window in BudgetWindow:  # elsewhere orders sent before us count for a minute
                 client.budget.observe(window, 0, client.now())
-        rules = await load_rules(client, plan.symbols)
+        rules = await self._patiently(lambda: load_rules(client, plan.symbols))
         config = self._config(rules)
         self.journal = journal = self._open_journal(config)
         # with the lock: a process that still ends could write more after it was read
@@ -206,18 +214,36 @@ class LiveSession:
             await self._open_account()
         else:
             self._open_paper()
-        self.feed = await open_feed(
-            world,
-            client,
-            self._ws_url,
-            plan.symbols,
-            self._stack,
-            reads_depth=config.engine.uses_depth,
+        self.feed = await self._patiently(
+            lambda: open_feed(
+                world,
+                client,
+                self._ws_url,
+                plan.symbols,
+                self._stack,
+                reads_depth=config.engine.uses_depth,
+            )
         )
         self.health = HealthWatch(
             self.feed, journal, client, getattr(self, "stream", None), self.loop.put
         )
         self.health.look()
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what the venue may refuse for the moment; a start does not give up at once.
+
+        Raises:
+            ConnectorError: It will not do, or not for a minute.
+        """
+        for wait_ms in OPENING_WAITS_MS:
+            try:
+                return await work()
+            except (ConnectorTransientError, ConnectorTimeoutError, CircuitOpenError) as error:
+                self._tell("start", f"{error}; tried again in {wait_ms // 1_000} s")
+            await self.world.sleep(wait_ms / 1_000)
+            if self._stop.is_set():
+                break
+        return await work()
 
     def _config(self, rules: VenueRules) -> LiveConfig:
         plan = self.plan
@@ -292,7 +318,8 @@ class LiveSession:
         witness = JournalWitness(self.journal, core.refusal, self._now)
         strategy = core.config.engine.orders.strategy_id
         self.port = port = open_port(client, plan.permission, store, witness, plan.live, strategy)
-        await prepare_account(account, plan.symbols, plan.live.target_leverage)
+        leverage = plan.live.target_leverage
+        await self._patiently(lambda: prepare_account(account, plan.symbols, leverage))
         network = self.world.network(self._stack)
         self.stream = stream = UserStream(
             network, self._ws_url, listen_key_calls(account), UserStreamSettings()
@@ -341,7 +368,7 @@ class LiveSession:
         orders = unfinished(self.core.engine.hot, hot.waiting)
         for order in orders:
             for trade_id in hot.fill_ids.get(order.client_order_id, ()):
-                self.stream.fold.book_fill(order.symbol, trade_id)
+                self.desk.take_up_fill(order.symbol, trade_id)
         self.desk.take_up(orders, self.journal.open_intents())
 
     def _trades_told(self, symbol: str, trade_id: int) -> None:

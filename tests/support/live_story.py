@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from grinder_adapters.journal import Journal, JournalHead
+from grinder_adapters.journal import Journal, JournalHead, JournalReader, Row
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import PaperPort
 from grinder_app.live.recovering import checkpoint_text
@@ -193,3 +193,32 @@ def a_story(folder: Path, count: int = 600, **options: Any) -> LiveStory:
         story.market(count)
         story.checkpoint()
     return story
+
+
+Change = Callable[[int, Row], Row | tuple[Row, ...] | None]
+
+
+def rewritten(source: Path, target: Path, change: Change, *, version: str = VERSION) -> None:
+    """Write a journal anew, chain and all, with its rows changed; checkpoints are left out.
+
+    Args:
+        change: Given position and row, returns what to write; ``None``: leave it out.
+    """
+    with JournalReader(source) as reader:
+        rows = list(reader.rows())
+    head = JournalHead(
+        engine_version=version, config_hash="0" * 16, contract_version=CONTRACT_VERSION, ts_ms=0
+    )
+    journal = Journal.open(target, head)
+    try:
+        for position, row in enumerate(rows):
+            if row.kind == "JOURNAL_HEAD" or row.stream == "state":
+                continue
+            made = change(position, row) or ()
+            for one in (made,) if isinstance(made, Row) else made:
+                if one.stream == "market":
+                    journal.append_market(one.body, one.ts_ms)
+                else:
+                    journal.append(one.stream, one.kind, one.ts_ms, one.body)
+    finally:
+        journal.close()

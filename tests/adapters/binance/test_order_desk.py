@@ -174,7 +174,9 @@ class Venue:
 Scene = Callable[[OrderDesk, Venue, VirtualClock], Awaitable[None]]
 
 
-def played(venue: Venue, scene: Scene) -> list[OrderUpdate]:
+def played(
+    venue: Venue, scene: Scene, trades_told: Callable[[str, int], None] = lambda symbol, upto: None
+) -> list[OrderUpdate]:
     """Play a scene with a desk; return what the engine was told."""
     told: list[OrderUpdate | FundingPaid] = []
     clock = VirtualClock()
@@ -182,7 +184,14 @@ def played(venue: Venue, scene: Scene) -> list[OrderUpdate]:
     async def life() -> None:
         limiter = ReconnectLimiter(ReconnectSettings())
         network = Network(None, clock, limiter, Random(1))  # type: ignore[arg-type]
-        desk = OrderDesk(venue, venue, venue, network, told.append)  # type: ignore[arg-type]
+        desk = OrderDesk(
+            venue,  # type: ignore[arg-type]
+            venue,  # type: ignore[arg-type]
+            venue,  # type: ignore[arg-type]
+            network,
+            told.append,
+            trades_told=trades_told,
+        )
         desk.start()
         await scene(desk, venue, clock)
         await desk.close()
@@ -345,6 +354,72 @@ def test_a_trade_of_an_order_not_seen_yet_is_left_until_it_is() -> None:
     assert [update.trade_id for update in told if update.last_qty] == [3, 4]
     assert told[-1].client_order_id == other
     assert told[-1].state is OrderState.FILLED
+
+
+def test_an_order_that_ends_while_another_is_asked_for_is_not_asked_for() -> None:
+    venue, other = Venue(), NAME[:-1] + "2"
+    venue.places = [unknown(Write.PLACE)]
+    venue.queries = [answer(OrderState.OPEN)]
+    asked = venue.query
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        async def query(symbol: str, name: str) -> OrderAnswer | None:
+            desk.news.on_refused(other, "gone", clock.now_ms())
+            return await asked(symbol, name)
+
+        venue.query = query  # type: ignore[method-assign]
+        desk.perform(place())
+        desk.perform(place(other))
+        await asyncio.sleep(2 * SETTINGS.doubt_ms / 1000)
+        assert list(desk.news.orders) == [NAME]
+        desk.check()
+
+    played(venue, scene)
+    assert venue.calls.count("query") == 1
+
+
+def test_no_trade_counts_as_told_while_the_stream_still_holds_it() -> None:
+    """A process after a crash asks behind the cursor only: what it hides would be lost."""
+    venue = Venue()
+    venue.places, venue.made = [accepted()], [trade(3, 1), trade(4, 1)]
+    venue.queries = [answer(OrderState.OPEN, 1)]
+    venue.fold.book_fill(SYMBOL, 4)  # read from the socket, and not yet told
+    cursors: list[int] = []
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        desk.perform(place())
+        await asyncio.sleep(1)
+        desk.inquiries.look_soon()
+        await asyncio.sleep(2 * SETTINGS.check_ms / 1000)
+        assert cursors == [3]
+        told = event(OrderState.FILLED, executed=2, qty=1, trade_id=4)
+        venue.heard.put_nowait(Received(received_ms=0, event=told))
+        await asyncio.sleep(0)
+        desk.perform(place(NAME[:-1] + "2"))  # else there is nothing to look at
+        desk.inquiries.look_soon()
+        await asyncio.sleep(2 * SETTINGS.check_ms / 1000)
+
+    told = played(venue, scene, lambda symbol, upto: cursors.append(upto))
+    assert [update.trade_id for update in told if update.last_qty] == [3, 4]
+    assert cursors == [3, 4]
+
+
+def test_a_fill_that_the_process_before_told_moves_the_cursor() -> None:
+    venue = Venue()
+    venue.places, venue.made = [accepted()], [trade(3, 1)]
+    venue.queries = [answer(OrderState.OPEN)]
+    cursors: list[int] = []
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        desk.take_up_fill(SYMBOL, 3)
+        desk.perform(place())
+        await asyncio.sleep(1)
+        desk.inquiries.look_soon()
+        await asyncio.sleep(2 * SETTINGS.check_ms / 1000)
+
+    told = played(venue, scene, lambda symbol, upto: cursors.append(upto))
+    assert not [update for update in told if update.last_qty]
+    assert cursors == [3]
 
 
 def test_after_a_new_connection_open_orders_are_compared_and_the_gap_is_closed() -> None:

@@ -1,0 +1,118 @@
+"""Orders at the venue that the session has no record of (LIVE-20, LIVE-38 step 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from attrs import define
+
+from grinder_adapters.binance.network import Network
+from grinder_adapters.binance.order_desk import OrderDesk
+from grinder_adapters.binance.outcomes import Seen
+from grinder_adapters.binance.rest_records import OrderAnswer
+from grinder_adapters.binance.spec import IdentityCodec
+from grinder_app.live.reconciling import Reconciler
+from grinder_core.contracts.effects import PlaceOrder
+from grinder_core.contracts.enums import OrderState, Side
+from grinder_core.contracts.event import Payload
+from grinder_core.contracts.orders import OrderAdopted, OrderIntent
+from grinder_core.resilience.reconnects import ReconnectLimiter, ReconnectSettings
+from tests.support.live_core import BTC, LiveHand
+from tests.support.virtual_time import VirtualClock, run
+
+OURS, PRICE = "grinder_default_1_000000000001", Decimal(60_000)
+
+
+def answer(name: str, state: OrderState) -> OrderAnswer:
+    return OrderAnswer(
+        symbol=BTC, order_id="7", client_order_id=name, side=Side.BUY, order_type="LIMIT",
+        time_in_force="GTX", status=state, price=PRICE, qty=Decimal(1), executed_qty=Decimal(0),
+        avg_price=None, reduce_only=False, position_side="BOTH", update_ts=1, created_ts=None,
+    )  # fmt: skip
+
+
+@define
+class Venue:
+    """Says what is open, and of one order how it stands now.
+
+    Attributes:
+        meanwhile: Happens while the answer about open orders is on its way.
+    """
+
+    open: list[OrderAnswer]
+    now: OrderAnswer | None
+    meanwhile: Callable[[], None] = lambda: None
+    codec: IdentityCodec = IdentityCodec(["default"])
+    queries: int = 0
+
+    async def open_orders(self, symbol: str) -> tuple[OrderAnswer, ...]:
+        self.meanwhile()
+        return tuple(self.open)
+
+    async def query(self, symbol: str, name: str) -> OrderAnswer | None:
+        self.queries += 1
+        return self.now
+
+
+def reconciled(venue: Any, prepare: Callable[[OrderDesk], None]) -> tuple[Any, list[Payload]]:
+    """Ask for foreign orders once; return what was found, and what the session was told."""
+    told: list[Payload] = []
+    hand, clock = LiveHand(), VirtualClock()
+    hand.rest()
+
+    def put(payload: Payload) -> None:
+        told.append(payload)
+        hand.feed(payload)
+
+    async def scene() -> Any:
+        network = Network(None, clock, ReconnectLimiter(ReconnectSettings()), Random(1))  # type: ignore[arg-type]
+        desk = OrderDesk(venue, venue, venue, network, lambda update: None)
+        prepare(desk)
+        hot = hand.core.engine.hot
+        return await Reconciler((BTC,), lambda: hot, venue, venue, desk, put, None).foreign_orders()  # type: ignore[arg-type]
+
+    return run(scene(), clock), told
+
+
+def test_an_order_of_ours_without_a_record_is_adopted() -> None:
+    found, told = reconciled(
+        Venue([answer(OURS, OrderState.OPEN)], answer(OURS, OrderState.OPEN)), lambda desk: None
+    )
+    assert found == {}
+    assert [type(one) for one in told] == [OrderAdopted]
+
+
+@pytest.mark.parametrize("now", [None, answer(OURS, OrderState.FILLED)])
+def test_an_order_that_ended_before_anybody_looked_again_is_not_adopted(
+    now: OrderAnswer | None,
+) -> None:
+    found, told = reconciled(Venue([answer(OURS, OrderState.OPEN)], now), lambda desk: None)
+    assert (found, told) == ({}, [])
+
+
+def test_an_order_that_ended_while_the_answer_was_on_its_way_is_not_adopted() -> None:
+    """Neither the list of open orders nor a query that lags may bring it back."""
+    venue = Venue([answer(OURS, OrderState.OPEN)], answer(OURS, OrderState.OPEN))
+
+    def prepare(desk: OrderDesk) -> None:
+        intent = OrderIntent(symbol=BTC, side=Side.BUY, price=PRICE, qty=Decimal(1), level_id=1)
+        desk.news.sent(PlaceOrder(client_order_id=OURS, intent=intent))
+
+        def ends() -> None:
+            desk.news.on_seen(OURS, Seen.of(answer(OURS, OrderState.OPEN)), 1)
+            desk.news.on_seen(OURS, Seen.of(answer(OURS, OrderState.CANCELLED)), 2)
+
+        venue.meanwhile = ends
+
+    found, told = reconciled(venue, prepare)
+    assert (found, told, venue.queries) == ({}, [], 0)
+
+
+def test_an_order_of_somebody_else_is_shown_and_never_adopted() -> None:
+    found, told = reconciled(Venue([answer("web_123", OrderState.OPEN)], None), lambda desk: None)
+    assert found == {BTC: ("web_123",)}
+    assert told == []
