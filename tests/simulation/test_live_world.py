@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from grinder_core.contracts.control import Command
+from tests.simulation.live_process import watch_tasks
 from tests.simulation.live_world import LiveWorld
+from tests.support.memory_journal import SYNC_MS
 
 
 @pytest.mark.parametrize(("seed", "intensity"), [(1, 15), (6, 30), (13, 60)])
@@ -32,3 +37,37 @@ def test_the_same_seed_lives_the_same_life() -> None:
         for _ in range(2)
     ]
     assert lives[0] == lives[1]
+
+
+class OneLatch(LiveWorld):
+    """A command, and a crash as soon as it must be on disk."""
+
+    latches: dict[str, str]
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(3, 10_000, 0, symbols=1, events_per_s=20)
+        self.command = command
+        self.disk.keeps_least = True
+
+    async def _life(self) -> None:
+        watch_tasks(asyncio.get_running_loop())
+        tasks = [asyncio.create_task(self._move_market()), asyncio.create_task(self._keep_alive())]
+        assert await self._is_ready()
+        self._order(self.command)
+        await asyncio.sleep((SYNC_MS + 5) / 1000)
+        await self._crash()
+        assert await self._is_ready()
+        assert self.session is not None
+        self.latches = dict(self.session.core.hot.latches)
+        self.session.stop()
+        await asyncio.wait(tasks[1:])
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("command", [Command.KILL, Command.PAUSE, Command.EMERGENCY])
+def test_what_is_latched_is_on_disk_at_once(command: Command) -> None:
+    world = OneLatch(command)
+    assert not world.play().wrong
+    assert world.latches
+    assert world.findings.counts["crashes"] == 1
