@@ -196,7 +196,7 @@ class OrderInquiries:
     async def _fill_holes(self, now: int) -> None:
         """Ask for trades that are missing for a while: mostly they are on their way."""
         holes = self.news.holes()
-        self._holes = {symbol: self._holes.get(symbol, now) for symbol in holes}
+        self._holes = {symbol: self._holes.get(symbol, now) for symbol in sorted(holes)}
         for symbol, since in list(self._holes.items()):
             if since + self._settings.doubt_ms <= now:
                 self._holes[symbol] = now

@@ -112,9 +112,11 @@ USUAL: Final[Mapping[str, int]] = {
     "write": 8,
     "read": 15,
 }
-POINTS: Final = tuple(
-    f"{name}: {moment}" for name in USUAL for moment in (BEFORE, AFTER) if name != "replay"
-) + (f"replay: {BEFORE}", f"replay: {AFTER}", f"write: {UNDER_WAY}", f"read: {UNDER_WAY}")
+POINTS: Final = (
+    *(f"{name}: {moment}" for name in USUAL for moment in (BEFORE, AFTER)),
+    f"write: {UNDER_WAY}",
+    f"read: {UNDER_WAY}",
+)
 
 
 @define

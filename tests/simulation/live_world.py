@@ -106,6 +106,7 @@ class LiveWorld:
         intensity: Number of random faults; 0: neither faults nor crashes nor trouble of the disk.
         symbols: How many are traded.
         events_per_s: Of each symbol's market.
+        settle_ms: How long each part of the calm end lasts.
     """
 
     def __init__(
@@ -116,7 +117,9 @@ class LiveWorld:
         *,
         symbols: int = 2,
         events_per_s: int = 30,
+        settle_ms: int = SETTLE_MS,
     ) -> None:
+        self.settle_ms = settle_ms
         self.seed, self.duration_ms, self.intensity = seed, duration_ms, intensity
         self.clock = VirtualClock()
         self.dice = Random(f"live {seed}")
@@ -229,15 +232,14 @@ class LiveWorld:
         watch = self.watch
         if not await self._is_ready():
             watch.say(f"is not ready after {READY_MS} ms of calm")
-            await self._judge_end()
             return
         halt = self.dice.choice(HALTS)
         self._order(halt)
-        await asyncio.sleep(SETTLE_MS / 1000)
+        await asyncio.sleep(self.settle_ms / 1000)
         self._judge_halt(halt)
         for command in CLEARING:
             self._order(command)
-        await asyncio.sleep(SETTLE_MS / 1000)
+        await asyncio.sleep(self.settle_ms / 1000)
         self._judge_going_on()
         self.market_stands = True
         await asyncio.sleep(2)
@@ -528,15 +530,23 @@ class LiveWorld:
             surplus = self._surplus(symbol)
             if surplus and floor.books[symbol].last is not None:
                 self.findings.counts["closed by hand"] += 1
-                request = NewOrder(
-                    symbol=symbol,
-                    side=Side.SELL if surplus > 0 else Side.BUY,
-                    type=OrderType.MARKET,
-                    qty=abs(surplus),
-                    client_order_id=f"web_hand_{now}_{symbol}",
-                )
-                venue.exchange.place(LOCAL_KEY.account, request, now)
+                with exact():  # far above the least notional, and back again
+                    extra = 300 * instrument.min_qty
+                side = Side.SELL if surplus > 0 else Side.BUY
+                self._trade_by_hand(symbol, side, abs(surplus) + extra)
+                self._trade_by_hand(symbol, side.opposite, extra)
         venue.push(now)
+
+    def _trade_by_hand(self, symbol: str, side: Side, qty: Decimal) -> None:
+        now = self.clock.now_ms()
+        request = NewOrder(
+            symbol=symbol,
+            side=side,
+            type=OrderType.MARKET,
+            qty=qty,
+            client_order_id=f"web_hand_{now}_{symbol}_{side.value}",
+        )
+        self.venue.exchange.place(LOCAL_KEY.account, request, now)
 
     def _surplus(self, symbol: str) -> Decimal:
         """Return what the account holds beyond what our orders traded."""
@@ -566,7 +576,7 @@ class LiveWorld:
             if order.number in self.watch.own and not order.reduce_only
         ]
         if entries:
-            self.watch.say(f"entries rest {SETTLE_MS} ms after {halt}: {entries[:3]}")
+            self.watch.say(f"entries rest {self.settle_ms} ms after {halt}: {entries[:3]}")
 
     def _judge_going_on(self) -> None:
         assert self.session is not None
