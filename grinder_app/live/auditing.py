@@ -17,9 +17,10 @@ from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.redact import Redactor
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.scribe import JournalPort
+from grinder_app.live.state_audit import opened_for_operator
 from grinder_core.codec import canonical_json, to_dict
 from grinder_core.contracts.control import Command, Control
-from grinder_core.errors import ArtifactError
+from grinder_core.errors import ArtifactError, StateLockedError, StateWriteError
 from grinder_core.reconcile.records import Mismatch
 
 AUDIT_STREAM: Final = "audit"
@@ -105,6 +106,7 @@ class AuditTrail:
                 details={"mismatches": [to_dict(mismatch) for mismatch in found]},
             )
         except ArtifactError:
+            self._found_some = True  # that all agrees again must be noted as well
             return False  # what is the matter was told as a warning
         self._found_some = bool(found)
         return True
@@ -157,3 +159,31 @@ class AuditTrail:
 
     def _warn(self, text: str) -> None:
         self._tell("audit", text)
+
+
+def note_refused_start(
+    plan: LivePlan,
+    folder: Path,
+    missing: Sequence[str],
+    version: str,
+    now_ms: int,
+    tell: Callable[[str, str], None],
+) -> None:
+    """Note an armed start that was refused before there was a session.
+
+    Where no process ever ran there is no journal, and none is begun for it; one that is held by a
+    process is left to that.
+    """
+
+    def note(journal: JournalPort | None) -> None:
+        trail = AuditTrail.of(plan, folder, journal, tell, lambda: now_ms)
+        trail.start_refused(missing)
+        trail.close()
+
+    has_state = (folder / "state.db").exists()
+    try:
+        with opened_for_operator(folder, version, now_ms, writes=has_state) as journal:
+            note(journal)
+    except (StateLockedError, StateWriteError, ArtifactError) as error:
+        tell("audit", f"the refusal is not in the journal: {error}")
+        note(None)

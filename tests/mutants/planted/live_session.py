@@ -40,22 +40,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an_old_list_brings_back_an_order_that_is_over",
         _RECONCILING,
-        "if again is not None and not again.status.is_final:",
-        "if again is not None:",
-        ADOPTING,
-    ),
-    Mutant(
-        "an_order_is_adopted_as_an_old_list_showed_it",
-        _RECONCILING,
-        "self._adopt(again)",
-        "self._adopt(order)",
+        "if order is not None and not order.status.is_final and self._is_unknown(name):",
+        "if order is not None and self._is_unknown(name):",
         ADOPTING,
     ),
     Mutant(
         "an_order_is_adopted_though_it_was_noted_meanwhile",
         _RECONCILING,
-        "        if order.client_order_id in self._desk.news.orders:",
-        "        if not order.client_order_id:",
+        "if order is not None and not order.status.is_final and self._is_unknown(name):",
+        "if order is not None and not order.status.is_final:",
         ADOPTING,
     ),
     Mutant(
