@@ -527,6 +527,7 @@ class LiveSession:
                     await self.desk.settle()
             except (TimeoutError, ConnectorError) as error:
                 self._tell("stop", f"not everything is known: {error or 'time is over'}")
+            self._tell_of_entries()
         self.checkpoint()
         try:
             await self.journal.sync()
@@ -543,6 +544,14 @@ class LiveSession:
             conflated=self.feed.stats.conflated,
             unknown_outcomes=0 if self.desk is None else self.desk.unknown_outcomes,
         )
+
+    def _tell_of_entries(self) -> None:
+        """Say what stays behind: before recovery is done, say, not even a cancel may leave."""
+        orders = unfinished(self.core.engine.hot, self.core.hot.waiting)
+        names = sorted(order.client_order_id for order in orders if not order.reduce_only)
+        if names:
+            some = ", ".join(names[:3])
+            self._tell("stop", f"{len(names)} orders that add risk may still rest: {some}")
 
     async def _bail_out(self) -> None:
         """Something ended the session: leave no order behind that adds risk."""
