@@ -17,7 +17,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests", "lint", "types", "determinism", "docs"]
 
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
-FIRST_ONLY = ("docs", "simulation", "reference")
+FIRST_ONLY = ("docs", "simulation", "crash", "reference")
 ORACLES = ("ccxt", "python-binance", "futures-connector", "sdk")
 CODE = ("grinder_core", "grinder_adapters", "grinder_app", "benchmarks", "tests", "noxfile.py")
 

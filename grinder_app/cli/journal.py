@@ -62,7 +62,8 @@ def tail(
         Only rows from this time on: 03:10, 03:10:07 or 2026-11-22T03:10. Without a day it is the
         latest such time.
     until
-        Only rows up to this time, the minute or second named included.
+        Only rows up to this time; the minute or second named is included. Without a day it is the
+        first such time after --since.
     json
         Print one JSON line a row.
     """

@@ -189,6 +189,17 @@ def test_a_token_stands_for_what_was_shown_and_nothing_else(
     assert (one.token == other.token) == same
 
 
+def test_a_position_that_the_venue_does_not_hold_any_more_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "sim"
+    a_story(folder, count=20)
+    core = taken_over(folder, Held(held={"AAAUSDT": (D(2), D(99))}))
+    found = differences(core, Held())
+    assert [(one.symbol, one.believed, one.held) for one in found.positions] == [
+        ("AAAUSDT", D(2), ZERO)
+    ]
+    assert taken_over(folder, Held()).engine.hot.symbols["AAAUSDT"].ledger.qty == 0
+
+
 def test_nothing_may_leave_while_it_is_taken_over(tmp_path: Path) -> None:
     """Also where what is taken over trips a guard, which wants the entries out."""
     folder = tmp_path / "sim"

@@ -24,7 +24,7 @@ from grinder_core.contracts.enums import (
     Side,
 )
 from grinder_core.contracts.orders import OrderRecord
-from grinder_core.contracts.plan import GridPlan
+from grinder_core.contracts.plan import GridPlan, paused
 from grinder_core.errors import ConfigError, InvariantError
 from grinder_core.numbers import exact
 from grinder_core.orders.diff import Diff, diff
@@ -79,6 +79,22 @@ def apply(book: GridBook, decided: Diff, plan: GridPlan, start: int = 0) -> int:
         )
         book.fold(accepted)
     return start + len(decided.intents)
+
+
+@pytest.mark.parametrize(
+    "plan", [paused(D(100), ("TEST",), GridMode.PAUSE), a_plan(reset_action=ResetAction.HARD)]
+)
+def test_orders_on_no_level_leave_in_an_order_that_does_not_depend_on_the_books(
+    plan: GridPlan,
+) -> None:
+    """A book that was loaded lists its orders in its own order."""
+    orders = [an_order(client_order_id=f"c{n}", order_id="", level_id=0) for n in range(4)]
+    told = []
+    for some in (orders, orders[::-1]):
+        book = a_book(anchor_price=D(100))
+        book.place(some)
+        told.append([order.client_order_id for order in decide(book, plan, D(100)).cancels])
+    assert told[0] == told[1] == ["c0", "c1", "c2", "c3"]
 
 
 def fill(book: GridBook, order: OrderRecord) -> None:

@@ -29,7 +29,7 @@ from grinder_core.contracts.control import Command, Control
 from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConnectorError
 from grinder_core.ports import Policy
-from tests.crash.clock import FastClock
+from tests.crash.clock import FastClock, is_wanted
 from tests.crash.points import RANDOM, Trigger, arm, restore_with
 from tests.crash.restless import Restless
 
@@ -55,7 +55,8 @@ class Life:
     Attributes:
         number: Counts the lives of a world.
         point, nth: Where it kills itself; ``RANDOM``: somebody else does.
-        commands: Each with how long after the session begins, seconds of the wall.
+        commands: Of an operator, one after the other.
+        command_after_s: When, seconds of the wall after the begin.
         checkpoint_ms: Time between checkpoints, of its clock.
         stop_after_s: Stop in order after so many seconds of the wall; 0: not at all.
         stop_file: Stop in order once this file is there.
@@ -70,7 +71,8 @@ class Life:
     clock: FastClock
     point: str = RANDOM
     nth: int = 0
-    commands: tuple[tuple[float, Command], ...] = ()
+    commands: tuple[Command, ...] = ()
+    command_after_s: float = 0
     checkpoint_ms: int = 10_000
     stop_after_s: float = 0
     stop_file: Path | None = None
@@ -133,8 +135,12 @@ def live(life: Life) -> None:
 
 
 async def _live(life: Life, report: Report, trigger: Trigger) -> None:
+    is_ready = asyncio.Event()
+
     def tell(kind: str, text: str) -> None:
         report.say("told", word=kind, text=text)
+        if kind == "ready":
+            is_ready.set()
 
     def restore(folder: Path, policy: Policy | None) -> Restored:
         restored = restore_with(trigger, folder, policy)
@@ -161,8 +167,9 @@ async def _live(life: Life, report: Report, trigger: Trigger) -> None:
         policy=policy_of(life.world_seed),
         policy_name=POLICY,
     )
-    beside = [asyncio.create_task(_command(session, report, *one)) for one in life.commands]
+    beside = [asyncio.create_task(_obey(session, report, life, is_ready))]
     beside.append(asyncio.create_task(_stop(session, life)))
+    beside.append(asyncio.create_task(_end_with_parent()))
     try:
         end = await session.run()
     finally:
@@ -170,6 +177,12 @@ async def _live(life: Life, report: Report, trigger: Trigger) -> None:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
     report.say("end", events=end.events, fills=end.fills, digest=end.digest)
+
+
+async def _end_with_parent() -> None:
+    while is_wanted():
+        await asyncio.sleep(1)
+    os._exit(1)
 
 
 async def _stop(session: LiveSession, life: Life) -> None:
@@ -183,11 +196,16 @@ async def _stop(session: LiveSession, life: Life) -> None:
     session.stop()
 
 
-async def _command(session: LiveSession, report: Report, after_s: float, command: Command) -> None:
-    await asyncio.sleep(after_s)
+async def _obey(session: LiveSession, report: Report, life: Life, is_ready: asyncio.Event) -> None:
+    if not life.commands:
+        return
+    await asyncio.sleep(life.command_after_s)
     while not hasattr(session, "loop"):
-        await asyncio.sleep(0.01)
-    report.say("asked", command=command.value)
-    session.loop.put(Control(command=command, actor="crash test"))
-    await session.journal.sync()
-    report.say("sure", command=command.value)
+        await asyncio.sleep(POLL_S)
+    if Command.RESUME in life.commands:  # a recovery takes no resume
+        await is_ready.wait()
+    for command in life.commands:
+        report.say("asked", command=command.value)
+        session.loop.put(Control(command=command, actor="crash test"))
+        await session.journal.sync()
+        report.say("sure", command=command.value)

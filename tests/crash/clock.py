@@ -10,10 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from multiprocessing import parent_process
 
 from attrs import frozen
 
 NS_PER_MS = 1_000_000
+
+
+def is_wanted() -> bool:
+    """Whether the process that started this one is still there."""
+    parent = parent_process()
+    return parent is None or parent.is_alive()
 
 
 @frozen

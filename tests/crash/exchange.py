@@ -34,7 +34,7 @@ from grinder_adapters.local_venue.server import VenueServer
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_core.numbers import ZERO, exact
 from grinder_core.venue.exchange.settings import ExchangeSettings
-from tests.crash.clock import FastClock
+from tests.crash.clock import FastClock, is_wanted
 from tests.crash.statement import Statement, VenueFill, VenueOrderRow
 
 DEPOSIT = 10**8
@@ -176,7 +176,7 @@ async def _serve(spec: ExchangeSpec, pipe: Connection) -> None:
     books, keep = Books(venue), True
     pipe.send(address)
     plans = 0
-    while keep:
+    while keep and is_wanted():
         await asyncio.sleep(POLL_S)
         books.look()
         if feeding.done():

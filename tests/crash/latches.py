@@ -1,7 +1,8 @@
 """What must be latched, and what must not: by what each life was told and what the next one found.
 
 A command counts once its commit succeeded. In between, either is right; what the next life finds
-then holds, for it was read from the disk.
+then holds, for it was read from the disk. The state machine's own EMERGENCY follows a command, at
+the earliest once the recovery is done; where it was once found it must stay until a resume.
 """
 
 from __future__ import annotations
@@ -23,10 +24,8 @@ _CLEARS: Final[Mapping[str, str]] = {
     Command.RESET_KILL_SWITCH.value: "kill_switch",
     Command.RESUME.value: "ordered",
 }
-_RESET: Final[Mapping[str, Command]] = {
-    "kill_switch": Command.RESET_KILL_SWITCH,
-    "ordered": Command.RESUME,
-}
+_EMERGENCY: Final = "emergency"
+_NAMES: Final = ("kill_switch", "ordered", _EMERGENCY)
 
 
 @define
@@ -39,7 +38,7 @@ class LatchBook:
         held: Lives that began with a latch that had to be there.
     """
 
-    known: dict[str, str | None] = Factory(lambda: dict.fromkeys(_RESET, ""))
+    known: dict[str, str | None] = Factory(lambda: dict.fromkeys(_NAMES, ""))
     wrong: list[str] = Factory(list)
     held: int = 0
 
@@ -52,8 +51,10 @@ class LatchBook:
                 self._take(line["command"], is_sure=line["kind"] == "sure")
 
     def resets(self) -> list[Command]:
-        """Return the commands that clear whatever is, or may be, latched."""
-        return [_RESET[name] for name, value in self.known.items() if value != ""]
+        """Return the commands that clear whatever is, or may be, latched, in their order."""
+        kill, ordered, emergency = (self.known[name] != "" for name in _NAMES)
+        resets = [Command.RESET_KILL_SWITCH] if kill else []
+        return [*resets, Command.RESUME] if kill or ordered or emergency else []
 
     def _take(self, command: str, *, is_sure: bool) -> None:
         if command in _SETS:
@@ -61,10 +62,15 @@ class LatchBook:
         else:
             name, value = _CLEARS[command], ""
         self.known[name] = value if is_sure else None
+        if command != Command.PAUSE.value:
+            self.known[_EMERGENCY] = None
 
     def _compare(self, found: Mapping[str, str], life: int) -> None:
         for name, value in self.known.items():
             there = found.get(name, "")
+            if name == _EMERGENCY and not value:
+                self.known[name] = there
+                continue
             if value is not None and there != value:
                 self.wrong.append(
                     f"life {life} found {name} {there or 'not latched'}, and it was "

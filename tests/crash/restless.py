@@ -11,7 +11,9 @@ from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.enums import GridMode, ResetAction
 from grinder_core.contracts.plan import GridPlan, paused
 
-_SIZES = (Decimal(1), Decimal(2), Decimal("0.5"), Decimal("0.0123456789012345"))
+_UNITS = {"BTCUSDT": Decimal("0.1"), "ETHUSDT": Decimal(2), "DOGEUSDT": Decimal(20_000)}
+_OTHER = Decimal(1_000)
+_TIMES = (Decimal(1), Decimal(2), Decimal("0.5"), Decimal("0.0123456789"))
 _RESETS = (*(ResetAction.NONE,) * 12, ResetAction.SOFT, ResetAction.HARD)
 
 
@@ -35,12 +37,13 @@ class Restless:
             mode = mood.choice((GridMode.PAUSE, GridMode.EMERGENCY))
             return paused(quote.mid_price, ("MOOD",), mode)
         up, down = mood.randint(1, 4), mood.randint(1, 4)
+        unit = _UNITS.get(quote.symbol, _OTHER)
         return GridPlan.flat(
             center_price=quote.mid_price,
             spacing_bps=mood.choice((1, 1, 2, 4, 12)),
             levels_up=up,
             levels_down=down,
-            size_schedule=tuple(mood.choice(_SIZES) for _ in range(max(up, down))),
+            size_schedule=tuple(unit * mood.choice(_TIMES) for _ in range(max(up, down))),
             skew_bps=mood.choice((0, 0, 0, 2, -2)),
             reset_action=now.choice(_RESETS),
             reason_codes=("MOOD",),

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.crash.points import AFTER, BEFORE, UNDER_WAY
 from tests.crash.world import CrashWorld, Found
 
-KILLS = 8
+KILLS = 6
 # between journal and commit, commit and request, request and answer, answer and event, and in
 # the recovery from such an end
 WRITING = (
@@ -29,7 +29,7 @@ TELLING = (
 
 
 def _play(name: str, points: tuple[str, ...]) -> Found:
-    return CrashWorld(name, KILLS, points=points, keeps=False).play()
+    return CrashWorld(name, KILLS, drain_every=3, points=points, keeps=False).play()
 
 
 def test_a_killed_session_doubles_no_order_and_loses_no_fill_and_no_latch() -> None:
