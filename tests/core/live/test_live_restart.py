@@ -190,5 +190,6 @@ def test_after_a_stop_no_new_risk_leaves_that_was_planned_before() -> None:
     after = session.again()
     after.start()
     after.recover()
-    after.tell(Timer(), after.quote(), after.quote())
+    for _ in range(8):  # longer than the cooldown of what was not heard for so long
+        after.tell(Timer(), after.quote())
     assert not after.core.refusal(RiskIntent.INCREASE_RISK, SYMBOL)
