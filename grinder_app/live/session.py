@@ -17,6 +17,7 @@ from attrs import frozen
 from grinder_adapters.binance.account_port import AccountPort, listen_key_calls
 from grinder_adapters.binance.connector_state import State
 from grinder_adapters.binance.hosts import VenueClass
+from grinder_adapters.binance.market_stats import ask_market_stats
 from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.order_inquiries import DeskSettings
 from grinder_adapters.binance.orders_port import ExecutionPort
@@ -84,6 +85,7 @@ YIELD_EVENTS: Final = 32
 CLOSE_MS: Final = 5_000
 STOP_TIMEOUT_MS: Final = 20_000
 RETRY_MS: Final = 10_000
+STATS_MS: Final = 60_000
 LOOK_MS: Final = 1_000
 OPENING_WAITS_MS: Final = (2_000, 5_000, 10_000, 20_000, 30_000)
 T = TypeVar("T")
@@ -451,7 +453,12 @@ class LiveSession:
 
     async def _live(self, duration_s: float) -> None:
         self._checkpoint_due = self._now() + CHECKPOINT_MS
-        work: list[Coroutine[Any, Any, None]] = [self._pump(), self._tick(), self._bootstrap()]
+        work: list[Coroutine[Any, Any, None]] = [
+            self._pump(),
+            self._tick(),
+            self._bootstrap(),
+            self._poll_stats(),
+        ]
         tasks = [asyncio.create_task(one) for one in work]
         stopping = asyncio.create_task(self._until_stopped(duration_s))
         try:
@@ -491,6 +498,18 @@ class LiveSession:
             except ConnectorError as error:
                 self._tell("feed", f"lost: {error}")
             await self._connect_feed()
+
+    async def _poll_stats(self) -> None:
+        """Ask for turnover and open interest of each symbol, again and again."""
+        while True:
+            for symbol in self.plan.symbols:
+                try:
+                    stats = await ask_market_stats(self.client, symbol)
+                except ConnectorError as error:
+                    self._tell("market", f"turnover of {symbol} is not known: {error}")
+                else:
+                    self.loop.put(Event(self._now(), stats))
+            await self.world.sleep(STATS_MS / 1_000)
 
     async def _connect_feed(self) -> None:
         while self.feed.state is not State.CONNECTED:
@@ -587,6 +606,7 @@ class LiveSession:
                     await self.desk.settle()
             except (TimeoutError, ConnectorError) as error:
                 self._tell("stop", f"not everything is known: {error or 'time is over'}")
+            self._tell_of_entries()
         self.checkpoint()
         try:
             await self.journal.sync()
@@ -603,6 +623,14 @@ class LiveSession:
             conflated=self.feed.stats.conflated,
             unknown_outcomes=0 if self.desk is None else self.desk.unknown_outcomes,
         )
+
+    def _tell_of_entries(self) -> None:
+        """Say what stays behind: before recovery is done, say, not even a cancel may leave."""
+        orders = unfinished(self.core.engine.hot, self.core.hot.waiting)
+        names = sorted(order.client_order_id for order in orders if not order.reduce_only)
+        if names:
+            some = ", ".join(names[:3])
+            self._tell("stop", f"{len(names)} orders that add risk may still rest: {some}")
 
     async def _bail_out(self) -> None:
         """Something ended the session: leave no order behind that adds risk."""

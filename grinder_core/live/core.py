@@ -244,6 +244,7 @@ class LiveCore:
                 hot.orchestrator.set_global(operator_resume=True)
             elif payload.command is Command.STOP:
                 hot.is_stopping = True
+                self._passing.drop_waiting(event.ts_ms)
             elif payload.command in {Command.PAUSE, Command.EMERGENCY}:
                 hot.ordered = Override(payload.command.value)
         self._take(self.engine.fold(event), event)

@@ -44,6 +44,12 @@ SETTINGS: Final[Mapping[str, str]] = {
     "live.recv_window_ms": "2000",
     "live.reconcile_interval_ms": "5000",
     "live.target_leverage": "10",
+    # on a clock in a hurry a busy machine looks like a feed that stands and a clock that is off
+    "orchestrator.feed_stale_ms": "60000",
+    "orchestrator.clock_skew_max_ms": "20000",
+    "orchestrator.degraded_cooldown_ms": "500",
+    "orchestrator.throttled_cooldown_ms": "500",
+    "orchestrator.pause_cooldown_ms": "1000",
 }
 POLICY: Final = "restless"
 

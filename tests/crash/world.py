@@ -33,7 +33,8 @@ from tests.crash.points import POINTS, RANDOM, USUAL
 from tests.crash.statement import Statement
 
 SPEED: Final = 8
-LIFE_S: Final = 3.5
+LIFE_S: Final = 2.5
+RECOVERY_S: Final = 15.0
 DRAIN_S: Final = 90.0
 CALM_S: Final = 0.4
 POLL_S: Final = 0.02
@@ -146,10 +147,11 @@ class CrashWorld:
     def _cut_short(self) -> int:
         """Let one live until it is killed; return 0 if it ended before."""
         dice = self.dice
-        point, nth, limit_s = RANDOM, 0, dice.uniform(0.02, 2.0)
+        point, nth = RANDOM, 0
+        recovers, limit_s = dice.random() < 0.6, dice.uniform(0.02, 2.0)
         if dice.randrange(100) >= _RANDOM_PCT:
             point, nth = self._next_point()
-            limit_s = LIFE_S
+            recovers, limit_s = True, LIFE_S
         stops = dice.randrange(100) < (100 if point.startswith("end") else _STOP_PCT)
         life = self._life(
             point=point,
@@ -161,6 +163,8 @@ class CrashWorld:
         )
         self.found.drawn.append(f"{life.number}: {point} {nth or round(limit_s, 3)}")
         process = self._start(life)
+        if recovers:
+            self._join_ready(life, process, RECOVERY_S)
         process.join(limit_s)
         process.kill()
         process.join()
@@ -168,6 +172,15 @@ class CrashWorld:
         if nth > 1 and not self.found.points[point]:
             self._again = point
         return is_killed
+
+    @staticmethod
+    def _join_ready(life: Life, process: BaseProcess, limit_s: float) -> None:
+        """Wait until the recovery is done, the process has ended, or patience has."""
+        limit = time.monotonic() + limit_s
+        while process.is_alive() and time.monotonic() < limit:
+            if any(line.get("word") == "ready" for line in read_report(life.report)):
+                return
+            process.join(POLL_S)
 
     def _next_point(self) -> tuple[str, int]:
         if self._again:
@@ -247,15 +260,11 @@ class CrashWorld:
     def _wait(self, life: Life, process: BaseProcess) -> None:
         """Wait for the end of the recovery, stop the market, then the session."""
         assert life.stop_file is not None
-        limit = time.monotonic() + DRAIN_S
-        while process.is_alive() and time.monotonic() < limit:
-            time.sleep(POLL_S)
-            if any(line.get("word") == "ready" for line in read_report(life.report)):
-                break
+        self._join_ready(life, process, DRAIN_S)
         time.sleep(CALM_S)
         self._ask("still")  # else what rests after the session's end could fill unseen
         life.stop_file.touch()
-        process.join(max(limit - time.monotonic(), 1))
+        process.join(DRAIN_S)
         said = read_report(life.report)
         if process.exitcode != 0 or not any(line["kind"] == "ended" for line in said):
             last = [str(line)[:400] for line in said[-6:]]

@@ -59,6 +59,7 @@ class OneLatch(LiveWorld):
         assert await self._is_ready()
         assert self.session is not None
         self.latches = dict(self.session.core.hot.latches)
+        self.is_ending = True
         self.session.stop()
         await asyncio.wait(tasks[1:])
         tasks[0].cancel()

@@ -16,7 +16,7 @@ from grinder_core.contracts.control import (
     Timer,
 )
 from grinder_core.contracts.effects import CancelOrder, Effect, PlaceOrder
-from grinder_core.contracts.enums import OrderState
+from grinder_core.contracts.enums import OrderState, RiskIntent
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.live import HealthName, SafeMode
 from grinder_core.contracts.market import Snapshot
@@ -176,3 +176,20 @@ def test_a_cancel_that_may_not_leave_is_told_once_and_not_with_every_timer() -> 
     assert RecordKind.ACTION not in after.said
     after.recover()
     assert len(cancelled(after.tell(Timer()))) == 4
+
+
+def test_after_a_stop_no_new_risk_leaves_that_was_planned_before() -> None:
+    session = Session.begun()
+    session.trade()
+    core = session.core
+    assert not core.refusal(RiskIntent.INCREASE_RISK, SYMBOL)
+    session.tell(Control(command=Command.STOP, actor="test"))
+    assert core.refusal(RiskIntent.INCREASE_RISK, SYMBOL)
+    assert not core.refusal(RiskIntent.REDUCE_RISK, SYMBOL)
+    assert not core.refusal(RiskIntent.CANCEL, SYMBOL)
+    after = session.again()
+    after.start()
+    after.recover()
+    for _ in range(8):  # longer than the cooldown of what was not heard for so long
+        after.tell(Timer(), after.quote())
+    assert not after.core.refusal(RiskIntent.INCREASE_RISK, SYMBOL)

@@ -11,6 +11,8 @@ WORLD = ("tests/simulation/test_live_world.py",)
 
 _CORE = "grinder_core/live/core.py"
 _PASSING = "grinder_core/live/passing.py"
+_PERMITTING = "grinder_core/live/permitting.py"
+_STREAKS = "grinder_core/risk/loss_streak.py"
 _LOOP = "grinder_app/live/loop.py"
 _RECONCILING = "grinder_app/live/reconciling.py"
 _SESSION = "grinder_app/live/session.py"
@@ -36,6 +38,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "        self._hot.deferred.pop(name, None)\n",
         "",
         RESTART,
+    ),
+    Mutant(
+        "what_was_queued_leaves_after_a_stop",
+        _PERMITTING,
+        "        if self._hot.is_stopping:\n            return STOPPING\n",
+        "",
+        RESTART,
+    ),
+    Mutant(
+        "a_fill_that_is_told_late_ends_the_session",
+        _STREAKS,
+        "ts = max(fill.ts, self.tracker.last_ts(symbol))",
+        "ts = fill.ts",
+        ("tests/core/test_loss_streak.py",),
     ),
     Mutant(
         "an_old_list_brings_back_an_order_that_is_over",
