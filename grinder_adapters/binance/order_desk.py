@@ -28,6 +28,7 @@ from grinder_adapters.binance.user_events import (
     FuturesOrderEvent,
     UserEvent,
 )
+from grinder_adapters.binance.user_fold import UserFold
 from grinder_adapters.binance.user_stream import Gap, UserStream
 from grinder_core.contracts.control import FundingPaid, WriteResult
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten
@@ -54,7 +55,6 @@ class OrderDesk:
     Args:
         tell: Called with what the engine learns, in order.
         tell_write: Called once for each effect, with how its write ended.
-        merged: Called when everything was compared with the venue.
         trades_told: Called with a symbol and the trade id up to which all are told.
         heard: Called with each event of the private stream, once the engine was told of it.
 
@@ -75,7 +75,6 @@ class OrderDesk:
         settings: DeskSettings | None = None,
         *,
         tell_write: TellWrite = lambda result: None,
-        merged: Callable[[], None] = lambda: None,
         trades_told: Callable[[str, int], None] = lambda symbol, trade_id: None,
         heard: Callable[[UserEvent], None] = lambda event: None,
     ) -> None:
@@ -100,7 +99,6 @@ class OrderDesk:
             self._say,
             self._send,
             self._queue.is_busy,
-            merged,
             trades_told,
         )
         self.unknown_outcomes = self.streams_lost = 0
@@ -142,6 +140,16 @@ class OrderDesk:
         """Take what an answer that somebody else asked for shows of an order."""
         now = self._network.now_ms()
         self._say(self.news.on_seen(answer.client_order_id, Seen.of(answer), now))
+
+    def doubt(self, client_order_id: str) -> None:
+        """Ask for an order until it is known, or known to be gone."""
+        absent_ms = self._network.now_ms() + self._settings.absent_after_ms
+        self.inquiries.doubt(client_order_id, absent_ms)
+
+    @property
+    def fold(self) -> UserFold:
+        """What the private stream told so far."""
+        return self._stream.fold
 
     def is_busy(self, client_order_id: str) -> bool:
         """Whether a request about an order is under way."""

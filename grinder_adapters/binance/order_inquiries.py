@@ -83,7 +83,6 @@ class OrderInquiries:
         say: Takes what the engine learns.
         cancel: Has a cancel sent again.
         is_busy: Whether a request about an order is under way.
-        merged: Called after each comparison.
         trades_told: Called with a symbol and the trade id up to which all are told.
 
     Attributes:
@@ -102,10 +101,9 @@ class OrderInquiries:
         say: Say,
         cancel: Callable[[CancelOrder], None],
         is_busy: Callable[[str], bool],
-        merged: Callable[[], None] = lambda: None,
         trades_told: Callable[[str, int], None] = lambda symbol, trade_id: None,
     ) -> None:
-        self._on_merged, self._trades_told = merged, trades_told
+        self._trades_told = trades_told
         self._port, self._account, self._stream = port, account, stream
         self._network, self._settings = network, settings
         self.news, self._say, self._cancel, self._is_busy = news, say, cancel, is_busy
@@ -198,7 +196,7 @@ class OrderInquiries:
     async def _fill_holes(self, now: int) -> None:
         """Ask for trades that are missing for a while: mostly they are on their way."""
         holes = self.news.holes()
-        self._holes = {symbol: self._holes.get(symbol, now) for symbol in holes}
+        self._holes = {symbol: self._holes.get(symbol, now) for symbol in sorted(holes)}
         for symbol, since in list(self._holes.items()):
             if since + self._settings.doubt_ms <= now:
                 self._holes[symbol] = now
@@ -213,22 +211,25 @@ class OrderInquiries:
         fold, news = self._stream.fold, self.news
         from_id = fold.cursors.get(symbol, 0) + 1
         trades = await self._account.trades(symbol, from_id)
-        forced = await self._forced(trades)
+        strangers = await self._strangers_of(trades)
         cursor, new, is_whole = from_id - 1, [], True
         told = self._told.setdefault(symbol, TradeIds())
         closed: list[OrderUpdate] = []
         may_be_ours = news.awaits_first_sight(symbol)
         for trade in trades:
-            by_venue = forced.get(trade.order_id)
-            if may_be_ours and by_venue is None and not news.is_known(symbol, trade.order_id):
-                is_whole = False  # whose it is will be seen, and it is asked for again
-                continue
+            order = strangers.get(trade.order_id)
+            is_forced = order is not None and order.client_order_id.startswith(FORCED)
+            if not is_forced and not news.is_known(symbol, trade.order_id):
+                rests_unrecorded = order is not None and not order.status.is_final
+                if may_be_ours or rests_unrecorded:
+                    is_whole = False  # whose it is will be seen, and it is asked for again
+                    continue
             if fold.book_fill(symbol, trade.trade_id):
                 told.add(trade.trade_id)
-                if by_venue is None:
-                    new.append(trade)
+                if order is not None and is_forced:
+                    closed.append(forced_close_of(order, trade))
                 else:
-                    closed.append(forced_close_of(by_venue, trade))
+                    new.append(trade)
             elif trade.trade_id not in told:
                 is_whole = False  # the stream brought it, and it still waits to be told
             if is_whole:
@@ -240,11 +241,12 @@ class OrderInquiries:
         if cursor > before:
             self._trades_told(symbol, cursor)
 
-    async def _forced(self, trades: Iterable[TradeAnswer]) -> dict[str, OrderAnswer]:
-        """Return the orders by which the venue itself made some of the trades, by its ids.
+    async def _strangers_of(self, trades: Iterable[TradeAnswer]) -> dict[str, OrderAnswer]:
+        """Return the orders of new trades that are not known here and may concern us, by their ids.
 
-        A liquidation that the private stream did not tell shows only here. A trade does not say
-        what order it is of, so the order is asked for.
+        A liquidation that the private stream did not tell shows only here, and an order of ours
+        without a record may execute before it is taken in. A trade does not say what order it is
+        of, so the order is asked for.
         """
         found: dict[str, OrderAnswer] = {}
         for trade in trades:
@@ -258,10 +260,12 @@ class OrderInquiries:
                 order = await self._port.find(symbol, order_id)
                 if order is None:
                     continue
-                self._strangers[symbol, order_id] = order
+                if order.status.is_final:
+                    self._strangers[symbol, order_id] = order
                 if len(self._strangers) > STRANGERS_MAX:
                     del self._strangers[next(iter(self._strangers))]
-            if order.client_order_id.startswith(FORCED):
+            name = order.client_order_id
+            if name.startswith(FORCED) or self._port.codec.is_ours(name):
                 found[order_id] = order
         return found
 
@@ -288,4 +292,3 @@ class OrderInquiries:
             self._gap = None if self._gap == gap else self._gap
         self._snapshot_ms = now
         self.merges += 1
-        self._on_merged()

@@ -58,9 +58,12 @@ def tail(
         Only this kind, such as ACTION, DECISION, TRANSITION, ORDER_UPDATE, SNAPSHOT. Repeatable.
     symbol
         Only this symbol. Repeatable.
-    since, until
-        Only rows from this time on, up to this one: 03:10, 03:10:07 or 2026-11-22T03:10. Without
-        a day it is the latest such time; the last minute or second named is included.
+    since
+        Only rows from this time on: 03:10, 03:10:07 or 2026-11-22T03:10. Without a day it is the
+        latest such time.
+    until
+        Only rows up to this time; the minute or second named is included. Without a day it is the
+        first such time after --since.
     json
         Print one JSON line a row.
     """

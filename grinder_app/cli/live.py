@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from importlib.metadata import version
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from grinder_adapters.clock import SystemClock
 from grinder_app.cli import output
 from grinder_app.config.effective import effective_config
 from grinder_app.config.live_environment import refuse_absent
-from grinder_app.config.live_plan import LiveFlags, plan_live
+from grinder_app.config.live_plan import GuardsMissingError, LiveFlags, draft_live, plan_live
 from grinder_app.runner.fault_choice import fault_plan
 from grinder_app.runner.live_feed import STREAMS, LiveFeedUpdate, watch
 from grinder_app.runner.market_options import MarketOptions
@@ -68,8 +69,10 @@ def run(
         Who answers to orders.
     symbols
         Symbols to trade, separated by commas, instead of the setting live.symbol_whitelist.
-    rest_url, ws_url
-        The venue, instead of the settings; without any, an exchange of this process.
+    rest_url
+        Address of the venue, instead of the setting; without one, an exchange of this process.
+    ws_url
+        Address of its streams; without one, that which belongs to the venue.
     state_dir
         Folder of the durable state, instead of the setting app.state_dir.
     fixture
@@ -97,9 +100,19 @@ def run(
     )
     if not 0 <= duration < inf:
         raise ConfigError("must be >= 0", field="--duration", value=duration)
-    plan = plan_live(flags, loaded, os.environ)
     if state_dir is not None:
-        plan = evolve(plan, app=evolve(plan.app, state_dir=str(state_dir)))
+        loaded = evolve(loaded, app=evolve(loaded.app, state_dir=str(state_dir)))
+    try:
+        plan = plan_live(flags, loaded, os.environ)
+    except GuardsMissingError as error:
+        from grinder_app.live.auditing import note_refused_start
+
+        draft = draft_live(flags, loaded, os.environ)
+        folder = draft.state_dir / draft.exchange_port.value
+        now = SystemClock().now_ms()
+        tell = _say_json if json else _say
+        note_refused_start(draft, folder, error.missing, version("grinder"), now, tell)
+        raise
     if fixture is not None:
         from grinder_app.live.fixture_run import FixtureRun
 

@@ -49,13 +49,18 @@ class Nobody:
 
 
 class DeskPort:
-    """A venue out there. It hears of the market by itself."""
+    """A venue out there. It hears of the market by itself.
 
-    def __init__(self, desk: OrderDesk) -> None:
-        self._desk = desk
+    Args:
+        expect: Told of each effect before the desk has it.
+    """
+
+    def __init__(self, desk: OrderDesk, expect: Callable[[Effect], None]) -> None:
+        self._desk, self._expect = desk, expect
 
     def perform(self, effect: Effect, now: int) -> None:
         """Hand it to the desk."""
+        self._expect(effect)
         self._desk.perform(effect)
 
     def before(self, event: Event) -> Sequence[Payload]:

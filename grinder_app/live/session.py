@@ -7,8 +7,8 @@ Nothing that adds risk passes before the last of them is clear; closing goes the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,14 +17,19 @@ from attrs import frozen
 from grinder_adapters.binance.account_port import AccountPort, listen_key_calls
 from grinder_adapters.binance.connector_state import State
 from grinder_adapters.binance.hosts import VenueClass
+from grinder_adapters.binance.market_stats import ask_market_stats
 from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.order_inquiries import DeskSettings
 from grinder_adapters.binance.orders_port import ExecutionPort
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.binance.tasks import Tasks
+from grinder_adapters.binance.user_events import UserEvent
 from grinder_adapters.binance.user_stream import UserStream, UserStreamSettings
 from grinder_adapters.journal import JournalHead
 from grinder_app.config.live_plan import GuardsMissingError, LivePlan
+from grinder_app.live.account_watch import AccountWatch
+from grinder_app.live.auditing import AuditTrail
+from grinder_app.live.clearing_up import ClearUp
 from grinder_app.live.connecting import (
     VenueRules,
     load_rules,
@@ -34,10 +39,12 @@ from grinder_app.live.connecting import (
     prepare_account,
     with_rules,
 )
+from grinder_app.live.evidence import FsmEvidence
 from grinder_app.live.health import HealthWatch
 from grinder_app.live.loop import LiveLoop
+from grinder_app.live.money import MoneyWatch
 from grinder_app.live.ports import DeskPort, PaperPort
-from grinder_app.live.reconciling import Foreign, Reconciler, unfinished
+from grinder_app.live.reconciling import Reconciliation, unfinished
 from grinder_app.live.recovering import Restored, checkpoint_text
 from grinder_app.live.scribe import Configured, JournalPort, Scribe
 from grinder_app.live.surroundings import Surroundings
@@ -45,9 +52,9 @@ from grinder_app.live.witness import JournalWitness
 from grinder_app.runner.doctor_findings import Verdict
 from grinder_app.runner.doctor_venue import Reach, examine_rights
 from grinder_core.contracts.control import (
-    AccountUpdate,
     Command,
     Control,
+    FundingPaid,
     Health,
     Leadership,
     Restarted,
@@ -55,9 +62,11 @@ from grinder_core.contracts.control import (
 )
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.live import HealthName
+from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.errors import (
     CircuitOpenError,
     ConnectorError,
+    ConnectorNonRetryableError,
     ConnectorTimeoutError,
     ConnectorTransientError,
     StateWriteError,
@@ -76,6 +85,8 @@ YIELD_EVENTS: Final = 32
 CLOSE_MS: Final = 5_000
 STOP_TIMEOUT_MS: Final = 20_000
 RETRY_MS: Final = 10_000
+STATS_MS: Final = 60_000
+LOOK_MS: Final = 1_000
 OPENING_WAITS_MS: Final = (2_000, 5_000, 10_000, 20_000, 30_000)
 T = TypeVar("T")
 WRITES_FILE: Final = "writes.db"
@@ -138,8 +149,10 @@ class LiveSession:
         self._tasks = Tasks()
         self.desk: OrderDesk | None = None
         self.port: ExecutionPort | None = None
-        self._reconciler: Reconciler | None = None
-        self._foreign: tuple[str, ...] = ()
+        self._watch: AccountWatch | None = None
+        self._evidence: FsmEvidence | None = None
+        self._reconciliation: Reconciliation | None = None
+        self.trail: AuditTrail | None = None
         self._checkpoint_due = 0
 
     # -- the whole -----------------------------------------------------------------------------
@@ -155,13 +168,37 @@ class LiveSession:
             Exception: What ended the session; own orders that add risk were cancelled.
         """
         async with self._stack:
-            await self._open()
+            with self._noting_refusals():
+                await self._open()
             try:
-                await self._live(duration_s)
+                with self._noting_refusals():
+                    await self._live(duration_s)
             except Exception:
                 await self._bail_out()
                 raise
             return await self._end()
+
+    def command(self, control: Control) -> None:
+        """Carry out an operator's command, once it is noted.
+
+        Raises:
+            ArtifactError: It cannot be noted as it must be, and would let new risk in.
+        """
+        if self.trail is not None:
+            self.trail.command(control)
+        self.loop.put(control)
+
+    @contextmanager
+    def _noting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except GuardsMissingError as error:
+            self._note_refused(error.missing)
+            raise
+
+    def _note_refused(self, missing: tuple[str, ...]) -> None:
+        if self.trail is not None:
+            self.trail.start_refused(missing)
 
     def stop(self) -> None:
         """End it in order."""
@@ -193,11 +230,16 @@ class LiveSession:
         self.core = core
         scribe = Scribe(journal)
         scribe.configured(Configured(config, self._policy_name), self._shown, self._now())
+        self.trail = trail = AuditTrail.of(plan, self.folder, journal, self._tell, self._now)
+        self._stack.callback(trail.close)
+        if plan.live.fsm_evidence_enabled:
+            artifacts = Path(plan.app.artifact_dir)
+            self._evidence = FsmEvidence(artifacts, config.config_hash, self._tell)
         self.loop = LiveLoop(
             core,
             scribe,
             self._now,
-            self._on_step,
+            self._stepped,
             asyncio.get_running_loop().call_soon,
             lambda: self._tasks.start(self._make_durable(), "journal: a latch"),
         )
@@ -263,6 +305,7 @@ class LiveSession:
             limits={
                 symbol: rules.limits[symbol] for symbol in plan.symbols if symbol in rules.limits
             },
+            expected_max_orders=plan.reconcile.expected_max_orders,
             orders_10s=limits.get(BudgetWindow.ORDERS_10S, 300),
             orders_1m=limits.get(BudgetWindow.ORDERS_1M, 1_200),
         )
@@ -317,7 +360,12 @@ class LiveSession:
         store = ArchivedStore(IdempotencySettings(), archive=archive)
         witness = JournalWitness(self.journal, core.refusal, self._now)
         strategy = core.config.engine.orders.strategy_id
-        self.port = port = open_port(client, plan.permission, store, witness, plan.live, strategy)
+        try:
+            port = open_port(client, plan.permission, store, witness, plan.live, strategy)
+        except ConnectorNonRetryableError as error:
+            self._note_refused((str(error),))
+            raise
+        self.port = port
         leverage = plan.live.target_leverage
         await self._patiently(lambda: prepare_account(account, plan.symbols, leverage))
         network = self.world.network(self._stack)
@@ -331,16 +379,20 @@ class LiveSession:
             account,
             stream,
             network,
-            self.loop.put,
+            self._learned,
             DeskSettings(absent_after_ms=absent_ms),
             tell_write=self.loop.put,
-            merged=lambda: self.loop.put(_health(HealthName.SNAPSHOT_TAKEN, 1)),
             trades_told=self._trades_told,
+            heard=self._heard,
         )
         self._stack.push_async_callback(desk.close)
-        self.loop.port = DeskPort(desk)
-        self._take_up()
         self.account = account
+        self._money = MoneyWatch(account, core, plan.symbols, self.loop.put, self._now)
+        self._watch = watch = AccountWatch(
+            plan.reconcile, plan.symbols, lambda: core.engine.hot, self._loop_now
+        )
+        self.loop.port = DeskPort(desk, watch.expect)
+        self._take_up(watch)
 
     async def _check_key(self) -> None:
         """Refuse a key that can move money out, where the venue says what a key may do.
@@ -359,8 +411,8 @@ class LiveSession:
         if found.verdict is Verdict.WARN:
             self._tell("warning", f"{found.name}: {found.found}; {found.remedy}")
 
-    def _take_up(self) -> None:
-        """Tell desk and stream what the process before this one knew."""
+    def _take_up(self, watch: AccountWatch) -> None:
+        """Tell desk, stream and watch what the process before this one knew."""
         assert self.desk is not None
         hot = self.core.hot
         for symbol, cursor in hot.trade_cursors.items():
@@ -369,7 +421,30 @@ class LiveSession:
         for order in orders:
             for trade_id in hot.fill_ids.get(order.client_order_id, ()):
                 self.desk.take_up_fill(order.symbol, trade_id)
+        self.desk.inquiries.since_ms = hot.started_ms or self._now()
+        watch.take_up(orders)
         self.desk.take_up(orders, self.journal.open_intents())
+
+    def _learned(self, update: OrderUpdate | FundingPaid) -> None:
+        """Take what the desk has to tell."""
+        if isinstance(update, FundingPaid):
+            self._money.settled(update)
+        else:
+            self.loop.put(update)
+
+    def _heard(self, event: UserEvent) -> None:
+        """Take what the private stream says, once the session was told what it means."""
+        assert self._watch is not None
+        self._watch.heard(event)
+        self._money.heard(event)
+
+    def _stepped(self, event: Event, step: Step) -> None:
+        """Look at a step that is over."""
+        if self._watch is not None:
+            self._watch.stepped(event)
+        if self._evidence is not None:
+            self._evidence.stepped(event, step.records)
+        self._on_step(event, step)
 
     def _trades_told(self, symbol: str, trade_id: int) -> None:
         self.loop.put(_health(HealthName.TRADES_TOLD, trade_id, symbol))
@@ -378,7 +453,12 @@ class LiveSession:
 
     async def _live(self, duration_s: float) -> None:
         self._checkpoint_due = self._now() + CHECKPOINT_MS
-        work: list[Coroutine[Any, Any, None]] = [self._pump(), self._tick(), self._bootstrap()]
+        work: list[Coroutine[Any, Any, None]] = [
+            self._pump(),
+            self._tick(),
+            self._bootstrap(),
+            self._poll_stats(),
+        ]
         tasks = [asyncio.create_task(one) for one in work]
         stopping = asyncio.create_task(self._until_stopped(duration_s))
         try:
@@ -419,6 +499,21 @@ class LiveSession:
                 self._tell("feed", f"lost: {error}")
             await self._connect_feed()
 
+    async def _poll_stats(self) -> None:
+        """Ask for turnover and open interest of each symbol, again and again.
+
+        Not at a local exchange: its markets are young, and their turnover says nothing.
+        """
+        while self.plan.venue_class is not VenueClass.SIM:
+            for symbol in self.plan.symbols:
+                try:
+                    stats = await ask_market_stats(self.client, symbol)
+                except ConnectorError as error:
+                    self._tell("market", f"turnover of {symbol} is not known: {error}")
+                else:
+                    self.loop.put(Event(self._now(), stats))
+            await self.world.sleep(STATS_MS / 1_000)
+
     async def _connect_feed(self) -> None:
         while self.feed.state is not State.CONNECTED:
             await self.world.sleep(RETRY_MS / 1_000)
@@ -449,76 +544,63 @@ class LiveSession:
     # -- clearing up with the venue (LIVE-38, steps 4 to 8) --------------------------------------
 
     async def _bootstrap(self) -> None:
-        if self.desk is not None and self.port is not None:
+        if self.desk is not None:
             self.desk.start()
-            self._reconciler = Reconciler(
-                self.plan.symbols,
-                lambda: self.core.engine.hot,
-                self.port,
-                self.account,
-                self.desk,
-                self.loop.put,
-                self.health,
-            )
-            await self._clear_up(self._reconciler)
+            self._reconciliation = reconciliation = self._compared(self.desk)
+            await self._cleared_up(self.desk, reconciliation).run()
+        self.health.look()  # else what recovery has just made good would count as lost
         self.loop.put(_health(HealthName.BOOTSTRAP_OK, 1))
         self._tell("ready", f"recovery is done; {', '.join(self.plan.symbols)}")
-        if self._reconciler is not None:
-            await self._keep_comparing(self._reconciler)
+        if self._reconciliation is not None:
+            await self._keep_comparing(self._reconciliation)
 
-    async def _clear_up(self, reconciler: Reconciler) -> None:
-        """Ask until everything agrees; a first start on what is not ours is refused."""
-        assert self.desk is not None
-        told: tuple[str, ...] = ()
+    def _compared(self, desk: OrderDesk) -> Reconciliation:
+        assert self.port is not None
+        assert self._watch is not None
+        assert self.trail is not None
+        return Reconciliation(
+            self._watch,
+            self.plan.symbols,
+            lambda: self.core.engine.hot,
+            self.port,
+            self.account,
+            desk,
+            self.loop.put,
+            self.health.tell,
+            self.trail,
+            self._tell,
+            self.plan.live.reconcile_interval_ms,
+            self._loop_now,
+        )
+
+    def _cleared_up(self, desk: OrderDesk, reconciliation: Reconciliation) -> ClearUp:
+        return ClearUp(
+            self.core,
+            self.account,
+            desk,
+            reconciliation,
+            self._money,
+            self.plan.venue_class,
+            self.loop.put,
+            self._tell,
+            self.world.sleep,
+            self._now,
+        )
+
+    async def _keep_comparing(self, reconciliation: Reconciliation) -> None:
         while True:
-            try:
-                orders = await reconciler.foreign_orders()
-                await self.desk.settle()
-                await reconciler.compare_positions()
-                positions = await reconciler.compare_positions()
-                if not self.core.hot.has_started and not positions:
-                    await self._start_equity()
-            except ConnectorError as error:
-                self._tell("recovery", f"the venue cannot be asked: {error}")
-            else:
-                found = Foreign(orders=orders, positions=positions)
-                if not found.is_any:
-                    return
-                if orders or not self.core.hot.has_started:
-                    raise GuardsMissingError(tuple(found.lines()), self.plan.venue_class)
-                if tuple(found.lines()) != told:
-                    told = tuple(found.lines())
-                    for line in told:
-                        self._tell("recovery", line)
-            await self.world.sleep(RETRY_MS / 1_000)
-
-    async def _start_equity(self) -> None:
-        """Begin with what the account holds (design, gap 4)."""
-        answer = await self.account.account()
-        wallet = answer.wallet_balance
-        self.loop.put(AccountUpdate(ts=self._now(), start=wallet))
-        self._tell("account", f"equity starts at {wallet}")
-
-    async def _keep_comparing(self, reconciler: Reconciler) -> None:
-        while True:
-            await self.world.sleep(self.plan.live.reconcile_interval_ms / 1_000)
-            try:
-                orders = await reconciler.foreign_orders()
-                positions = await reconciler.compare_positions()
-            except ConnectorError as error:
-                self._tell("reconcile", f"the venue cannot be asked: {error}")
-                continue
-            lines = tuple(Foreign(orders=orders, positions=positions).lines())
-            if lines != self._foreign:
-                for line in lines:
-                    self._tell("reconcile", line)
-            self._foreign = lines
+            await self.world.sleep(LOOK_MS / 1_000)
+            if await reconciliation.look():
+                try:
+                    await self._money.look()
+                except ConnectorError as error:
+                    self._tell("account", f"the list of income cannot be read: {error}")
 
     # -- the end -------------------------------------------------------------------------------
 
     async def _end(self) -> LiveEnd:
         """Stop new risk, take the entries out, write everything down."""
-        self.loop.put(Control(command=Command.STOP, actor="process"))
+        self.command(Control(command=Command.STOP, actor="process"))
         if self.desk is not None:
             try:
                 async with asyncio.timeout(STOP_TIMEOUT_MS / 1_000):
@@ -527,6 +609,7 @@ class LiveSession:
                     await self.desk.settle()
             except (TimeoutError, ConnectorError) as error:
                 self._tell("stop", f"not everything is known: {error or 'time is over'}")
+            self._tell_of_entries()
         self.checkpoint()
         try:
             await self.journal.sync()
@@ -539,10 +622,18 @@ class LiveSession:
             fills=stats.total_fills,
             digest=self.core.digest,
             replayed=self.restored.replayed,
-            foreign=self._foreign,
+            foreign=() if self._reconciliation is None else self._reconciliation.lines,
             conflated=self.feed.stats.conflated,
             unknown_outcomes=0 if self.desk is None else self.desk.unknown_outcomes,
         )
+
+    def _tell_of_entries(self) -> None:
+        """Say what stays behind: before recovery is done, say, not even a cancel may leave."""
+        orders = unfinished(self.core.engine.hot, self.core.hot.waiting)
+        names = sorted(order.client_order_id for order in orders if not order.reduce_only)
+        if names:
+            some = ", ".join(names[:3])
+            self._tell("stop", f"{len(names)} orders that add risk may still rest: {some}")
 
     async def _bail_out(self) -> None:
         """Something ended the session: leave no order behind that adds risk."""
@@ -557,6 +648,9 @@ class LiveSession:
 
     def _now(self) -> int:
         return self.world.clock.now_ms()
+
+    def _loop_now(self) -> int:
+        return max(self._now(), self.loop.now)
 
 
 def _health(name: HealthName, value: int, symbol: str = "") -> Payload:

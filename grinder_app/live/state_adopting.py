@@ -85,8 +85,8 @@ class Differences:
 
     @property
     def is_any(self) -> bool:
-        """Whether there is something to take over."""
-        return bool(self.positions) or self.cash != self.wallet or not self.has_started
+        """Whether there is something to take over; a first start takes the balance by itself."""
+        return bool(self.positions) or (self.has_started and self.cash != self.wallet)
 
     @property
     def token(self) -> str:

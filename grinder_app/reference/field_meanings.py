@@ -213,6 +213,7 @@ FIELDS: Final[dict[type[Any], dict[str, str]]] = {
 
 # what the details of a refusal and of an event hold, by the value that names it
 GATE_DETAILS: Final[dict[str, dict[str, str]]] = {
+    "FSM_STATE_BLOCKED": {"state": "The operating state and its reason."},
     "KILL_SWITCH_ACTIVE": {"trip_reason": "Why it tripped.", "trip_ts": "When, milliseconds."},
     "SPREAD_SPIKE": {
         "spread_bps": "Measured, basis points.",

@@ -7,6 +7,7 @@ from typing import Final
 
 from grinder_app.cli import Exit
 from grinder_app.reference.adaptive_meanings import ADAPTIVE_REASONS
+from grinder_app.reference.live_meanings import LIVE_REASONS
 from grinder_core.contracts.control import Command
 from grinder_core.contracts.enums import (
     ActionType,
@@ -95,11 +96,13 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
             "Reserved, never emitted: a drawdown breach trips the kill switch (CORE-11)."
         ),
         "PASS": "All gates let the plan through; never counted as a block (CORE-11).",
+        "FSM_STATE_BLOCKED": "The operating state lets no new risk pass (LIVE-14).",
     },
     GateName: {
         "toxicity_gate": "First: no entries in stressed markets (CORE-14).",
         "rate_limiter": "Second: a cap on order flow (CORE-12).",
         "risk_gate": "Third: notional and daily loss; also names the kill switch (CORE-13).",
+        "operating_state": "Last, in live sessions only: what the state machine permits (LIVE-14).",
     },
     KillReason: {
         "DRAWDOWN_LIMIT": (
@@ -252,8 +255,10 @@ REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
         "EMERGENCY": "The same, asked for because of danger (CORE-18).",
         "RESUME": "End a pause or emergency; a tripped loss guard pauses again (CORE-30).",
         "FLATTEN": "Cancel a symbol's orders and close its position at the market (CORE-28).",
+        "STOP": "End the process in order: cancel entries, begin nothing new (LIVE-38).",
     },
     **ADAPTIVE_REASONS,
+    **LIVE_REASONS,
 }
 
 # Published ahead of what will emit them; a test fails once code outside the list uses one.

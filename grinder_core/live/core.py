@@ -31,7 +31,7 @@ from grinder_core.contracts.effects import Effect
 from grinder_core.contracts.enums import ActionType, ExecutionEventType, Override, RiskIntent
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.market import MarkPrice, Snapshot, Trade
-from grinder_core.contracts.orders import OrderUpdate
+from grinder_core.contracts.orders import OrderAdopted, OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.engine.engine import Engine, Output
 from grinder_core.engine.orchestrator import Orchestrator
@@ -244,9 +244,18 @@ class LiveCore:
                 hot.orchestrator.set_global(operator_resume=True)
             elif payload.command is Command.STOP:
                 hot.is_stopping = True
+                self._passing.drop_waiting(event.ts_ms)
             elif payload.command in {Command.PAUSE, Command.EMERGENCY}:
                 hot.ordered = Override(payload.command.value)
         self._take(self.engine.fold(event), event)
+        if isinstance(payload, OrderAdopted):
+            self._defer_second(payload.symbol, payload.client_order_id)
+
+    def _defer_second(self, symbol: str, client_order_id: str) -> None:
+        """Have an order cancelled that was taken in on a level which another one holds."""
+        s = self.engine.hot.symbols.get(symbol)
+        if s is not None and client_order_id in s.grid.leaving:
+            self.hot.deferred.setdefault(client_order_id, symbol)
 
     def _on_account(self, update: AccountUpdate) -> None:
         hot = self.hot

@@ -14,11 +14,11 @@ from grinder_core.engine.engine import Engine
 from grinder_core.engine.orchestrator import Orchestrator
 from grinder_core.engine.orchestrator_machine import Transition
 from grinder_core.errors import ContractError
+from grinder_core.live.permitting import STOPPING
 from grinder_core.live.records import RecordKind, Saying
 from grinder_core.live.state import LiveHot
 from grinder_core.resilience.breaker_settings import CircuitState
 
-STOPPING: Final = "STOPPING"
 _CIRCUITS: Final = (CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN)
 _FLAGS: Final = {
     HealthName.BOOTSTRAP_OK: "bootstrap_ok",

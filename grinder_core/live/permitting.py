@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from grinder_core.contracts.effects import CancelOrder, Effect, Flatten, PlaceOrder
 from grinder_core.contracts.enums import ActionType, RiskIntent, Side
@@ -14,6 +15,8 @@ from grinder_core.live.actions import LiveAction
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.state import LiveHot
 from grinder_core.numbers import ONE, ZERO
+
+STOPPING: Final = "STOPPING"
 
 
 class Permit:
@@ -35,6 +38,8 @@ class Permit:
         """
         if risk is not RiskIntent.INCREASE_RISK:
             return ""
+        if self._hot.is_stopping:
+            return STOPPING
         # side and quantity are no question of the gates that are asked again
         subject = Subject(action=ActionType.PLACE, symbol=symbol, side=Side.BUY, qty=ONE)
         verdict = recheck(subject, self._inputs(), self._engine.hot.now)

@@ -146,12 +146,14 @@ class LossStreaks:
     def on_fill(self, fill: Fill) -> bool:
         """Fold one fill of the engine; return True exactly when it trips the symbol's guard.
 
-        Raises:
-            ContractError: The fill's time goes back behind its round trip's.
+        Fills of two orders may be told in either order, one of them late: it counts as if it had
+        happened with the newest before it.
         """
         if not self.enabled:
             return False
-        row = self.tracker.on_fill(fill.symbol, fill.side, fill.price, fill.qty, fill.fee, fill.ts)
+        symbol = fill.symbol
+        ts = max(fill.ts, self.tracker.last_ts(symbol))
+        row = self.tracker.on_fill(symbol, fill.side, fill.price, fill.qty, fill.fee, ts)
         return row is not None and self._judge(row)
 
     def on_trades(self, symbol: str, trades: Iterable[VenueTrade]) -> TradesRead:

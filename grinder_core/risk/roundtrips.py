@@ -224,6 +224,11 @@ class RoundtripTracker:
                 self._enter(f"{symbol}|{opens}", price, qty - part, fee - part_fee, ts)
             return trip.close(symbol, closes)
 
+    def last_ts(self, symbol: str) -> int:
+        """Return the time of the newest fill of a symbol's open round trips; 0 without any."""
+        found = (self.positions.get(f"{symbol}|{direction}") for direction in Direction)
+        return max((max(trip.entry_ts, trip.exit_ts) for trip in found if trip), default=0)
+
     def _enter(self, key: str, price: Decimal, qty: Decimal, fee: Decimal, ts: int) -> None:
         trip = self.positions.get(key)
         if trip is None:

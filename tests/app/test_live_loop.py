@@ -1,68 +1,112 @@
-"""Latches go to the disk at once; everything else may wait for its second (LIVE-38)."""
+"""The one queue into journal and fold: what fails ends it, what latches gets on disk (LIVE-38)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
 import pytest
-from attrs import Factory, define
+from attrs import evolve
 
-from grinder_app.live.fixture_run import NoJournal
+from grinder_adapters.journal import JournalHead
 from grinder_app.live.loop import LiveLoop
+from grinder_app.live.ports import Nobody
 from grinder_app.live.scribe import Scribe
-from grinder_core.contracts.control import Command, Control, Leadership, Restarted, Timer
+from grinder_core.contracts.control import Command, Control, Restarted, Timer
+from grinder_core.engine.config import EngineConfig
+from grinder_core.errors import ContractError
+from grinder_core.live.config import LiveConfig
 from grinder_core.live.core import LiveCore
-from tests.support.live_core import T0, a_config
+from tests.support.memory_journal import MemoryDisk
+from tests.support.virtual_time import VirtualClock
+
+HEAD = JournalHead(engine_version="1", config_hash="0", contract_version=1, ts_ms=1)
+KILL = Control(command=Command.KILL, actor="test")
+UNSEEN = Control(command=Command.FLATTEN, actor="test", symbol="BTCUSDT")
+Later = Callable[[Callable[[], None]], object]
 
 
-@define
-class Noting(NoJournal):
-    """Notes the kinds of the rows, with everything else that happens between them."""
+class Case:
+    """A loop on a journal in memory; notes what the journal ended with when a latch was told."""
 
-    seen: list[str] = Factory(list)
-
-    def append(self, stream: str, kind: str, ts_ms: int, body: str) -> int:
-        self.seen.append(kind)
-        return len(self.seen)
-
-
-def a_loop(journal: Noting) -> LiveLoop:
-    loop = LiveLoop(
-        LiveCore(a_config()),
-        Scribe(journal),
-        lambda: T0,
-        latched=lambda: journal.seen.append("to the disk"),
-    )
-    loop.put(Restarted())
-    loop.put(Leadership(is_leader=True))
-    loop.put(Timer())
-    assert "to the disk" not in journal.seen
-    return loop
+    def __init__(self, later: Later = lambda work: work()) -> None:
+        clock = VirtualClock()
+        self.disk = MemoryDisk(clock, Random(0))
+        self.journal = self.disk.open(Path("unused"), HEAD)
+        self.latched: list[str] = []
+        self.loop = LiveLoop(
+            LiveCore(LiveConfig(engine=EngineConfig(), whitelist=("BTCUSDT",))),
+            Scribe(self.journal),
+            clock.now_ms,
+            later=later,
+            latched=lambda: self.latched.append(self.disk.written[-1].kind),
+        )
 
 
-@pytest.mark.parametrize(
-    ("sets", "clears"),
-    [
-        (Command.KILL, Command.RESET_KILL_SWITCH),
-        (Command.PAUSE, Command.RESUME),
-        (Command.EMERGENCY, Command.RESUME),
-    ],
-)
-def test_a_latch_is_forced_to_the_disk_behind_the_event_that_set_or_cleared_it(
-    sets: Command, clears: Command
-) -> None:
-    journal = Noting()
-    loop = a_loop(journal)
-    for command in (sets, clears):
-        journal.seen.clear()
-        loop.put(Control(command=command, actor="test"))
-        assert journal.seen.count("to the disk") == 1
-        assert journal.seen.index("CONTROL") < journal.seen.index("to the disk")
+def test_a_latch_is_told_once_it_is_written_and_nothing_else_is() -> None:
+    case = Case()
+    case.loop.put(Restarted())
+    case.loop.put(Timer())
+    assert not case.latched
+    case.loop.put(KILL)
+    assert case.latched == ["LATCH"]
+    case.loop.put(KILL)
+    case.loop.put(Timer())
+    assert case.latched == ["LATCH"]
+    case.loop.put(Control(command=Command.RESET_KILL_SWITCH, actor="test"))
+    assert case.latched == ["LATCH", "LATCH"]
 
 
-def test_what_is_latched_already_is_not_forced_again() -> None:
-    journal = Noting()
-    loop = a_loop(journal)
-    loop.put(Control(command=Command.KILL, actor="test"))
-    journal.seen.clear()
-    loop.put(Timer())
-    loop.put(Control(command=Command.KILL, actor="test"))
-    assert "to the disk" not in journal.seen
+def test_after_a_fold_that_failed_nobody_takes_the_session_for_alive() -> None:
+    case = Case()
+    case.loop.put(Restarted())
+    with pytest.raises(ContractError, match="never seen"):
+        case.loop.put(UNSEEN)
+    events = case.loop.core.hot.events
+    for _ in range(2):
+        with pytest.raises(ContractError, match="never seen"):
+            case.loop.put(Timer())
+    assert case.loop.core.hot.events == events
+
+
+def test_what_cannot_be_written_down_later_ends_the_session() -> None:
+    def broken(*_: object) -> None:
+        raise OSError("full")
+
+    case = Case()
+    case.loop.put(Restarted())
+    case.loop.scribe.records = broken  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="full"):
+        case.loop.put(KILL)
+    with pytest.raises(OSError, match="full"):
+        case.loop.put(Timer())
+
+
+def test_so_does_what_is_written_down_after_the_orders_left() -> None:
+    def broken(*_: object) -> None:
+        raise OSError("full")
+
+    waiting: list[Callable[[], None]] = []
+    case = Case(waiting.append)
+    case.loop.put(Restarted())
+    core, port = case.loop.core, _Takes()
+    case.loop.port, step = port, core.step
+    core.step = lambda event: evolve(step(event), effects=("an order",))  # type: ignore[method-assign,arg-type]
+    case.loop.put(KILL)
+    assert port.taken == ["an order"]
+    case.loop.scribe.records = broken  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="full"):
+        waiting[-1]()
+    with pytest.raises(OSError, match="full"):
+        case.loop.put(Timer())
+
+
+class _Takes(Nobody):
+    """A port that takes everything."""
+
+    def __init__(self) -> None:
+        self.taken: list[object] = []
+
+    def perform(self, effect: object, now: int) -> None:
+        self.taken.append(effect)

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from attrs import define
 
+from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.outcomes import Seen
-from grinder_adapters.binance.rest_records import OrderAnswer
+from grinder_adapters.binance.rest_records import OrderAnswer, PositionAnswer, TradeAnswer
 from grinder_adapters.binance.spec import IdentityCodec
-from grinder_app.live.reconciling import Reconciler
+from grinder_adapters.binance.user_fold import UserFold
+from grinder_adapters.redact import Redactor
+from grinder_app.live.account_watch import AccountWatch
+from grinder_app.live.auditing import AuditTrail
+from grinder_app.live.reconciling import Reconciliation
+from grinder_core.contracts.control import Health
 from grinder_core.contracts.effects import PlaceOrder
 from grinder_core.contracts.enums import OrderState, Side
 from grinder_core.contracts.event import Payload
 from grinder_core.contracts.orders import OrderAdopted, OrderIntent
+from grinder_core.reconcile.settings import ReconcileSettings
 from grinder_core.resilience.reconnects import ReconnectLimiter, ReconnectSettings
 from tests.support.live_core import BTC, LiveHand
 from tests.support.virtual_time import VirtualClock, run
@@ -49,9 +57,19 @@ class Venue:
     codec: IdentityCodec = IdentityCodec(["default"])
     queries: int = 0
 
-    async def open_orders(self, symbol: str) -> tuple[OrderAnswer, ...]:
+    async def open_orders(self) -> tuple[OrderAnswer, ...]:
         self.meanwhile()
         return tuple(self.open)
+
+    async def positions(self) -> tuple[PositionAnswer, ...]:
+        return ()
+
+    async def trades(self, symbol: str, from_id: int) -> tuple[TradeAnswer, ...]:
+        return ()
+
+    @property
+    def fold(self) -> UserFold:
+        return UserFold()
 
     async def query(self, symbol: str, name: str) -> OrderAnswer | None:
         self.queries += 1
@@ -59,7 +77,7 @@ class Venue:
 
 
 def reconciled(venue: Any, prepare: Callable[[OrderDesk], None]) -> tuple[Any, list[Payload]]:
-    """Ask for foreign orders once; return what was found, and what the session was told."""
+    """Ask for all orders once; return what is foreign, and what the session took in."""
     told: list[Payload] = []
     hand, clock = LiveHand(), VirtualClock()
     hand.rest()
@@ -73,9 +91,24 @@ def reconciled(venue: Any, prepare: Callable[[OrderDesk], None]) -> tuple[Any, l
         desk = OrderDesk(venue, venue, venue, network, lambda update: None)
         prepare(desk)
         hot = hand.core.engine.hot
-        return await Reconciler((BTC,), lambda: hot, venue, venue, desk, put, None).foreign_orders()  # type: ignore[arg-type]
+        settings = ReconcileSettings(symbol_filter=(BTC,))
+        watch = AccountWatch(settings, (BTC,), lambda: hot, clock.now_ms)
+        path, said = Path("nowhere"), list[tuple[str, str]]()
 
-    return run(scene(), clock), told
+        def tell(kind: str, text: str) -> None:
+            said.append((kind, text))
+
+        config, redactor = AuditConfig(), Redactor(())
+        trail = AuditTrail(config, path, redactor, None, tell, clock.now_ms, is_writing=True)
+        reconciliation = Reconciliation(
+            watch, (BTC,), lambda: hot, venue, venue, desk, put,
+            lambda name, value, symbol: None, trail, tell, 1_000, clock.now_ms,
+        )  # fmt: skip
+        await reconciliation.snapshot()
+        await reconciliation.adopt()
+        return dict(reconciliation.foreign().orders)
+
+    return run(scene(), clock), [one for one in told if not isinstance(one, Health)]
 
 
 def test_an_order_of_ours_without_a_record_is_adopted() -> None:
@@ -114,5 +147,5 @@ def test_an_order_that_ended_while_the_answer_was_on_its_way_is_not_adopted() ->
 
 def test_an_order_of_somebody_else_is_shown_and_never_adopted() -> None:
     found, told = reconciled(Venue([answer("web_123", OrderState.OPEN)], None), lambda desk: None)
-    assert found == {BTC: ("web_123",)}
+    assert found == {BTC: ["web_123"]}
     assert told == []

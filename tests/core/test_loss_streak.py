@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from decimal import Decimal
 from itertools import groupby, pairwise
 
@@ -16,6 +17,7 @@ from grinder_core.contracts.enums import Liquidity, RoundtripOutcome, Side
 from grinder_core.contracts.orders import Fill
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.risk.loss_streak import LossStreak, LossStreaks, TradesRead, VenueTrade
+from grinder_core.risk.roundtrips import Direction
 from grinder_core.risk.settings import RiskSettings
 from tests.support.strategies import SYMBOLS
 
@@ -281,3 +283,31 @@ def test_an_impossible_trade_is_refused(changes: dict[str, object]) -> None:
 def test_a_threshold_below_one_is_refused() -> None:
     with pytest.raises(ConfigError):
         RiskSettings(consec_loss_threshold=0)
+
+
+@given(venue_trades(), st.randoms(use_true_random=False))
+def test_fills_of_the_engine_may_be_told_in_any_order(
+    trades: list[VenueTrade], dice: random.Random
+) -> None:
+    told = trades.copy()
+    dice.shuffle(told)
+    subject = streaks()
+    held = {symbol: D(0) for symbol in SYMBOLS}
+    for trade in told:
+        subject.on_fill(as_fill(trade))
+        held[trade.symbol] += trade.side.sign * trade.qty
+    for symbol, qty in held.items():
+        trips = {d: subject.tracker.positions.get(f"{symbol}|{d}") for d in Direction}
+        is_open = {d: trip is not None for d, trip in trips.items()}
+        assert is_open == {Direction.LONG: qty > 0, Direction.SHORT: qty < 0}
+
+
+def test_a_fill_that_is_told_late_counts_with_the_newest_before_it() -> None:
+    subject = streaks(threshold=1)
+    late = VenueTrade(
+        trade_id=1, symbol=OPEN, side=Side.SELL, price=D(90), qty=D(1), fee=D(0), ts=1_000
+    )
+    entry = evolve(late, trade_id=2, side=Side.BUY, price=D(100), ts=5_000)
+    assert not subject.on_fill(as_fill(entry))
+    assert subject.on_fill(as_fill(late))
+    assert subject.guards[OPEN].tripped

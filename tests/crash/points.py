@@ -29,7 +29,7 @@ from grinder_adapters.transport import HttpAnswer
 from grinder_adapters.write_archive import SqliteArchive
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import DeskPort
-from grinder_app.live.reconciling import Reconciler
+from grinder_app.live.reconciling import Reconciliation
 from grinder_app.live.recovering import Restored, restore
 from grinder_app.live.session import LiveSession
 from grinder_core.contracts.event import MARKET_KINDS, Event
@@ -75,8 +75,8 @@ _AROUND: Final[tuple[tuple[object, str, str | Callable[[tuple[Any, ...]], str]],
     (OrderInquiries, "_ask", "inquiry"),
     (OrderInquiries, "_compare", "comparison"),
     (OrderInquiries, "fetch_trades", "trades"),
-    (Reconciler, "foreign_orders", "foreign orders"),
-    (Reconciler, "compare_positions", "positions"),
+    (Reconciliation, "snapshot", "account snapshot"),
+    (Reconciliation, "compare", "verdict"),
     (LiveSession, "checkpoint", "checkpoint"),
     (LiveSession, "_end", "end"),
 )
@@ -104,8 +104,8 @@ USUAL: Final[Mapping[str, int]] = {
     "inquiry": 2,
     "comparison": 1,
     "trades": 2,
-    "foreign orders": 1,
-    "positions": 1,
+    "account snapshot": 1,
+    "verdict": 1,
     "checkpoint": 2,
     "end": 1,
     "restore": 1,

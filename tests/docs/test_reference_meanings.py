@@ -15,6 +15,7 @@ from attrs import fields
 from grinder_adapters.runs import RunStatus
 from grinder_adapters.runs.tables import TABLES, TRADES
 from grinder_app import cli
+from grinder_app.config.catalog import KEYS
 from grinder_app.reference.docstrings import entries
 from grinder_app.reference.field_meanings import EVENT_DETAILS, FIELDS, GATE_DETAILS
 from grinder_app.reference.meanings import ERROR_EXITS, EXITS, REASONS, RESERVED
@@ -28,14 +29,14 @@ from grinder_app.reference.run_files import (
     TABLE_MEANINGS,
 )
 from grinder_app.reference.sample import sample_run
-from grinder_core.contracts import control, enums
+from grinder_core.contracts import control, enums, live
 from grinder_core.contracts.control import Command, Control
 from grinder_core.contracts.enums import ExecutionEventType, GateReason
 from grinder_core.contracts.event import Event, market_event
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.contracts.plan import GridPlan
-from grinder_core.engine.config import EngineConfig, settings_of
+from grinder_core.engine.config import EngineConfig
 from grinder_core.engine.engine import Engine
 from grinder_core.errors import GrinderError
 from grinder_core.session.result import PaperResult, run
@@ -45,7 +46,7 @@ from tests.docs.documents import ROOT
 def published() -> set[type[StrEnum]]:
     return {
         thing
-        for module in (enums, control)
+        for module in (enums, control, live)
         for thing in vars(module).values()
         if isinstance(thing, type)
         and issubclass(thing, StrEnum)
@@ -63,11 +64,11 @@ def test_every_published_value_has_one_meaning_and_nothing_else_has() -> None:
 def test_a_meaning_is_a_sentence_that_names_its_source(kind: type[StrEnum]) -> None:
     for text in REASONS[kind].values():
         assert text.endswith("."), text
-        assert re.search(r"\((CORE|LIVE)-\d\d[,)]", text), text
+        assert re.search(r"\((CORE|LIVE|MM)-\d\d[,)]", text), text
 
 
 def test_settings_that_a_meaning_names_exist() -> None:
-    known = {declared.name for _, declared in settings_of()} | {"venue_reason", "risk_gate"}
+    known = {key.name for key in KEYS.values()} | {"venue_reason", "risk_gate"}
     for meanings in REASONS.values():
         for text in meanings.values():
             for name in re.findall(r"`([a-z_0-9]+)`", text):
@@ -169,6 +170,7 @@ KILL = Event(MINUTE * 9, Control(command=Command.KILL, actor="test"))
 ONE = {"levels": 1, "size_per_level": "1"}
 SCENES: dict[str, tuple[dict[str, Any], list[Event]]] = {
     "KILL_SWITCH_ACTIVE": (ONE, [*calm(), KILL, quote(MINUTE * 10, 100)]),
+    "FSM_STATE_BLOCKED": (ONE, [quote(0, 100), quote(MINUTE, 101)]),
     "SPREAD_SPIKE": (ONE, [quote(0, 100, spread=2)]),
     "PRICE_IMPACT_HIGH": (ONE, [quote(0, 100), quote(1_000, 110)]),
     "RATE_LIMIT_EXCEEDED": (
@@ -191,6 +193,15 @@ def test_details_of_refusals_are_those_of_the_reference(reason: str) -> None:
         assert reason in {"PASS", *(member.value for member in RESERVED)}
         return
     settings, events = SCENES[reason]
+    if reason == GateReason.FSM_STATE_BLOCKED:  # of live sessions only
+        engine = Engine(EngineConfig.flat(**settings))
+        engine.step(events[0])
+        engine.halt("AAAUSDT", "PAUSE OPERATOR_PAUSE")
+        out = engine.step(events[1])[-1]  # the first quote's turn is closed before it
+        assert isinstance(out, PaperOutput)
+        assert out.gating_result is not None
+        assert set(out.gating_result.details) == set(GATE_DETAILS[reason])
+        return
     result = run(events, EngineConfig.flat(**settings), keep_outputs=True)
     assert not result.errors
     verdict = (result.outputs or ())[-1].gating_result

@@ -54,6 +54,7 @@ from grinder_core.resilience.budget import BudgetWindow
 from grinder_core.resilience.idempotency import Entry, IdempotencySettings, IdempotencyStore
 from grinder_core.resilience.reconnects import ReconnectLimiter, ReconnectSettings
 from grinder_core.resilience.unknown import OrderView
+from grinder_core.venue.exchange.settings import ExchangeSettings
 from tests.support.virtual_time import VirtualClock, run
 
 SYMBOL: Final = "BTCUSDT"
@@ -130,7 +131,10 @@ class AdapterWorld:
         plan = random_plan(seed, duration_ms, intensity, (SYMBOL,), start)
         if faults is not None:
             plan = FaultPlan(tuple(faults), seed=seed, started_at=start)
-        self.venue = assemble(VenueOptions(deposit=Decimal(10**6), seed=seed, plan=plan))
+        # whose an execution is, is asked at the end: no order may be forgotten by then
+        rules = ExchangeSettings(history=10**6)
+        options = VenueOptions(deposit=Decimal(10**6), seed=seed, plan=plan, rules=rules)
+        self.venue = assemble(options)
         self.market = generated([SYMBOL], seed, start, duration_ms=duration_ms + 2 * calm_ms)
         self.orders: dict[str, Told] = {}
         self.fills: dict[int, Decimal] = {}

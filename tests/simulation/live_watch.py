@@ -78,7 +78,6 @@ class LiveWatch:
     own: dict[int, str] = Factory(dict)
     events: int = 0
     session: LiveSession | None = None
-    is_bailing: bool = False
     facts: dict[tuple[str, str], int] = Factory(dict)
     scopes: dict[str, Scope] = Factory(dict)
     snapshot_ms: int = 0
@@ -235,9 +234,11 @@ class LiveWatch:
 
     def _leaves(self, method: str, path: str, parameters: str) -> None:
         session = self.session
+        is_bailing = session is not None and session.loop.failure is not None
+        if is_bailing and method == "DELETE":
+            return  # what failed cancels all that it can see
         if path == BATCH or session is None:
-            if not self.is_bailing:
-                self.say(f"{method} {path} outside of a session's end")
+            self.say(f"{method} {path} outside of a session's end")
             return
         given = {name: values[0] for name, values in parse_qs(parameters).items()}
         name = given.get("newClientOrderId") or given.get("origClientOrderId", "")

@@ -106,6 +106,7 @@ class LiveWorld:
         intensity: Number of random faults; 0: neither faults nor crashes nor trouble of the disk.
         symbols: How many are traded.
         events_per_s: Of each symbol's market.
+        settle_ms: How long each part of the calm end lasts.
     """
 
     def __init__(
@@ -116,7 +117,9 @@ class LiveWorld:
         *,
         symbols: int = 2,
         events_per_s: int = 30,
+        settle_ms: int = SETTLE_MS,
     ) -> None:
+        self.settle_ms = settle_ms
         self.seed, self.duration_ms, self.intensity = seed, duration_ms, intensity
         self.clock = VirtualClock()
         self.dice = Random(f"live {seed}")
@@ -162,7 +165,8 @@ class LiveWorld:
         self.lives = 0
         self.outside = copy_context()
         self.dying: list[asyncio.Task[None]] = []
-        self.is_calm = self.market_stands = False
+        self.is_calm = self.market_stands = self.is_ending = False
+        self.told_last = ""
         self.ordered: list[tuple[int, Command]] = []
         self.ordered_before: dict[str, str] = {}
         self.end: object = None
@@ -229,15 +233,14 @@ class LiveWorld:
         watch = self.watch
         if not await self._is_ready():
             watch.say(f"is not ready after {READY_MS} ms of calm")
-            await self._judge_end()
             return
         halt = self.dice.choice(HALTS)
         self._order(halt)
-        await asyncio.sleep(SETTLE_MS / 1000)
+        await asyncio.sleep(self.settle_ms / 1000)
         self._judge_halt(halt)
         for command in CLEARING:
             self._order(command)
-        await asyncio.sleep(SETTLE_MS / 1000)
+        await asyncio.sleep(self.settle_ms / 1000)
         self._judge_going_on()
         self.market_stands = True
         await asyncio.sleep(2)
@@ -296,7 +299,6 @@ class LiveWorld:
             on_step=lambda event, step: self._stepped(process, session, event, step),
         )
         self.session = self.watch.session = session
-        self.watch.is_bailing = False
         self.findings.counts["lives"] += 1
         self.main = main = process.start(session.run())
         await asyncio.wait({main})
@@ -305,7 +307,10 @@ class LiveWorld:
             return
         opened = hasattr(session, "health")
         try:
-            self.end = main.result()
+            ended = main.result()
+            self._judge_order(session)
+            if self.is_ending:
+                self.end = ended
         except GuardsMissingError:
             self.findings.counts["refused starts"] += 1
             if not opened:
@@ -347,6 +352,17 @@ class LiveWorld:
 
     def _told(self, kind: str) -> None:
         self.findings.counts[f"told {kind}"] += 1
+        self.told_last = kind
+
+    def _judge_order(self, session: LiveSession) -> None:
+        """A session that ended in order left no entry, unless it said that it cannot know."""
+        self.findings.counts["ends in order"] += 1
+        if self.told_last == "stop":
+            self.findings.counts["ends in doubt"] += 1
+            return
+        entries = self._entries()
+        if entries:
+            self.watch.say(f"ended in order, and entries rest: {entries[:3]}")
 
     def _stepped(self, process: Process, session: LiveSession, event: Event, step: Step) -> None:
         if not process.is_dead:
@@ -356,7 +372,11 @@ class LiveWorld:
         while True:
             waits = (500, 3_000, 8_000) if self.crashes_often else (3_000, 10_000, 30_000, 60_000)
             await asyncio.sleep(self.dice.choice(waits) / 1000)
-            if self.dice.random() < 0.5:
+            kind = self.dice.random()
+            if kind < 0.2 and self._is_up():
+                assert self.session is not None
+                self.session.stop()  # the crash after this one may hit its end
+            elif kind < 0.6:
                 await self._crash()
             else:
                 self.moments_left = self.dice.randint(1, 12)
@@ -528,15 +548,23 @@ class LiveWorld:
             surplus = self._surplus(symbol)
             if surplus and floor.books[symbol].last is not None:
                 self.findings.counts["closed by hand"] += 1
-                request = NewOrder(
-                    symbol=symbol,
-                    side=Side.SELL if surplus > 0 else Side.BUY,
-                    type=OrderType.MARKET,
-                    qty=abs(surplus),
-                    client_order_id=f"web_hand_{now}_{symbol}",
-                )
-                venue.exchange.place(LOCAL_KEY.account, request, now)
+                with exact():  # far above the least notional, and back again
+                    extra = 300 * instrument.min_qty
+                side = Side.SELL if surplus > 0 else Side.BUY
+                self._trade_by_hand(symbol, side, abs(surplus) + extra)
+                self._trade_by_hand(symbol, side.opposite, extra)
         venue.push(now)
+
+    def _trade_by_hand(self, symbol: str, side: Side, qty: Decimal) -> None:
+        now = self.clock.now_ms()
+        request = NewOrder(
+            symbol=symbol,
+            side=side,
+            type=OrderType.MARKET,
+            qty=qty,
+            client_order_id=f"web_hand_{now}_{symbol}_{side.value}",
+        )
+        self.venue.exchange.place(LOCAL_KEY.account, request, now)
 
     def _surplus(self, symbol: str) -> Decimal:
         """Return what the account holds beyond what our orders traded."""
@@ -559,14 +587,16 @@ class LiveWorld:
 
     def _judge_halt(self, halt: Command) -> None:
         """PAUSE, EMERGENCY and the kill switch leave no entry behind."""
-        floor = self.venue.exchange.floor
-        entries = [
+        entries = self._entries()
+        if entries:
+            self.watch.say(f"entries rest {self.settle_ms} ms after {halt}: {entries[:3]}")
+
+    def _entries(self) -> list[str]:
+        return [
             order.client_order_id
-            for order in floor.orders.values()
+            for order in self.venue.exchange.floor.orders.values()
             if order.number in self.watch.own and not order.reduce_only
         ]
-        if entries:
-            self.watch.say(f"entries rest {SETTLE_MS} ms after {halt}: {entries[:3]}")
 
     def _judge_going_on(self) -> None:
         assert self.session is not None
@@ -580,6 +610,7 @@ class LiveWorld:
     async def _judge_end(self) -> None:
         session = self.session
         assert session is not None
+        self.is_ending = True
         session.stop()
         for _ in range(200):
             if self.end is not None:

@@ -63,6 +63,7 @@ class MemoryDisk:
         written: Rows in order; the first ``synced`` of them are on disk.
         broken: From when until when nothing can be written, Unix milliseconds.
         lost: Rows that crashes took away.
+        keeps_least: A crash takes everything that it may, not as much as a die says.
     """
 
     clock: Clock
@@ -73,6 +74,7 @@ class MemoryDisk:
     synced: int = 0
     broken: list[tuple[int, int]] = Factory(list)
     lost: int = 0
+    keeps_least: bool = False
     writer: MemoryJournal | None = None
 
     # -- for the process
@@ -121,7 +123,7 @@ class MemoryDisk:
             self.writer.is_dead, self.writer = True, None
         kept = self._committed()
         now = self.clock.now_ms()
-        if not self.is_broken(now // COMMIT_MS * COMMIT_MS):
+        if not self.keeps_least and not self.is_broken(now // COMMIT_MS * COMMIT_MS):
             kept = self.dice.randint(kept, len(self.written))  # a commit may be under way
         self.lost += len(self.written) - kept
         del self.written[kept:]

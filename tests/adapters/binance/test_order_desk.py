@@ -25,6 +25,7 @@ from grinder_adapters.binance.outcomes import (
     Unknown,
 )
 from grinder_adapters.binance.rest_records import OrderAnswer, TradeAnswer
+from grinder_adapters.binance.spec import IdentityCodec
 from grinder_adapters.binance.user_events import FuturesOrderEvent, UserEvent
 from grinder_adapters.binance.user_fold import UserFold
 from grinder_adapters.binance.user_stream import Gap, Received
@@ -110,6 +111,7 @@ class Venue:
         self.open: list[OrderAnswer] = []
         self.made: list[TradeAnswer] = []
         self.strangers: dict[str, OrderAnswer] = {}
+        self.codec = IdentityCodec(["test"])
         self.calls: list[str] = []
         self.took = 0.0
         self.under_way = self.most_under_way = 0

@@ -71,7 +71,7 @@ def test_a_lost_tail_is_found_at_the_start(copy: Path, share: int) -> None:
     data = log.read_bytes()
     log.write_bytes(data[: len(data) * share // 10])
     assert not survey(copy).is_sound
-    with pytest.raises(ArtifactError, match="state restore"):
+    with pytest.raises(ArtifactError, match="state verify"):
         Journal.open(copy, a_head())
     # evidence is left as it was
     assert log.read_bytes() == data[: len(data) * share // 10]

@@ -75,7 +75,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "what_a_lost_order_traded_is_lost_with_it",
         f"{ROOM}/order_inquiries.py",
-        "            await self._fetch_trades(order.symbol)  # what",
+        "            await self.fetch_trades(order.symbol)  # what",
         "            # what",
         DESK,
     ),

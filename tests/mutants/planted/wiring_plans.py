@@ -152,8 +152,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_take_profit_cools_its_replenishment_down",
         _CYCLING,
-        "        effects.append(PlaceOrder(client_order_id=client_order_id, intent=order))\n",
-        "        effects.append(PlaceOrder(client_order_id=client_order_id, intent=order))\n"
+        "        generation = hot.next_generation(s.symbol, order.side, 0)\n",
+        "        generation = hot.next_generation(s.symbol, order.side, 0)\n"
         "        hot.rate.record(s.symbol, hot.now, 1)\n",
         CYCLES,
     ),

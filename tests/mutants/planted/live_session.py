@@ -1,0 +1,106 @@
+"""Mistakes in the process of a live session that lose or double an order, or forget a latch."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+RESTART = ("tests/core/live/test_live_restart.py",)
+ADOPTING = ("tests/app/test_live_reconciling.py",)
+LOOP = ("tests/app/test_live_loop.py",)
+WORLD = ("tests/simulation/test_live_world.py",)
+
+_CORE = "grinder_core/live/core.py"
+_PASSING = "grinder_core/live/passing.py"
+_PERMITTING = "grinder_core/live/permitting.py"
+_STREAKS = "grinder_core/risk/loss_streak.py"
+_LOOP = "grinder_app/live/loop.py"
+_RECONCILING = "grinder_app/live/reconciling.py"
+_SESSION = "grinder_app/live/session.py"
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "cancels_of_an_earlier_process_are_forgotten",
+        _CORE,
+        "        self._passing.defer_cancels()\n",
+        "",
+        RESTART,
+    ),
+    Mutant(
+        "a_cancel_that_may_not_leave_fills_the_journal",
+        _PASSING,
+        "            if name not in self._hot.deferred:\n",
+        "            if name:\n",
+        RESTART,
+    ),
+    Mutant(
+        "a_deferred_cancel_is_repeated_for_ever",
+        _PASSING,
+        "        self._hot.deferred.pop(name, None)\n",
+        "",
+        RESTART,
+    ),
+    Mutant(
+        "what_was_queued_leaves_after_a_stop",
+        _PERMITTING,
+        "        if self._hot.is_stopping:\n            return STOPPING\n",
+        "",
+        RESTART,
+    ),
+    Mutant(
+        "a_fill_that_is_told_late_ends_the_session",
+        _STREAKS,
+        "ts = max(fill.ts, self.tracker.last_ts(symbol))",
+        "ts = fill.ts",
+        ("tests/core/test_loss_streak.py",),
+    ),
+    Mutant(
+        "an_old_list_brings_back_an_order_that_is_over",
+        _RECONCILING,
+        "if order is not None and not order.status.is_final and self._is_unknown(name):",
+        "if order is not None and self._is_unknown(name):",
+        ADOPTING,
+    ),
+    Mutant(
+        "an_order_is_adopted_though_it_was_noted_meanwhile",
+        _RECONCILING,
+        "if order is not None and not order.status.is_final and self._is_unknown(name):",
+        "if order is not None and not order.status.is_final:",
+        ADOPTING,
+    ),
+    Mutant(
+        "a_session_whose_fold_failed_is_taken_for_alive",
+        _LOOP,
+        "        if self.failure is not None:  # whoever",
+        "        if self.failure is KeyError:  # whoever",
+        LOOP,
+    ),
+    Mutant(
+        "what_fails_after_the_orders_left_is_swallowed",
+        _LOOP,
+        "                self.failure = self.failure or error\n                raise\n",
+        "                raise\n",
+        LOOP,
+    ),
+    Mutant(
+        "nobody_hears_of_a_latch",
+        _LOOP,
+        "                if step.has_latched:",
+        "                if step.has_latched and not step.records:",
+        LOOP,
+    ),
+    Mutant(
+        "a_latch_waits_for_the_next_commit",
+        _SESSION,
+        'lambda: self._tasks.start(self._make_durable(), "journal: a latch"),',
+        "lambda: None,",
+        WORLD,
+    ),
+    Mutant(
+        "the_state_is_read_before_the_lock_is_held",
+        _SESSION,
+        "        self.journal = journal = self._open_journal(config)\n",
+        "        world.restore(self.folder, self._policy)\n"
+        "        self.journal = journal = self._open_journal(config)\n",
+        WORLD,
+    ),
+)
