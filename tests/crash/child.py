@@ -41,7 +41,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "daily_loss_limit": "90000000",
     "max_orders_per_minute": "600",
     "cooldown_ms": "0",
-    "live.recv_window_ms": "2000",
+    "live.recv_window_ms": "10000",
     "live.reconcile_interval_ms": "5000",
     "live.target_leverage": "10",
     # on a clock in a hurry a busy machine looks like a feed that stands and a clock that is off

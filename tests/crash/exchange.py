@@ -19,7 +19,7 @@ from grinder_adapters.local_venue.assembly import (
     assemble,
 )
 from grinder_adapters.local_venue.exchange_info import LOCAL_SYMBOLS
-from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind
+from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, RequestOp
 from grinder_adapters.local_venue.fault_plans import sample
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_adapters.local_venue.limits import LimitSettings
@@ -41,6 +41,7 @@ DEPOSIT = 10**8
 POLL_S = 0.02
 WILD_BPS = 60
 EVENTS_PER_S = 20
+LATE_BPS = 600
 
 # a restart asks for much; a session that has to wait for its budget would crash in no new place
 ROOMY = LimitSettings(
@@ -139,6 +140,10 @@ def rough(seed: int, symbols: tuple[str, ...], started_at: int) -> FaultPlan:
     for kind, bps, how in _FAULTS:
         fault = evolve(sample(kind), **how)
         faults.append(evolve(fault, match=evolve(fault.match, probability_bps=bps)))
+    # arrives about when its receive window ends: the next life may already look for it
+    late = evolve(sample(FaultKind.LATENCY), delay_ms=300, jitter_ms=900)
+    match = evolve(late.match, op=RequestOp.PLACE, probability_bps=LATE_BPS)
+    faults.append(evolve(late, match=match))
     for symbol in symbols:
         fault = sample(FaultKind.PARTIAL_FILL, symbol)
         faults.append(evolve(fault, match=evolve(fault.match, from_ms=500, every_ms=2_000)))
