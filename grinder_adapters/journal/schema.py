@@ -106,5 +106,6 @@ def damaged(path: Path, what: str) -> ArtifactError:
     return ArtifactError(
         what,
         where=str(path),
-        remedy="look at it with 'grinder state verify', which names the ways out",
+        remedy="look at it with 'grinder state verify', which names the ways out, such as "
+        "'grinder state restore --from FILE'",
     )

@@ -500,8 +500,11 @@ class LiveSession:
             await self._connect_feed()
 
     async def _poll_stats(self) -> None:
-        """Ask for turnover and open interest of each symbol, again and again."""
-        while True:
+        """Ask for turnover and open interest of each symbol, again and again.
+
+        Not at a local exchange: its markets are young, and their turnover says nothing.
+        """
+        while self.plan.venue_class is not VenueClass.SIM:
             for symbol in self.plan.symbols:
                 try:
                     stats = await ask_market_stats(self.client, symbol)

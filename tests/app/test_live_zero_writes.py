@@ -46,7 +46,9 @@ SYMBOLS = ("ETHUSDT", "XRPUSDT")
 SECONDS = 1.5
 
 
-async def live_run(folder: Path, flags: dict[str, object]) -> tuple[LiveEnd, list[RequestRecord]]:
+async def live_run(
+    folder: Path, flags: dict[str, object], seconds: float = SECONDS
+) -> tuple[LiveEnd, list[RequestRecord]]:
     """Run one mode at an exchange of its own."""
     clock = SystemClock()
     venue = assemble(VenueOptions(deposit=Decimal(10_000)))
@@ -57,7 +59,7 @@ async def live_run(folder: Path, flags: dict[str, object]) -> tuple[LiveEnd, lis
     settings = load_settings(None, environment={}, flags={"app.state_dir": str(folder)})
     given = {"symbols": SYMBOLS, "rest_url": address, "ws_url": address.replace("http", "ws", 1)}
     plan = plan_live(LiveFlags(**{**given, **flags}), settings, {})  # type: ignore[arg-type]
-    request = LiveRequest(plan=plan, duration_s=SECONDS, faults=FaultPlan(()), shown={})
+    request = LiveRequest(plan=plan, duration_s=seconds, faults=FaultPlan(()), shown={})
     try:
         with airgap():
             end = await run_live(request, lambda kind, text: None)
@@ -101,7 +103,7 @@ def test_an_armed_run_of_another_mode_does_not_begin(tmp_path: Path) -> None:
 
 def test_a_run_that_may_write_does(tmp_path: Path) -> None:
     flags = {"armed": True, "mode": SafeMode.LIVE_TRADE, "exchange_port": PortKind.SIM}
-    _, log = asyncio.run(live_run(tmp_path, flags))
+    _, log = asyncio.run(live_run(tmp_path, flags, 5))
     sent = writes(log)
     assert "POST /fapi/v1/order" in sent
     assert any(path.startswith("DELETE") for path in sent), "it takes its entries with it"

@@ -14,6 +14,7 @@ from grinder_adapters.binance.write_guard import WriteGuard
 from grinder_adapters.transport import HttpAnswer
 from grinder_core.contracts.market import MarketStats
 from grinder_core.errors import ConnectorError
+from grinder_core.resilience.budget import BudgetWindow
 from tests.support.virtual_time import START_MS, VirtualClock, run
 
 DAY = b'{"symbol":"BTCUSDT","quoteVolume":"1234.5","lastPrice":"100","volume":"12"}'
@@ -40,6 +41,8 @@ def asked(day: bytes, interest: bytes) -> MarketStats:
     async def act() -> None:
         guard = WriteGuard(Answers(day, interest), "https://fapi.binance.com")
         client = RestClient(guard, clock, asyncio.sleep)
+        for window in BudgetWindow:
+            client.budget.observe(window, 0, client.now())
         found.append(await ask_market_stats(client, "BTCUSDT"))
 
     run(act(), clock)
