@@ -98,6 +98,16 @@ class LiveFindings:
     wrong: list[str] = Factory(list)
 
 
+class WatchedSession(LiveSession):
+    """A session that says when it takes its orders out because something ended it."""
+
+    is_bailing = False
+
+    async def _bail_out(self) -> None:
+        self.is_bailing = True
+        await super()._bail_out()
+
+
 class LiveWorld:
     """One session at one exchange, and everything that can come in its way.
 
@@ -288,7 +298,7 @@ class LiveWorld:
         self.lives += 1
         process = self.process = Process()
         surroundings = self._surroundings(process)
-        session = LiveSession(
+        session = WatchedSession(
             self.plan,
             surroundings,
             URL,
