@@ -17,7 +17,12 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests", "lint", "types", "determinism", "docs"]
 
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
-FIRST_ONLY = ("docs", "simulation", "crash", "reference")
+ON_NEWEST = (
+    "tests/core",
+    "tests/fixtures",
+    "tests/adapters",
+    *(f"tests/app/test_{name}.py" for name in ("backtest", "paper", "live_zero_writes")),
+)
 ORACLES = ("ccxt", "python-binance", "futures-connector", "sdk")
 CODE = ("grinder_core", "grinder_adapters", "grinder_app", "benchmarks", "tests", "noxfile.py")
 
@@ -58,9 +63,10 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on every Python found.
 
-    On further ones without the browser, the pages, the simulations and the comparison with other
-    engines, and, where a test does not say how many, with a tenth of the examples of each property;
-    on those between the oldest and the newest only the core and the fixtures.
+    On the oldest all of them. On the newest the core, the fixtures, the adapters and what of the
+    application drives all three, without the browser; between the two only the core and the
+    fixtures; on both, where a test does not say how many, with a tenth of the examples of each
+    property.
     """
     session.install("-q", "-e", ".[dev]")
     further = session.python != FIRST
@@ -70,8 +76,7 @@ def tests(session: nox.Session) -> None:
         "-q",
         *("-n", "2"),
         *(("-m", "not browser") if further else ()),
-        *(f"--ignore=tests/{folder}" for folder in FIRST_ONLY if further),
-        *(("tests/core", "tests/fixtures") if between else ()),
+        *((ON_NEWEST[:2] if between else ON_NEWEST) if further else ()),
         *session.posargs,
         env={"GRINDER_TEST_PROFILE": "further" if further else "grinder"},
     )

@@ -323,6 +323,8 @@ def test_a_withdrawal_moves_the_baselines_and_trips_no_guard(tmp_path: Path) -> 
         assert hot.account.high_water_mark == DEPOSIT - 60_000
         await world.pass_ms(LISTED_MS)
         assert transfers(world) == [Decimal(-60_000)]  # the list tells it too
+        assert session.core.hot.moved == []  # nothing is left to be compared with it
+        assert session.core.hot.income_ms > session.core.hot.started_ms
 
     live(tmp_path, scene, engine={"dd_guard_v1_enabled": True, "max_drawdown_pct": Decimal(5)})
 

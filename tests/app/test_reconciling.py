@@ -49,11 +49,13 @@ class Venue:
 
     Attributes:
         meanwhile: Happens while the answer about open orders is on its way.
+        queried: Happens while the answer about one order is on its way.
     """
 
     open: list[OrderAnswer]
     now: OrderAnswer | None
     meanwhile: Callable[[], None] = lambda: None
+    queried: Callable[[], None] = lambda: None
     codec: IdentityCodec = IdentityCodec(["default"])
     queries: int = 0
 
@@ -73,13 +75,16 @@ class Venue:
 
     async def query(self, symbol: str, name: str) -> OrderAnswer | None:
         self.queries += 1
+        self.queried()
         return self.now
 
 
-def reconciled(venue: Any, prepare: Callable[[OrderDesk], None]) -> tuple[Any, list[Payload]]:
+def reconciled(
+    venue: Any, prepare: Callable[[OrderDesk], None], hand: LiveHand | None = None
+) -> tuple[Any, list[Payload]]:
     """Ask for all orders once; return what is foreign, and what the session took in."""
     told: list[Payload] = []
-    hand, clock = LiveHand(), VirtualClock()
+    hand, clock = hand or LiveHand(), VirtualClock()
     hand.rest()
 
     def put(payload: Payload) -> None:
@@ -143,6 +148,40 @@ def test_an_order_that_ended_while_the_answer_was_on_its_way_is_not_adopted() ->
 
     found, told = reconciled(venue, prepare)
     assert (found, told, venue.queries) == ({}, [], 0)
+
+
+def test_an_order_that_ended_while_it_was_asked_about_is_not_adopted() -> None:
+    """The venue may answer from before the end that the stream has told."""
+    venue = Venue([answer(OURS, OrderState.OPEN)], answer(OURS, OrderState.OPEN))
+
+    def prepare(desk: OrderDesk) -> None:
+        def ends() -> None:
+            intent = OrderIntent(symbol=BTC, side=Side.BUY, price=PRICE, qty=Decimal(1), level_id=1)
+            desk.news.sent(PlaceOrder(client_order_id=OURS, intent=intent))
+            desk.news.on_seen(OURS, Seen.of(answer(OURS, OrderState.OPEN)), 1)
+            desk.news.on_seen(OURS, Seen.of(answer(OURS, OrderState.CANCELLED)), 2)
+
+        venue.queried = ends
+
+    found, told = reconciled(venue, prepare)
+    assert (found, told, venue.queries) == ({}, [], 1)
+
+
+def test_an_order_that_was_taken_in_while_it_was_asked_about_is_not_taken_in_twice() -> None:
+    venue = Venue([answer(OURS, OrderState.OPEN)], answer(OURS, OrderState.OPEN))
+    hand = LiveHand()
+
+    def taken_in() -> None:
+        hand.feed(
+            OrderAdopted(
+                ts=1, symbol=BTC, client_order_id=OURS, order_id="7", side=Side.BUY, level_id=1,
+                price=PRICE, qty=Decimal(1), filled_qty=Decimal(0), reduce_only=False,
+            )
+        )  # fmt: skip
+
+    venue.queried = taken_in
+    found, told = reconciled(venue, lambda desk: None, hand)
+    assert (found, told, venue.queries) == ({}, [], 1)
 
 
 def test_an_order_of_somebody_else_is_shown_and_never_adopted() -> None:

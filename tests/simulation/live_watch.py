@@ -234,8 +234,7 @@ class LiveWatch:
 
     def _leaves(self, method: str, path: str, parameters: str) -> None:
         session = self.session
-        is_bailing = session is not None and session.loop.failure is not None
-        if is_bailing and method == "DELETE":
+        if getattr(session, "is_bailing", False) and method == "DELETE":
             return  # what failed cancels all that it can see
         if path == BATCH or session is None:
             self.say(f"{method} {path} outside of a session's end")

@@ -98,6 +98,16 @@ class LiveFindings:
     wrong: list[str] = Factory(list)
 
 
+class WatchedSession(LiveSession):
+    """A session that says when it takes its orders out because something ended it."""
+
+    is_bailing = False
+
+    async def _bail_out(self) -> None:
+        self.is_bailing = True
+        await super()._bail_out()
+
+
 class LiveWorld:
     """One session at one exchange, and everything that can come in its way.
 
@@ -168,6 +178,7 @@ class LiveWorld:
         self.is_calm = self.market_stands = self.is_ending = False
         self.told_last = ""
         self.ordered: list[tuple[int, Command]] = []
+        self.latched: tuple[int, dict[str, str]] = (0, {})
         self.ordered_before: dict[str, str] = {}
         self.end: object = None
 
@@ -287,7 +298,7 @@ class LiveWorld:
         self.lives += 1
         process = self.process = Process()
         surroundings = self._surroundings(process)
-        session = LiveSession(
+        session = WatchedSession(
             self.plan,
             surroundings,
             URL,
@@ -447,12 +458,13 @@ class LiveWorld:
         self.ordered_before = {}
 
     def _judge_latches(self, core: LiveCore) -> None:
-        latched: dict[str, str] = {}
+        begin, latched = self.latched
         rows = self.disk.written
+        self.latched = len(rows), dict(core.hot.latches)
         complete = len(rows)
         while complete and rows[complete - 1].stream not in {"event", "market"}:
             complete -= 1
-        for row in rows[: max(complete - 1, 0)]:
+        for row in rows[begin : max(complete - 1, 0)]:
             if row.kind == "LATCH":
                 told = orjson.loads(row.body)
                 latched[told["latch"]] = told["value"]
@@ -497,12 +509,12 @@ class LiveWorld:
         self.findings.counts["commands"] += 1
         self.findings.counts[f"command {command.value}"] += 1
         control = Control(command=command, actor="sim", symbol=symbol)
+        self.ordered.append((self.clock.now_ms(), command))
         token = PROCESS.set(process)
         try:
             session.loop.put(control)
         finally:
             PROCESS.reset(token)
-        self.ordered.append((self.clock.now_ms(), command))
 
     def _take_checkpoint(self) -> None:
         """Let the session take a checkpoint now, so that there are more than one a minute."""

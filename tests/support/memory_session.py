@@ -68,7 +68,8 @@ class MemoryLive:
             "initial_capital": DEPOSIT, "strategy_id": STRATEGY, "levels": 1,
             "notional_per_level": Decimal(1_000), "spacing_bps": 200, "cooldown_ms": 0,
             "max_notional_per_symbol": Decimal(10_000), "max_notional_total": Decimal(10_000),
-            "daily_loss_limit": DEPOSIT, **engine,
+            "daily_loss_limit": DEPOSIT, "prefilter_vol_24h_min_usd": Decimal(0),
+            "prefilter_oi_min_usd": Decimal(0), **engine,
         }  # fmt: skip
         self.plan = evolve(plan, engine=plan.engine.with_values(values))
         self.told: list[tuple[str, str]] = []

@@ -76,15 +76,23 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an_order_that_ended_is_adopted_from_an_old_answer",
         _RECONCILING,
-        "name not in news.orders and not news.has_ended(name)",
-        "name not in news.orders",
+        "        if self._desk.news.has_ended(name):\n"
+        "            return False  # the answer was older than that\n",
+        "",
         RECONCILING,
     ),
     Mutant(
         "an_order_is_adopted_without_looking_whether_it_is_still_open",
         _RECONCILING,
-        "if order is not None and not order.status.is_final and self._is_unknown(name):",
-        "if order is not None and self._is_unknown(name):",
+        "if answer.status.is_final or (s is not None and s.grid.get(name) is not None):",
+        "if s is not None and s.grid.get(name) is not None:",
+        RECONCILING,
+    ),
+    Mutant(
+        "an_order_is_adopted_though_it_was_noted_meanwhile",
+        _RECONCILING,
+        "if answer.status.is_final or (s is not None and s.grid.get(name) is not None):",
+        "if answer.status.is_final:",
         RECONCILING,
     ),
     Mutant(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 RESTART = ("tests/core/live/test_live_restart.py",)
-ADOPTING = ("tests/app/test_live_reconciling.py",)
 LOOP = ("tests/app/test_live_loop.py",)
 WORLD = ("tests/simulation/test_live_world.py",)
 
@@ -14,7 +13,6 @@ _PASSING = "grinder_core/live/passing.py"
 _PERMITTING = "grinder_core/live/permitting.py"
 _STREAKS = "grinder_core/risk/loss_streak.py"
 _LOOP = "grinder_app/live/loop.py"
-_RECONCILING = "grinder_app/live/reconciling.py"
 _SESSION = "grinder_app/live/session.py"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -52,20 +50,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "ts = max(fill.ts, self.tracker.last_ts(symbol))",
         "ts = fill.ts",
         ("tests/core/test_loss_streak.py",),
-    ),
-    Mutant(
-        "an_old_list_brings_back_an_order_that_is_over",
-        _RECONCILING,
-        "if order is not None and not order.status.is_final and self._is_unknown(name):",
-        "if order is not None and self._is_unknown(name):",
-        ADOPTING,
-    ),
-    Mutant(
-        "an_order_is_adopted_though_it_was_noted_meanwhile",
-        _RECONCILING,
-        "if order is not None and not order.status.is_final and self._is_unknown(name):",
-        "if order is not None and not order.status.is_final:",
-        ADOPTING,
     ),
     Mutant(
         "a_session_whose_fold_failed_is_taken_for_alive",
