@@ -22,6 +22,7 @@ REASONS: Final[Mapping[str, str]] = {
     "PRICE_IMPACT_HIGH": "The price moved more than max_price_impact_bps within the look-back.",
     "KILL_SWITCH_ACTIVE": "The kill switch had latched.",
     "DRAWDOWN_LIMIT_EXCEEDED": "Equity had fallen max_drawdown_pct below its peak.",
+    "FSM_STATE_BLOCKED": "The operating state of the session let no new risk pass.",
     "SYMBOL_NOT_ALLOWED": "The symbol is not on prefilter_allow_list.",
     "SPREAD_TOO_HIGH": "The spread was wider than prefilter_spread_max_bps.",
     "VOLUME_24H_TOO_LOW": "Turnover of 24 h was below prefilter_vol_24h_min_usd, or unknown.",

@@ -145,6 +145,9 @@ class WriteResult:
     op: str = ""
     attempts: int = 0
 
+    def __attrs_post_init__(self) -> None:
+        check_int("attempts", self.attempts)
+
 
 @frozen(kw_only=True)
 class PositionUpdate:

@@ -171,6 +171,7 @@ class OrderAdopted:
     def __attrs_post_init__(self) -> None:
         check_ts("ts", self.ts)
         check_symbol(self.symbol)
+        check_int("level_id", self.level_id)
         check_price("price", self.price)
         check_positive_qty("qty", self.qty)
         check_qty("filled_qty", self.filled_qty)

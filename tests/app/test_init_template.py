@@ -97,6 +97,8 @@ def value_of(key: Key) -> st.SearchStrategy[Any]:
     most = 50 if limits["le"] is None else limits["le"]
     whole = (limits["ge"] or 0) if limits["gt"] is None else int(limits["gt"]) + 1
     decimals = st.decimals(0 if least is None else least, most, places=8)
+    if key.name == "feed_stale_ms_by_symbol":  # a table of decimals that must be whole
+        decimals = st.integers(1, 50).map(Decimal)
     by_kind: dict[str, st.SearchStrategy[Any]] = {
         "int": st.integers(whole, max(most, whole)),
         "int | None": st.none() | st.integers(whole, max(most, whole)),

@@ -51,6 +51,7 @@ from grinder_core.contracts.enums import (
 )
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.features import FeatureSnapshot, L2FeatureSnapshot
+from grinder_core.contracts.fill_features import FillFeatures
 from grinder_core.contracts.limits import LeverageBracket, SymbolConstraints
 from grinder_core.contracts.market import (
     DepthBands,
@@ -66,6 +67,7 @@ from grinder_core.contracts.orders import (
     ExecutionAction,
     ExecutionEvent,
     Fill,
+    OrderAdopted,
     OrderIntent,
     OrderRecord,
     OrderUpdate,
@@ -286,13 +288,28 @@ CONTRACTS: tuple[Any, ...] = (
     CYCLE,
     SCORE,
     SEEN,
-    Health(name="feed_age_ms", value=-3),
+    Health(name="feed_age_ms", value=-3, symbol=SYMBOL),
     Model(model="fill", symbol=SYMBOL, outputs={"p_bps": 4200}),
     Leadership(is_leader=True),
     Restarted(reason="checkpoint"),
-    WriteResult(client_order_id="c1", outcome="TIMEOUT", detail="no answer in 5 s"),
-    PositionUpdate(ts=1, symbol=SYMBOL, qty=D("-2.5"), entry_price=D("99.9")),
-    AccountUpdate(ts=1, balances={"USDT": D("100.25")}),
+    WriteResult(
+        client_order_id="c1", outcome="TIMEOUT", detail="no answer in 5 s", op="place", attempts=2
+    ),
+    PositionUpdate(ts=1, symbol=SYMBOL, qty=D("-2.5"), entry_price=D("99.9"), is_adopted=True),
+    AccountUpdate(ts=1, balances={"USDT": D("100.25")}, start=D("95.25"), transfer=D("-5")),
+    OrderAdopted(
+        ts=1,
+        symbol=SYMBOL,
+        client_order_id="grinder_default_1_000000000001",
+        order_id="7",
+        side=Side.SELL,
+        level_id=1,
+        price=D("100.1"),
+        qty=D("0.5"),
+        filled_qty=D("0.125"),
+        reduce_only=True,
+    ),
+    FillFeatures(direction="short", notional_bucket=4, entry_fill_count=3, holding_ms_bucket=0),
     POSITION,
     PolicyContext(
         ts=1000,
@@ -350,9 +367,16 @@ CONTRACTS: tuple[Any, ...] = (
     GATING,
     PREFILTER,
     FEATURES,
-    PlaceOrder(client_order_id="c1", intent=INTENT),
+    PlaceOrder(client_order_id="c1", intent=INTENT, generation=2, replaces="c0", post_only=True),
     CancelOrder(client_order_id="c1", order_id="PAPER_00000001", symbol=SYMBOL),
-    Flatten(client_order_id="c2", symbol=SYMBOL, side=Side.BUY, qty=D("1.5"), price=D("100.1")),
+    Flatten(
+        client_order_id="c2",
+        symbol=SYMBOL,
+        side=Side.BUY,
+        qty=D("1.5"),
+        price=D("100.1"),
+        generation=1,
+    ),
     Event(1000, SNAPSHOT, 3, 1001, 42),
     PNL,
 )
