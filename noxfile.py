@@ -20,7 +20,7 @@ SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 ON_NEWEST = (
     "tests/core",
     "tests/fixtures",
-    "tests/adapters",
+    *(f"tests/adapters/{name}" for name in ("feeds", "journal", "local_venue")),
     *(f"tests/app/test_{name}.py" for name in ("backtest", "paper", "live_zero_writes")),
 )
 ORACLES = ("ccxt", "python-binance", "futures-connector", "sdk")
@@ -63,10 +63,10 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on every Python found.
 
-    On the oldest all of them. On the newest the core, the fixtures, the adapters and what of the
-    application drives all three, without the browser; between the two only the core and the
-    fixtures; on both, where a test does not say how many, with a tenth of the examples of each
-    property.
+    On the oldest all of them. On the newest the core, the fixtures, the files, the journal, the
+    exchange and what of the application drives them all; between the two only the core and the
+    fixtures; on both without the browser and, where a test does not say how many, with a tenth of
+    the examples of each property.
     """
     session.install("-q", "-e", ".[dev]")
     further = session.python != FIRST
