@@ -10,7 +10,7 @@ _WATCH = "grinder_app/live/account_watch.py"
 _MONEY = "grinder_app/live/money.py"
 _AUDIT = "grinder_app/live/auditing.py"
 _EVIDENCE = "grinder_app/live/evidence.py"
-_SESSION = "grinder_app/live/session.py"
+_ACCOUNT = "grinder_app/live/trading_account.py"
 _INQUIRIES = "grinder_adapters/binance/order_inquiries.py"
 _CORE = "grinder_core/live/core.py"
 RECONCILING = ("tests/app/test_live_reconciling.py",)
@@ -118,8 +118,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "transfers_that_the_stream_tells_are_nobodys_business",
-        _SESSION,
-        "        self._money.heard(event)\n",
+        _ACCOUNT,
+        "        self.money.heard(event)\n",
         "",
         RECONCILING,
     ),

@@ -82,9 +82,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the_state_is_read_before_the_lock_is_held",
         _SESSION,
-        "        self.journal = journal = self._open_journal(config)\n",
-        "        world.restore(self.folder, self._policy)\n"
-        "        self.journal = journal = self._open_journal(config)\n",
+        "        self.journal = self._open_journal(config)\n",
+        "        world.restore(base.folder, self._policy)\n"
+        "        self.journal = self._open_journal(config)\n",
         WORLD,
     ),
 )
