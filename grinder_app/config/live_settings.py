@@ -87,6 +87,22 @@ class LiveSettings:
     allow_legacy_order_id: bool = setting(
         False, "Take orders with ids of the oldest form for our own.", spec="LIVE-21"
     )
+    dead_man_window_ms: int = setting(
+        120_000,
+        "After this long without a sign of life the venue cancels all orders on a symbol.",
+        ge=10_000,
+        le=3_600_000,
+        spec="gap 1",
+    )
+    dead_man_renew_ms: int = setting(
+        30_000,
+        "Time between two signs of life; at most a third of `dead_man_window_ms`.",
+        ge=1_000,
+        spec="gap 1",
+    )
+    dead_man_off_symbols: tuple[str, ...] | None = setting(
+        None, "Symbols whose orders the venue must not cancel by itself.", spec="gap 1"
+    )
     fsm_evidence_enabled: bool = setting(
         False, "Write a file for each change of the operating state.", spec="LIVE-14"
     )
@@ -94,11 +110,19 @@ class LiveSettings:
     def __attrs_post_init__(self) -> None:
         for name in ("rest_url", "ws_url"):
             _check_no_password(name, getattr(self, name))
-        for symbol in self.symbol_whitelist or ():
-            try:
-                check_symbol(symbol)
-            except ContractError as error:
-                raise ConfigError(error.rule, field="symbol_whitelist", value=symbol) from None
+        for name in ("symbol_whitelist", "dead_man_off_symbols"):
+            for symbol in getattr(self, name) or ():
+                try:
+                    check_symbol(symbol)
+                except ContractError as error:
+                    raise ConfigError(error.rule, field=name, value=symbol) from None
+        if self.dead_man_renew_ms * 3 > self.dead_man_window_ms:
+            raise ConfigError(
+                f"must be at most a third of dead_man_window_ms, {self.dead_man_window_ms}",
+                field="dead_man_renew_ms",
+                value=self.dead_man_renew_ms,
+                remedy="renew more often, or let the countdown run longer",
+            )
 
     @property
     def live_hash(self) -> str:

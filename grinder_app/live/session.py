@@ -329,7 +329,7 @@ class LiveSession:
         self.loop.put(Health(name=HealthName.BOOTSTRAP_OK.value, value=1))
         self._tell("ready", f"recovery is done; {', '.join(self.plan.symbols)}")
         if self.account is not None:
-            await self.account.keep_comparing()
+            await self.account.keep_up()
 
     def checkpoint(self) -> None:
         """Write the whole state down, so that a recovery need not go back further."""

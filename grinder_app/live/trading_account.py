@@ -22,6 +22,7 @@ from grinder_app.live.account_watch import AccountWatch
 from grinder_app.live.auditing import AuditTrail
 from grinder_app.live.clearing_up import ClearUp
 from grinder_app.live.connecting import open_port, prepare_account
+from grinder_app.live.dead_man import DeadMan, check_budget
 from grinder_app.live.foundation import Foundation
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.money import MoneyWatch
@@ -37,6 +38,7 @@ from grinder_core.contracts.live import HealthName
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.errors import ConnectorError, ConnectorNonRetryableError
 from grinder_core.resilience.archived import ArchivedStore
+from grinder_core.resilience.budget import BudgetWindow
 from grinder_core.resilience.idempotency import IdempotencySettings
 
 WRITES_FILE: Final = "writes.db"
@@ -60,6 +62,7 @@ class TradingAccount:
         stream: The private stream.
         money: What moves without a trade.
         reconciliation: What differs; ``None`` before clearing up began.
+        dead_man: What takes our orders out when this process dies; likewise.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class TradingAccount:
         self._base, self._client, self._loop = base, client, loop
         self._core, self._journal, self._trail = loop.core, journal, trail
         self.reconciliation: Reconciliation | None = None
+        self.dead_man: DeadMan | None = None
 
     async def open(self) -> None:
         """Open it, as far as nothing has to be asked of it yet.
@@ -84,6 +88,8 @@ class TradingAccount:
         """
         base, client, core = self._base, self._client, self._core
         plan, world, stack = base.plan, base.world, base.stack
+        weight_1m = client.budget.settings.own_limit(BudgetWindow.WEIGHT_1M)
+        check_budget(plan.live, plan.symbols, weight_1m)
         await self._check_key()
         self.account = account = AccountPort(client)
         archive = world.open_archive(base.folder / WRITES_FILE)
@@ -192,9 +198,26 @@ class TradingAccount:
             base.world.sleep,
             base.now_ms,
         ).run()
+        self.dead_man = dead_man = DeadMan(
+            base, self.port, tell_health, lambda: reconciliation.foreign().orders
+        )
+        await dead_man.arm()
 
-    async def keep_comparing(self) -> None:
-        """Compare again and again, once it is cleared up."""
+    async def keep_up(self) -> None:
+        """Compare with the venue and renew its countdowns, once it is cleared up."""
+        assert self.dead_man is not None
+        tasks = [
+            asyncio.create_task(self._keep_comparing()),
+            asyncio.create_task(self.dead_man.run()),
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep_comparing(self) -> None:
         assert self.reconciliation is not None
         while True:
             await self._base.world.sleep(LOOK_MS / 1_000)
@@ -226,6 +249,13 @@ class TradingAccount:
         if names:
             some = ", ".join(names[:3])
             tell("stop", f"{len(names)} orders that add risk may still rest: {some}")
+        if self.dead_man is not None:
+            keep = {order.symbol for order in orders if not order.reduce_only}
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_MS / 1_000):
+                    await self.dead_man.release(keep)
+            except (TimeoutError, ConnectorError) as error:
+                tell("stop", f"countdowns may run on: {error or 'time is over'}")
 
     async def bail_out(self) -> None:
         """Something ended the session: leave no order behind that adds risk."""

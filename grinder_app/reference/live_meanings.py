@@ -205,6 +205,7 @@ LIVE_REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
             "TRADES_TOLD": "The symbol's trade id up to which all trades were told.",
             "CONSTRAINTS_LOADED": "The venue's rules of the symbol are known.",
             "INCOME_TOLD": "The venue's list of income was read up to this time.",
+            "DEAD_MAN_OK": "Whether the venue's countdown of a symbol was renewed, or is not used.",
         },
     ),
     WriteOutcome: _of(

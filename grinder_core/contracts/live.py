@@ -188,8 +188,9 @@ class HealthName(StrEnum):
 
     Flags are 0 or 1. ``PLACE_CIRCUIT`` is 0 closed, 1 open, 2 half open. ``SNAPSHOT_TAKEN`` says
     that orders, positions and trades were compared with the venue's. ``TRADES_TOLD`` is
-    the trade id up to which all is known; it, ``UNRECONCILED`` and ``CONSTRAINTS_LOADED`` are of
-    one symbol. ``INCOME_TOLD`` is the time, Unix ms, up to which all money that moved is known.
+    the trade id up to which all is known; it, ``UNRECONCILED``, ``CONSTRAINTS_LOADED`` and
+    ``DEAD_MAN_OK`` are of one symbol. ``INCOME_TOLD`` is the time, Unix ms, up to which all money
+    that moved is known.
     """
 
     BOOTSTRAP_OK = "BOOTSTRAP_OK"
@@ -205,6 +206,7 @@ class HealthName(StrEnum):
     TRADES_TOLD = "TRADES_TOLD"
     CONSTRAINTS_LOADED = "CONSTRAINTS_LOADED"
     INCOME_TOLD = "INCOME_TOLD"
+    DEAD_MAN_OK = "DEAD_MAN_OK"
 
 
 class WriteOutcome(StrEnum):

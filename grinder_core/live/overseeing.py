@@ -31,6 +31,7 @@ _FLAGS: Final = {
 _SYMBOL_FLAGS: Final = {
     HealthName.UNRECONCILED: "state_unreconciled",
     HealthName.CONSTRAINTS_LOADED: "constraints_loaded",
+    HealthName.DEAD_MAN_OK: "dead_man_ok",
 }
 _TOXICITY: Final = {
     GateReason.SPREAD_SPIKE: Toxicity.MID,

@@ -26,6 +26,8 @@ WRITES = frozenset(
 PORTS = frozenset({"port", "_port", "execution", "desk_port"})
 MAY_WRITE = {
     "grinder_adapters/binance/order_desk.py": {"place", "place_market", "cancel"},
+    # renews and takes away countdowns, which place nothing
+    "grinder_app/live/dead_man.py": {"arm_countdown"},
     # leaves nothing behind that adds risk when the session itself has failed
     "grinder_app/live/trading_account.py": {"cancel_own"},
     # paper on this machine, in lockstep: the exchange is the process's own

@@ -55,12 +55,18 @@ class MemoryLive:
         heard: Payloads that the sessions folded, but for the market.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, str], engine: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: dict[str, str],
+        engine: dict[str, Any],
+        symbols: tuple[str, ...] = (SYMBOL,),
+    ) -> None:
         self.clock = VirtualClock()
         self.venue = assemble(VenueOptions(deposit=DEPOSIT, seed=7))
         self.disk = MemoryDisk(self.clock, Random(7))
         flags = LiveFlags(
-            armed=True, mode=SafeMode.LIVE_TRADE, exchange_port=PortKind.SIM, symbols=(SYMBOL,)
+            armed=True, mode=SafeMode.LIVE_TRADE, exchange_port=PortKind.SIM, symbols=symbols
         )
         given = {"app.state_dir": str(folder), "app.artifact_dir": str(folder / "art"), **settings}
         plan = plan_live(flags, load_settings(None, environment={}, flags=given), {})
@@ -248,9 +254,10 @@ def live(
     settings: dict[str, str] | None = None,
     engine: dict[str, Any] | None = None,
     faults: Iterable[Fault] = (),
+    symbols: tuple[str, ...] = (SYMBOL,),
 ) -> T:
     """Play a scene; its market has begun."""
-    world = MemoryLive(folder, settings or {}, engine or {})
+    world = MemoryLive(folder, settings or {}, engine or {}, symbols)
 
     async def play() -> T:
         market = asyncio.create_task(world.move_market())
