@@ -31,7 +31,8 @@ from grinder_core.numbers import canonical
 if TYPE_CHECKING:
     from grinder_app.live.session import LiveEnd
 
-app = App(name="live", help="Run a live session; watch a live market.")
+app = App(name="live", help="Run a live session, see how it stands; watch a live market.")
+app.command("grinder_app.cli.live_status:status", name="status")
 
 
 @app.command

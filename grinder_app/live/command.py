@@ -16,6 +16,7 @@ from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.embedded import embedded_exchange
 from grinder_app.live.session import LiveEnd, LiveSession
+from grinder_app.live.status import StatusBoard
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.runner.policy import PolicySpec
 from grinder_core.errors import ConfigError
@@ -86,7 +87,25 @@ async def run_live(
             shown=request.shown,
         )
         _end_on_signals(session, stack)
-        return await session.run(request.duration_s)
+        return await _shown(session, request.duration_s)
+
+
+async def _shown(session: LiveSession, duration_s: float) -> LiveEnd:
+    """Run a session, and let it say all the while how it stands."""
+    board = StatusBoard(session, version("grinder"))
+    writing = asyncio.create_task(board.run())
+    ended = "by a signal that was not awaited"
+    try:
+        end = await session.run(duration_s)
+        ended = "in order"
+        return end
+    except Exception as error:
+        ended = f"by {type(error).__name__}: {error}"
+        raise
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        board.close(ended)
 
 
 def _end_on_signals(session: LiveSession, stack: AsyncExitStack) -> None:

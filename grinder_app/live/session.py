@@ -284,6 +284,7 @@ class LiveSession:
             self._tick(),
             self._bootstrap(),
             self.market.poll_stats(),
+            self.client.venue_clock.keep(self.world.sleep),
         ]
         tasks = [asyncio.create_task(one) for one in work]
         stopping = asyncio.create_task(self._until_stopped(duration_s))

@@ -90,7 +90,12 @@ class Step:
 
 
 class LiveCore:
-    """One live session. Its steps depend on configuration, policy and events alone."""
+    """One live session. Its steps depend on configuration, policy and events alone.
+
+    Attributes:
+        last_outputs: The last decision of each symbol in this process life, for people who ask
+            why; no step reads it.
+    """
 
     def __init__(self, config: LiveConfig, policy: Policy | None = None) -> None:
         self.config = config
@@ -150,6 +155,7 @@ class LiveCore:
 
     def _assemble(self, engine: Engine, hot: LiveHot) -> None:
         self.engine, self.hot = engine, hot
+        self.last_outputs: dict[str, PaperOutput] = {}
         self._speech = speech = Speech(hot.chain)
         self._effects: list[Effect] = []
         self._nothing = Step((), False, speech)
@@ -178,6 +184,10 @@ class LiveCore:
         It changes nothing: what was refused comes back as an event.
         """
         return self._passing.recheck(risk, symbol)
+
+    def entry_refusal(self, symbol: str) -> str:
+        """Say which gate of the envelope refuses new risk now; empty: none. It changes nothing."""
+        return self._passing.recheck(RiskIntent.INCREASE_RISK, symbol)
 
     def step(self, event: Event) -> Step:
         """Advance by one event.
@@ -312,6 +322,7 @@ class LiveCore:
 
     def _decided(self, out: PaperOutput, event: Event) -> None:
         self._overseer.note_output(out)
+        self.last_outputs[out.symbol] = out
         self.hot.outputs += 1
         self._speech.say(Saying(RecordKind.DECISION, event.ts_ms, out, _is_notable(out)))
 

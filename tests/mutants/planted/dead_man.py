@@ -43,8 +43,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _SWITCH,
         "                await self._port.arm_countdown(symbol, 0)\n"
         "            except ConnectorError as",
-        "                pass\n"
-        "            except ConnectorError as",
+        "                pass\n            except ConnectorError as",
         SCENES,
     ),
     Mutant(
