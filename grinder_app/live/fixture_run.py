@@ -120,6 +120,7 @@ class FixtureRun:
             foreign=(),
             conflated=0,
             unknown_outcomes=0,
+            orders="none reached a venue",
         )
 
     def _beginning(self) -> Iterator[Payload]:

@@ -22,6 +22,7 @@ from grinder_app.config.live_plan import GuardsMissingError, LivePlan
 from grinder_app.live.auditing import AuditTrail
 from grinder_app.live.connecting import VenueRules, load_rules, open_client, with_rules
 from grinder_app.live.evidence import FsmEvidence
+from grinder_app.live.farewell import Farewell, summary
 from grinder_app.live.foundation import Foundation
 from grinder_app.live.health import HealthWatch
 from grinder_app.live.loop import LiveLoop
@@ -57,6 +58,7 @@ class LiveEnd:
         foreign: What is at the venue and not ours.
         conflated: Market events that gave way to newer ones.
         unknown_outcomes: Writes whose outcome had to be asked for.
+        orders: What became of those that were open at the end, in words.
     """
 
     events: int
@@ -67,6 +69,7 @@ class LiveEnd:
     foreign: tuple[str, ...]
     conflated: int
     unknown_outcomes: int
+    orders: str
 
 
 class LiveSession:
@@ -343,10 +346,16 @@ class LiveSession:
 
     async def _end(self) -> LiveEnd:
         """Stop new risk, take the entries out, write everything down."""
+        farewell = Farewell(self.core)
+        self.watchers.append(farewell.stepped)
         self.command(Control(command=Command.STOP, actor="process"))
         account = self.account
         if account is not None:
             await account.settle()
+        self.loop.tell()
+        orders = farewell.orders()
+        for parted in orders:
+            self._tell("stop", parted.line())
         self.checkpoint()
         try:
             await self.journal.sync()
@@ -362,6 +371,7 @@ class LiveSession:
             foreign=() if compared is None else compared.lines,
             conflated=self.market.feed.stats.conflated,
             unknown_outcomes=0 if account is None else account.desk.unknown_outcomes,
+            orders=summary(orders) or "none were open",
         )
 
 

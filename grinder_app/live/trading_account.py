@@ -234,7 +234,7 @@ class TradingAccount:
     # -- the end -------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Wait until every write has an outcome, and say which entries stay behind."""
+        """Wait until every write has an outcome; take countdowns away where no entry is left."""
         tell = self._base.tell
         try:
             async with asyncio.timeout(STOP_TIMEOUT_MS / 1_000):
@@ -243,13 +243,9 @@ class TradingAccount:
                 await self.desk.settle()
         except (TimeoutError, ConnectorError) as error:
             tell("stop", f"not everything is known: {error or 'time is over'}")
-        # before recovery is done, say, not even a cancel may leave
-        orders = unfinished(self._core.engine.hot, self._core.hot.waiting)
-        names = sorted(order.client_order_id for order in orders if not order.reduce_only)
-        if names:
-            some = ", ".join(names[:3])
-            tell("stop", f"{len(names)} orders that add risk may still rest: {some}")
         if self.dead_man is not None:
+            # before recovery is done, say, not even a cancel may leave
+            orders = unfinished(self._core.engine.hot, self._core.hot.waiting)
             keep = {order.symbol for order in orders if not order.reduce_only}
             try:
                 async with asyncio.timeout(STOP_TIMEOUT_MS / 1_000):
