@@ -6,7 +6,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -15,7 +15,10 @@ from grinder_adapters.clock import SystemClock
 from grinder_app.cli import output
 from grinder_app.live.status_reading import StatusPage, read_status
 from grinder_app.runner.options import ConfigOptions, Flag
-from grinder_core.errors import ConfigError
+from grinder_core.contracts.live import OperatingState
+from grinder_core.errors import ConfigError, InputError
+
+POLL_S: Final = 0.2
 
 
 def status(
@@ -25,11 +28,13 @@ def status(
     port: PortKind | None = None,
     json: Flag = False,
     watch: float = 0,
+    until: OperatingState | None = None,
+    within: float = 60,
 ) -> int:
     """Show how a session stands: state, orders, money, budgets, and for each symbol why not.
 
     Reads the page that the session writes every second, so it disturbs nothing and also tells of
-    one that has died. Exits 0 if a process runs, else 1.
+    one that has died. Exits 0 if a process runs and stands where --until wants it, else 1.
 
     Parameters
     ----------
@@ -41,6 +46,10 @@ def status(
         Print one JSON line, with --watch one each time.
     watch
         Show it again every so many seconds, until interrupted.
+    until
+        Wait until the session is in this state, and no symbol in a more restrictive one.
+    within
+        Wait for at most so many seconds.
     """
     if not 0 <= watch < 86_400:
         raise ConfigError("must be >= 0 and less than a day", field="--watch", value=watch)
@@ -48,6 +57,7 @@ def status(
     if state_dir is not None:
         loaded = evolve(loaded, app=evolve(loaded.app, state_dir=str(state_dir)))
     folder = Path(loaded.app.state_dir)
+    reached = until is None or _wait(folder, port, until, within)
     while True:
         page = read_status(folder, port, SystemClock().now_ms())
         if json:
@@ -58,8 +68,32 @@ def status(
             _show(page)
         sys.stdout.flush()
         if not watch:
-            return 0 if page.is_running else 1
+            return 0 if page.is_running and reached else 1
         time.sleep(watch)
+
+
+def _wait(folder: Path, port: PortKind | None, wanted: OperatingState, within: float) -> bool:
+    """Wait for a state; return whether it came. A page that is not there yet is waited for too."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            page = read_status(folder, port, SystemClock().now_ms())
+        except InputError:
+            page = None
+        if page is not None and page.is_running and not page.warning and _stands(page, wanted):
+            return True
+        if time.monotonic() >= deadline:
+            output.note(f"not {wanted.value} within {within:g} s")
+            return False
+        time.sleep(POLL_S)
+
+
+def _stands(page: StatusPage, wanted: OperatingState) -> bool:
+    """Whether the session is in a state and no symbol is worse; states are ordered by rank."""
+    standing = page.document["standing"]
+    states = [OperatingState(symbol["state"]) for symbol in standing["symbols"]]
+    worst = max([OperatingState(standing["state"]), *states], key=lambda state: state.rank)
+    return worst is wanted
 
 
 def _show(page: StatusPage) -> None:

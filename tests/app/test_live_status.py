@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from grinder_adapters.clock import SystemClock
 from grinder_adapters.journal.lock import StateLock
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match, RequestOp
 from grinder_app.cli import run
@@ -274,9 +275,13 @@ def test_the_command_shows_a_running_one_a_dead_one_and_an_ended_one(
     lock = StateLock.take(tmp_path / "sim", 1)
     try:
         assert run([*where, "--json"]) == 0
+        page["written_ms"] = SystemClock().now_ms()
+        (tmp_path / "sim" / STATUS_FILE).write_bytes(orjson.dumps(page))
+        assert run([*where, "--json", "--until", "ACTIVE", "--within", "0"]) == 0
+        assert run([*where, "--json", "--until", "PAUSE", "--within", "0"]) == 1
     finally:
         lock.release()
-    told = orjson.loads(capsys.readouterr().out)
+    told = orjson.loads(capsys.readouterr().out.splitlines()[0])
     assert told["standing"] == page["standing"]
     assert told["is_running"]
     page_in(tmp_path, "in order")

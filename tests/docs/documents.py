@@ -6,6 +6,8 @@ between, says how a block is meant:
     <!-- not run: REASON -->   nothing of it is tried
     <!-- file: NAME -->        the reader creates this file with it
     <!-- exit: N -->           its commands end with exit code N
+    <!-- beside: NAME -->      its one command runs in another terminal, until it ends by itself or
+                               the page does
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 LANGUAGES: Final = frozenset({"python", "sh", "json", "toml", "text", ""})
 
 _FENCE: Final = re.compile(r"(?P<indent> *)(?P<ticks>`{3,})(?P<language>[^`]*)")
-_COMMENT: Final = re.compile(r"\s*<!-- (?P<name>not run|file|exit): (?P<value>.+?) -->\s*")
+_COMMENT: Final = re.compile(r"\s*<!-- (?P<name>not run|file|exit|beside): (?P<value>.+?) -->\s*")
 _INLINE: Final = re.compile(r"`([^`\n]+)`")
 
 
@@ -35,6 +37,7 @@ class Block:
         not_run: Why nothing of it is tried; empty for all others.
         file: Name of the file that the reader creates with it; empty for all others.
         exit_code: What its commands end with.
+        beside: Name of the terminal that its command runs in; empty: the reader waits for it.
     """
 
     path: Path
@@ -44,6 +47,7 @@ class Block:
     not_run: str = ""
     file: str = ""
     exit_code: int = 0
+    beside: str = ""
 
     @property
     def place(self) -> str:
@@ -121,4 +125,5 @@ def _block(path: Path, line: int, language: str, inside: list[str], said: dict[s
         not_run=said.get("not run", ""),
         file=said.get("file", ""),
         exit_code=int(said.get("exit", "0")),
+        beside=said.get("beside", ""),
     )

@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.docs.documents import LANGUAGES, ROOT, Block, blocks
+from tests.docs.terminals import PageError, Terminals
 
 Run = Callable[[list[str]], int]
 
 TOOLS: Final = frozenset({"python", "python3", "pip", "nox", "git", "cd", "apt-get", "pytest"})
 _OPERATOR: Final = re.compile(r"[();<>|&]+")
 _EXTRAS: Final = re.compile(r"(?:grinder|\.)\[(?P<names>[a-z,]+)\]")
-
-
-class PageError(AssertionError):
-    """The page says something that is not so."""
 
 
 class Reader:
@@ -34,6 +31,7 @@ class Reader:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._beside = Terminals()
         self._names: dict[str, Any] = {"__name__": "__main__"}
 
     def follow(self, page: Path) -> None:
@@ -42,8 +40,13 @@ class Reader:
         Raises:
             PageError: A block cannot be followed, or what follows is not what the page says.
         """
-        for block in blocks(page):
-            self.do(block)
+        try:
+            for block in blocks(page):
+                self.do(block)
+        except BaseException:
+            self._beside.kill()
+            raise
+        self._beside.end()
 
     def do(self, block: Block) -> None:
         """Do what one block says; see ``follow``."""
@@ -81,6 +84,9 @@ class Reader:
             raise _wrong(block, "".join(said))
 
     def _commands(self, block: Block) -> None:
+        if block.beside:
+            self._beside.start(block, list(commands_of(block)))
+            return
         for command in commands_of(block):
             if Path(command[0]).name != "grinder":
                 check_foreign(block, command)
