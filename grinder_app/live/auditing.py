@@ -19,22 +19,13 @@ from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.scribe import JournalPort
 from grinder_app.live.state_audit import opened_for_operator
 from grinder_core.codec import canonical_json, to_dict
-from grinder_core.contracts.control import Command, Control
+from grinder_core.contracts.control import MAY_ADD_RISK, Control
 from grinder_core.errors import ArtifactError, StateLockedError, StateWriteError
 from grinder_core.reconcile.records import Mismatch
 
 AUDIT_STREAM: Final = "audit"
 START: Final = "START"
 REFUSED: Final = "REFUSED"
-MAY_ADD_RISK: Final = frozenset(
-    {
-        Command.RESUME,
-        Command.RESET_KILL_SWITCH,
-        Command.RESET_DRAWDOWN_GUARD,
-        Command.RESET_LOSS_STREAKS,
-    }
-)
-"""Commands that must not happen unnoted; the others stop something and always may."""
 
 
 class AuditTrail:

@@ -76,6 +76,11 @@ def check_line(field: str, value: str, *, longest: int) -> None:
         raise _refused(f"must be one printable line of at most {longest} characters", field, value)
 
 
+def as_line(text: str, *, longest: int) -> str:
+    """Return what ``check_line`` takes, out of any text: what it refuses becomes ``?``."""
+    return _UNSHOWN.sub("?", text)[:longest]
+
+
 def check_int(field: str, value: int, *, ge: int = 0) -> None:
     """An integer (not a boolean) with a lower bound."""
     if type(value) is not int or value < ge:

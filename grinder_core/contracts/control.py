@@ -39,6 +39,17 @@ class Command(StrEnum):
     STOP = "STOP"
 
 
+MAY_ADD_RISK: Final = frozenset(
+    {
+        Command.RESUME,
+        Command.RESET_KILL_SWITCH,
+        Command.RESET_DRAWDOWN_GUARD,
+        Command.RESET_LOSS_STREAKS,
+    }
+)
+"""Commands that must not happen unnoted; the others stop something and always may."""
+
+
 @frozen(kw_only=True)
 class TurnEnd:
     """Closes a turn that had effects: the venue's immediate answers have all been folded."""
