@@ -40,15 +40,10 @@ class ControlView:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        state = to_dict(self.state)
         return {
+            **_told_of(self.state, self.problem),
             "audited": list(self.audited),
-            "commands": state["commands"],
-            "done": state["done"],
             "folder": self.folder,
-            "last": state["last"],
-            "override": state["override"],
-            "problem": self.problem,
             "writer": to_dict(self.writer),
         }
 
@@ -77,11 +72,7 @@ def view_control(folder: Path, count: int) -> ControlView:
     Raises:
         ArtifactError: The journal is damaged.
     """
-    state, problem = ControlState(), ""
-    try:
-        state = ControlFile(folder).read() or state
-    except ArtifactError as error:
-        problem = str(error)
+    state, problem = _read(ControlFile(folder))
     return ControlView(
         folder=str(folder),
         writer=writer_of(folder),
@@ -89,6 +80,11 @@ def view_control(folder: Path, count: int) -> ControlView:
         state=state,
         audited=_audited(folder, count),
     )
+
+
+def view_file(file: ControlFile) -> dict[str, Any]:
+    """Return what the file alone says, as JSON values."""
+    return _told_of(*_read(file))
 
 
 def whitelist_of(folder: Path) -> tuple[str, ...]:
@@ -124,6 +120,19 @@ def wait_until_done(
         if len(found) == len(set(numbers)) or clock() >= ends:
             return found
         sleep(POLL_S)
+
+
+def _read(file: ControlFile) -> tuple[ControlState, str]:
+    try:
+        return file.read() or ControlState(), ""
+    except ArtifactError as error:
+        return ControlState(), str(error)
+
+
+def _told_of(state: ControlState, problem: str) -> dict[str, Any]:
+    found = to_dict(state)
+    names = ("commands", "done", "last", "override")
+    return {**{name: found[name] for name in names}, "problem": problem}
 
 
 def _done_in(file: ControlFile, numbers: Sequence[int]) -> dict[int, DoneCommand]:

@@ -195,6 +195,8 @@ class LiveSession:
             known = int(symbol in rules.limits)
             name = HealthName.CONSTRAINTS_LOADED.value
             self.loop.put(Health(name=name, value=known, symbol=symbol))
+        if plan.admin_secrets:
+            await self._listen()
         override = plan.operator_override
         if override is not None:
             self.loop.put(Control(command=Command(override.value), actor=ENVIRONMENT))
@@ -260,6 +262,24 @@ class LiveSession:
         self.loop.put(Restarted(reason="start" if restored.core is None else "recovery"))
         self.loop.put(Leadership(is_leader=True))
         self.loop.look = self.control.look
+
+    async def _listen(self) -> None:
+        """Open the admin endpoint.
+
+        Raises:
+            ConfigError: Its address cannot be listened at.
+        """
+        from grinder_app.server.access import AdminTokens
+        from grinder_app.server.listening import AdminListener
+
+        assert self.trail is not None
+        base, settings = self.base, self.plan.admin
+        primary, *others = self.plan.admin_secrets
+        tokens = AdminTokens(primary=primary, secondary=others[0] if others else None)
+        listener = AdminListener(settings, tokens, self.control.file, self.trail, base.now_ms)
+        await listener.open()
+        base.stack.push_async_callback(listener.close)
+        self._tell("admin", f"commands are taken at http://{settings.admin_host}:{listener.port}")
 
     async def _make_durable(self) -> None:
         """Get on disk what is latched; until that succeeds, health says that it cannot be."""
