@@ -11,6 +11,7 @@ from attrs import frozen
 from grinder_core.errors import ConfigError
 from grinder_core.settings import setting
 
+LOOPBACK: Final = "127.0.0.1"
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
@@ -19,7 +20,9 @@ class AdminSettings:
     """Where an operator's commands are taken over HTTP; shut until a token is set."""
 
     admin_host: str = setting(
-        "127.0.0.1", "Address that is listened at; it has no TLS of its own.", spec="MM-52"
+        "localhost",
+        "Address that is listened at, `localhost` for that of IPv4; there is no TLS.",
+        spec="MM-52",
     )
     admin_port: int = setting(
         9190, "Port that is listened at; 0: any that is free.", ge=0, le=65_535, spec="MM-52"
@@ -53,16 +56,19 @@ class AdminSettings:
         return tuple(name for part in self.admin_remote_names.split(",") if (name := part.strip()))
 
     @property
+    def address(self) -> str:
+        """What is listened at; no resolver is asked what ``localhost`` is."""
+        return LOOPBACK if self.admin_host == "localhost" else self.admin_host
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine reaches it.
 
         Raises:
             ConfigError: The host is no address.
         """
-        if self.admin_host == "localhost":
-            return True
         try:
-            return ip_address(self.admin_host).is_loopback
+            return ip_address(self.address).is_loopback
         except ValueError:
             raise ConfigError(
                 "must be an IP address or localhost", field="admin_host", value=self.admin_host

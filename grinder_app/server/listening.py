@@ -53,7 +53,7 @@ class AdminListener:
         # no access log: it would show what was asked for, and by whom
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
         await self._runner.setup()
-        site = web.TCPSite(self._runner, settings.admin_host, settings.admin_port)
+        site = web.TCPSite(self._runner, settings.address, settings.admin_port)
         try:
             await site.start()
         except OSError as error:

@@ -348,7 +348,7 @@ def test_a_flood_of_refused_requests_does_not_fill_the_journal(tmp_path: Path) -
 
 def test_it_is_shut_without_a_token_and_on_loopback_without_names() -> None:
     plan = plan_live(LiveFlags(), load_settings(None, environment={}), {})
-    assert (plan.admin_secrets, plan.admin.admin_host, plan.admin.admin_port) == (
+    assert (plan.admin_secrets, plan.admin.address, plan.admin.admin_port) == (
         (), "127.0.0.1", 9190,
     )  # fmt: skip
     with pytest.raises(ConfigError, match="is no address of loopback"):
