@@ -19,6 +19,7 @@ BODY_TIMEOUT_S: Final = 5.0
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Type": "application/json",
+    "Server": "grinder",
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -140,7 +141,8 @@ def test_a_stop_ends_the_process_in_order_and_does_not_stop_the_next(tmp_path: P
         assert world.open_orders()
         number = give(world, Command.STOP)
         assert world.running is not None
-        await world.running
+        async with asyncio.timeout(60):
+            await world.running
         world.running = None
         assert not world.open_orders()
         assert (waiting(world), [one.number for one in done(world)]) == ([], [number])
