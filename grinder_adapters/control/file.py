@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from grinder_adapters.control.records import (
     ControlState,
@@ -55,24 +55,30 @@ class ControlFile:
     """The control file of one state folder.
 
     Attributes:
+        path: The file.
         owner: Only what belongs to this user is read or written; by default the process's.
     """
 
     folder: Path
     owner: int = Factory(os.geteuid)
     _sleep: Callable[[float], None] = time.sleep
+    path: Path = field(init=False)
+    _name: str = field(init=False)  # a path is made text anew at each call
 
-    @property
-    def path(self) -> Path:
-        """The file."""
+    @path.default
+    def _path_of(self) -> Path:
         return self.folder / CONTROL_FILE
+
+    @_name.default
+    def _name_of(self) -> str:
+        return str(self.path)
 
     # -- for the process that obeys
 
     def mark(self) -> Mark:
         """Return what changes whenever the file does; ``None``: there is none. Cheap."""
         try:
-            seen = os.lstat(self.path)
+            seen = os.lstat(self._name)
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -113,7 +113,7 @@ VARIABLES: Final = (
         name=OVERRIDE,
         kind="PAUSE or EMERGENCY",
         default="none",
-        meaning="Holds new orders from the start; the most severe of all sources holds.",
+        meaning="Holds new orders as long as the process runs; the most severe source holds.",
         strictness="refused at the start",
     ),
     Variable(
