@@ -10,6 +10,7 @@ from attrs import Attribute, AttrsInstance, fields, frozen
 
 from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.env import nearest
+from grinder_app.config.admin_settings import AdminSettings
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.live_settings import LiveSettings
 from grinder_core.engine.config import settings_of
@@ -30,6 +31,7 @@ BESIDE_ENGINE: Final[dict[str, type[AttrsInstance]]] = {
     "fill_gate": FillGateSettings,
     "reconcile": ReconcileSettings,
     "audit": AuditConfig,
+    "admin": AdminSettings,
 }
 PREFIX: Final = "GRINDER_"
 NONE: Final = "none"

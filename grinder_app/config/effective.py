@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from grinder_adapters.audit.settings import AuditConfig
+from grinder_app.config.admin_settings import AdminSettings
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.catalog import BESIDE_ENGINE
 from grinder_app.config.live_environment import LiveEnvironment, origin_of
@@ -60,6 +61,10 @@ class InForce(Protocol):
     @property
     def audit(self) -> AuditConfig:
         """What is noted for audits."""
+
+    @property
+    def admin(self) -> AdminSettings:
+        """Where an operator's commands are taken over HTTP."""
 
     @property
     def origins(self) -> Mapping[str, str]:

@@ -13,10 +13,10 @@ from typing import Final
 from attrs import frozen
 
 from grinder_adapters.binance.permission import REAL_PORT_ACK
-from grinder_adapters.binance.signing import REDACTED
+from grinder_adapters.binance.signing import REDACTED, Secret
 from grinder_adapters.env import parse_bool, parse_enum
 from grinder_app.config import live_variables as names
-from grinder_app.config.live_keys import KeyPair, read_pair
+from grinder_app.config.live_keys import KeyPair, read_admin_tokens, read_pair
 from grinder_app.config.live_variables import FEATURES, FROM_FILE, Variable
 from grinder_core.contracts.enums import Override
 from grinder_core.errors import ConfigError
@@ -35,6 +35,7 @@ class LiveEnvironment:
         keys: The venue's pair.
         operator_override: What holds new orders from the start.
         name: Of the environment.
+        admin_tokens: What opens the admin endpoint, the primary one first.
     """
 
     armed: bool | None = None
@@ -44,11 +45,18 @@ class LiveEnvironment:
     keys: KeyPair | None = None
     operator_override: Override | None = None
     name: str = PRODUCTION
+    admin_tokens: tuple[Secret, ...] = ()
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        pair = () if self.keys is None else (names.API_KEY, names.API_SECRET)
+        tokens = (names.ADMIN_TOKEN, names.ADMIN_TOKEN_SECONDARY)[: len(self.admin_tokens)]
+        return (*pair, *tokens)
 
     def shown(self, variable: Variable) -> object:
         """Return the value in force of a variable that sets no setting, secrets redacted."""
         if variable.is_secret:
-            return None if self.keys is None else REDACTED
+            return REDACTED if variable.name in self._secrets else None
         return {
             names.ARMED: bool(self.armed),
             names.ALLOW_TESTNET_TRADE: self.allow_testnet_trade,
@@ -74,6 +82,7 @@ def read_live_environment(environ: Mapping[str, str]) -> LiveEnvironment:
         keys=read_pair(environ),
         operator_override=_override(environ),
         name=_environment(environ),
+        admin_tokens=read_admin_tokens(environ),
     )
 
 

@@ -1,4 +1,4 @@
-"""The key pair of a live run: from two variables, or from two files that only we can read."""
+"""The secrets of a live run: from variables, or from files that only we can read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from attrs import frozen
 from grinder_adapters.binance.permission import Credentials
 from grinder_adapters.binance.signing import REDACTED, Secret, Signer
 from grinder_adapters.local_venue.assembly import LOCAL_KEY
-from grinder_app.config.live_variables import API_KEY, API_SECRET, FROM_FILE
+from grinder_app.config.live_variables import (
+    ADMIN_TOKEN,
+    ADMIN_TOKEN_SECONDARY,
+    API_KEY,
+    API_SECRET,
+    FROM_FILE,
+)
 from grinder_core.errors import ConfigError
 
 SECRET_BYTES_MAX: Final = 4_096
+TOKEN_MIN: Final = 16
 _FOR_OTHERS: Final = 0o077
 
 
@@ -58,6 +65,36 @@ def read_pair(environ: Mapping[str, str]) -> KeyPair | None:
             remedy=f"set {missing} too, or neither",
         )
     return KeyPair(key=key, secret=secret, kind=Credentials.VENUE)
+
+
+def read_admin_tokens(environ: Mapping[str, str]) -> tuple[Secret, ...]:
+    """Return what opens the admin endpoint, the primary one first; none: it is shut.
+
+    Raises:
+        ConfigError: One is too short, given twice, alone though the second, or in a file that
+            cannot be read or that others may read; never shows what it read.
+    """
+    primary, secondary = _token(ADMIN_TOKEN, environ), _token(ADMIN_TOKEN_SECONDARY, environ)
+    if primary is None and secondary is not None:
+        raise ConfigError(
+            f"is given without {ADMIN_TOKEN}",
+            field=ADMIN_TOKEN_SECONDARY,
+            value=REDACTED,
+            remedy=f"set {ADMIN_TOKEN} too, or neither",
+        )
+    return tuple(token for token in (primary, secondary) if token is not None)
+
+
+def _token(name: str, environ: Mapping[str, str]) -> Secret | None:
+    token = _read(name, environ)
+    if token is not None and len(token.reveal()) < TOKEN_MIN:
+        raise ConfigError(
+            f"must have at least {TOKEN_MIN} characters",
+            field=name,
+            value=REDACTED,
+            remedy="make one with: openssl rand -hex 32",
+        )
+    return token
 
 
 def _read(name: str, environ: Mapping[str, str]) -> Secret | None:

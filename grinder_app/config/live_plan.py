@@ -17,6 +17,8 @@ from attrs import evolve, frozen
 from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
 from grinder_adapters.binance.permission import Credentials, Permission, PortKind
+from grinder_adapters.binance.signing import Secret
+from grinder_app.config.admin_settings import AdminSettings
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.live_environment import (
     LiveEnvironment,
@@ -92,6 +94,7 @@ class LivePlan:
         engine: Settings of the engine, protections on.
         orchestrator, router, fill_gate: What judges actions.
         reconcile, audit: How it is held against the venue, and what is noted of that.
+        admin: Where an operator's commands are taken over HTTP, once there is a token.
         origins: Where each setting comes from, by dotted name.
         config_path: The file read, if any.
         warnings: What is legal and probably not meant.
@@ -113,6 +116,7 @@ class LivePlan:
     fill_gate: FillGateSettings
     reconcile: ReconcileSettings
     audit: AuditConfig
+    admin: AdminSettings
     app: AppSettings
     origins: Mapping[str, str]
     config_path: Path | None
@@ -142,6 +146,11 @@ class LivePlan:
     def operator_override(self) -> Override | None:
         """What the environment imposed."""
         return self.environment.operator_override
+
+    @property
+    def admin_secrets(self) -> tuple[Secret, ...]:
+        """What opens the admin endpoint, the primary one first; none: it is shut."""
+        return self.environment.admin_tokens
 
     @property
     def state_dir(self) -> Path:
@@ -215,10 +224,11 @@ def draft_live(flags: LiveFlags, config: Settings, environ: Mapping[str, str]) -
         fill_gate=config.fill_gate,
         reconcile=_reconcile(config.reconcile, symbols, origins),
         audit=config.audit,
+        admin=config.admin,
         app=config.app,
         origins=origins,
         config_path=config.path,
-        warnings=(*config.warnings, *_advice(flags, environment, kind)),
+        warnings=(*config.warnings, *_advice(flags, environment, kind, config.admin)),
     )
 
 
@@ -308,8 +318,15 @@ def _reconcile(
     return evolve(settings, symbol_filter=symbols if wanted is None else wanted)
 
 
-def _advice(flags: LiveFlags, environment: LiveEnvironment, kind: VenueClass) -> list[str]:
+def _advice(
+    flags: LiveFlags, environment: LiveEnvironment, kind: VenueClass, admin: AdminSettings
+) -> list[str]:
     said = []
+    if environment.admin_tokens and not admin.is_loopback:
+        said.append(
+            f"the admin endpoint listens at {admin.admin_host}, and other machines may command: "
+            "tokens go there in clear text unless something before it has TLS"
+        )
     if flags.armed and environment.armed is False:
         said.append(f"--armed has no effect: {ARMED} says no")
     if kind is VenueClass.SIM and environment.keys is not None:

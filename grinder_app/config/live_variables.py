@@ -1,4 +1,4 @@
-"""Every environment variable of Appendix A of the specification of live operation, as data.
+"""Environment variables with names of their own: Appendix A of live operation, and the endpoint's.
 
 ``VARIABLES`` are read: most set a setting, the rest is what must never stand in a file: arming,
 acknowledgements, keys. ``ABSENT`` belong to features that are not there; a live command refuses
@@ -20,6 +20,8 @@ ALLOW_MAINNET_TRADE: Final = "ALLOW_MAINNET_TRADE"
 ACKNOWLEDGEMENT: Final = "GRINDER_REAL_PORT_ACK"
 API_KEY: Final = "BINANCE_API_KEY"
 API_SECRET: Final = "BINANCE_API_SECRET"
+ADMIN_TOKEN: Final = "GRINDER_ADMIN_TOKEN"
+ADMIN_TOKEN_SECONDARY: Final = "GRINDER_ADMIN_TOKEN_SECONDARY"
 OVERRIDE: Final = "GRINDER_OPERATOR_OVERRIDE"
 CONFIG_VARIABLE: Final = "GRINDER_CONFIG"
 ENVIRONMENT: Final = "GRINDER_ENV"
@@ -111,9 +113,25 @@ VARIABLES: Final = (
         name=OVERRIDE,
         kind="PAUSE or EMERGENCY",
         default="none",
-        meaning="Holds new orders from the start; the most severe of all sources holds.",
+        meaning="Holds new orders as long as the process runs; the most severe source holds.",
         strictness="refused at the start",
     ),
+    Variable(
+        name=ADMIN_TOKEN,
+        kind="secret of at least 16 characters",
+        default="unset",
+        meaning="Opens the admin endpoint to who sends it; without it the endpoint is shut.",
+        is_secret=True,
+    ),
+    Variable(
+        name=ADMIN_TOKEN_SECONDARY,
+        kind="secret of at least 16 characters",
+        default="unset",
+        meaning="Opens it too, so that the first can be changed while it is in use.",
+        is_secret=True,
+    ),
+    Variable(name="GRINDER_ADMIN_HOST", setting="admin.admin_host"),
+    Variable(name="GRINDER_ADMIN_PORT", setting="admin.admin_port"),
     Variable(name="GRINDER_STATE_DIR", setting="app.state_dir"),
     Variable(name=CONFIG_VARIABLE, kind="path", default="none", meaning="The configuration file."),
     Variable(

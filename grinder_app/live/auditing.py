@@ -7,7 +7,7 @@ enabled; both without secrets.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,22 +19,14 @@ from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.scribe import JournalPort
 from grinder_app.live.state_audit import opened_for_operator
 from grinder_core.codec import canonical_json, to_dict
-from grinder_core.contracts.control import Command, Control
+from grinder_core.contracts.control import MAY_ADD_RISK, Command, Control
 from grinder_core.errors import ArtifactError, StateLockedError, StateWriteError
 from grinder_core.reconcile.records import Mismatch
 
 AUDIT_STREAM: Final = "audit"
 START: Final = "START"
 REFUSED: Final = "REFUSED"
-MAY_ADD_RISK: Final = frozenset(
-    {
-        Command.RESUME,
-        Command.RESET_KILL_SWITCH,
-        Command.RESET_DRAWDOWN_GUARD,
-        Command.RESET_LOSS_STREAKS,
-    }
-)
-"""Commands that must not happen unnoted; the others stop something and always may."""
+ACCEPTED: Final = "ACCEPTED"
 
 
 class AuditTrail:
@@ -78,7 +70,8 @@ class AuditTrail:
         now_ms: Callable[[], int],
     ) -> AuditTrail:
         """Return the trail of a plan, whose file lies in the folder of its state."""
-        secrets = () if plan.keys is None else (plan.keys.key, plan.keys.secret)
+        secrets = [] if plan.keys is None else [plan.keys.key, plan.keys.secret]
+        secrets += plan.admin_secrets
         return cls(
             plan.audit,
             folder / plan.audit.audit_path,
@@ -138,6 +131,28 @@ class AuditTrail:
             )
         except ArtifactError:
             return  # nothing happens that would have to wait for it
+
+    def admin_call(self, endpoint: str, actor: str, command: Command, number: int) -> None:
+        """Note that the admin endpoint took a command; that it is carried out is noted then."""
+        self._note_call(
+            ACCEPTED,
+            {
+                "actor": actor,
+                "command": command.value,
+                "endpoint": endpoint,
+                "number": number,
+            },
+        )
+
+    def admin_refused(self, endpoint: str, actor: str, error: str) -> None:
+        """Note that the admin endpoint refused a request; nothing of its body stands there."""
+        self._note_call(REFUSED, {"actor": actor, "endpoint": endpoint, "error": error})
+
+    def _note_call(self, status: str, details: Mapping[str, Any]) -> None:
+        try:
+            self._note(AuditEventType.CONTROL, status=status, details=details)
+        except ArtifactError:
+            return  # told as a warning; what may not happen unnoted is noted once more
 
     def close(self) -> None:
         """Write what waits."""

@@ -20,6 +20,10 @@ from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.live.core import LiveCore, Step
 
 
+def _see_nothing() -> None:
+    """Nobody commands here."""
+
+
 class LiveLoop:
     """The session of a process.
 
@@ -34,6 +38,7 @@ class LiveLoop:
 
     Attributes:
         port: Takes effects.
+        look: Called before each step; may put something first, and must not fail.
         failure: What ended the session; nothing is folded after it.
     """
 
@@ -52,6 +57,8 @@ class LiveLoop:
         self.port: LivePort = Nobody()
         self._now_ms, self._on_step = now_ms, on_step
         self._queue: deque[Event | Payload] = deque()
+        self._first: deque[Payload] = deque()
+        self.look: Callable[[], None] = _see_nothing
         self._is_busy = False
         self.failure: BaseException | None = None
 
@@ -66,6 +73,12 @@ class LiveLoop:
         if not self._is_busy:
             self._work_off()
 
+    def put_first(self, payload: Payload) -> None:
+        """Take a payload before everything that waits, but behind others that came so."""
+        self._first.append(payload)
+        if not self._is_busy:
+            self._work_off()
+
     def note_digest(self) -> None:
         """Write where the session stands."""
         self.tell()
@@ -77,8 +90,9 @@ class LiveLoop:
             raise self.failure
         self._is_busy = True
         try:
-            while self._queue and self.failure is None:
-                item = self._queue.popleft()
+            while (self._first or self._queue) and self.failure is None:
+                self.look()
+                item = (self._first or self._queue).popleft()
                 if isinstance(item, Event):
                     self._fold_market(item)
                 else:

@@ -17,10 +17,12 @@ from attrs import frozen
 from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.binance.tasks import Tasks
+from grinder_adapters.control import ControlFile
 from grinder_adapters.journal import JournalHead
 from grinder_app.config.live_plan import GuardsMissingError, LivePlan
 from grinder_app.live.auditing import AuditTrail
 from grinder_app.live.connecting import VenueRules, load_rules, open_client, with_rules
+from grinder_app.live.control_channel import ControlChannel
 from grinder_app.live.evidence import FsmEvidence
 from grinder_app.live.farewell import Farewell, summary
 from grinder_app.live.foundation import Foundation
@@ -32,7 +34,15 @@ from grinder_app.live.recovering import Restored, checkpoint_text
 from grinder_app.live.scribe import Configured, JournalPort, Scribe
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.live.trading_account import TradingAccount
-from grinder_core.contracts.control import Command, Control, Health, Leadership, Restarted, Timer
+from grinder_core.contracts.control import (
+    ENVIRONMENT,
+    Command,
+    Control,
+    Health,
+    Leadership,
+    Restarted,
+    Timer,
+)
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.live import HealthName
 from grinder_core.errors import StateWriteError
@@ -85,6 +95,7 @@ class LiveSession:
     Attributes:
         base: What its parts stand on.
         account: What it trades for; ``None``: nobody out there is written to.
+        control: What an operator commands it by.
         watchers: Told of each step, once it is over; they must not fail and not wait.
     """
 
@@ -146,14 +157,14 @@ class LiveSession:
             return await self._end()
 
     def command(self, control: Control) -> None:
-        """Carry out an operator's command, once it is noted.
+        """Carry out an operator's command before all that waits, once it is noted.
 
         Raises:
             ArtifactError: It cannot be noted as it must be, and would let new risk in.
         """
         if self.trail is not None:
             self.trail.command(control)
-        self.loop.put(control)
+        self.loop.put_first(control)
 
     @contextmanager
     def _noting_refusals(self) -> Iterator[None]:
@@ -187,9 +198,11 @@ class LiveSession:
             known = int(symbol in rules.limits)
             name = HealthName.CONSTRAINTS_LOADED.value
             self.loop.put(Health(name=name, value=known, symbol=symbol))
+        if plan.admin_secrets:
+            await self._listen()
         override = plan.operator_override
         if override is not None:
-            self.loop.put(Control(command=Command(override.value), actor="environment"))
+            self.loop.put(Control(command=Command(override.value), actor=ENVIRONMENT))
         self._told_of_start(self.restored)
         if plan.will_write:
             assert self.trail is not None
@@ -231,6 +244,16 @@ class LiveSession:
         if plan.live.fsm_evidence_enabled:
             artifacts = Path(plan.app.artifact_dir)
             self._evidence = FsmEvidence(artifacts, config.config_hash, self._tell)
+        self.control = ControlChannel(
+            ControlFile(base.folder),
+            core,
+            journal,
+            self.command,
+            self.stop,
+            self._tasks.start,
+            self._tell,
+            base.now_ms,
+        )
         self.loop = LiveLoop(
             core,
             scribe,
@@ -241,6 +264,25 @@ class LiveSession:
         )
         self.loop.put(Restarted(reason="start" if restored.core is None else "recovery"))
         self.loop.put(Leadership(is_leader=True))
+        self.loop.look = self.control.look
+
+    async def _listen(self) -> None:
+        """Open the admin endpoint.
+
+        Raises:
+            ConfigError: Its address cannot be listened at.
+        """
+        from grinder_app.server.access import AdminTokens
+        from grinder_app.server.listening import AdminListener
+
+        assert self.trail is not None
+        base, settings = self.base, self.plan.admin
+        primary, *others = self.plan.admin_secrets
+        tokens = AdminTokens(primary=primary, secondary=others[0] if others else None)
+        listener = AdminListener(settings, tokens, self.control.file, self.trail, base.now_ms)
+        await listener.open()
+        base.stack.push_async_callback(listener.close)
+        self._tell("admin", f"commands are taken at http://{settings.admin_host}:{listener.port}")
 
     async def _make_durable(self) -> None:
         """Get on disk what is latched; until that succeeds, health says that it cannot be."""
@@ -271,6 +313,7 @@ class LiveSession:
 
     def _stepped(self, event: Event, step: Step) -> None:
         """Look at a step that is over."""
+        self.control.stepped(event, step)
         if self.account is not None:
             self.account.stepped(event)
         if self._evidence is not None:
@@ -361,6 +404,7 @@ class LiveSession:
             await self.journal.sync()
         except StateWriteError as error:
             self._tell("stop", str(error))
+        await self.control.close()
         compared = None if account is None else account.reconciliation
         return LiveEnd(
             events=self.core.hot.events,

@@ -88,6 +88,8 @@ LIVE_REASONS: Final[dict[type[StrEnum], dict[str, str]]] = {
             "RESUME_REFUSED": "A resume came while it could not be honoured.",
             "INIT_TIMEOUT": "Recovery takes longer than `init_timeout_ms`.",
             "TIME_WENT_BACK": "An event was dated before the last one; the later time counts.",
+            "COMMAND_REFUSED": "An operator's command changes nothing: it came before, or "
+            "nothing of it can be done now (LIVE-41).",
         },
     ),
     BlockReason: _of(

@@ -11,6 +11,12 @@ from grinder_core.errors import ContractError
 PRICE_LIMIT: Final = Decimal(10**9)
 QTY_LIMIT: Final = Decimal(10**11)
 SYMBOL: Final = re.compile(r"[A-Z0-9_]{2,40}")
+# no control, no line end, nothing that reorders or hides text, no half of a character; written out,
+# because what a Python takes for printable depends on its version
+_UNSHOWN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 
 _UNIT: Final = Decimal("1E-8")
 _ZERO: Final = Decimal(0)
@@ -62,6 +68,17 @@ def check_symbol(value: str) -> None:
     """A symbol of the product's grammar ``[A-Z0-9_]{2,40}``."""
     if not isinstance(value, str) or not SYMBOL.fullmatch(value):
         raise _refused("must match [A-Z0-9_]{2,40}", "symbol", value)
+
+
+def check_line(field: str, value: str, *, longest: int) -> None:
+    """Words of a person: one line of text that shows what it is."""
+    if not isinstance(value, str) or len(value) > longest or _UNSHOWN.search(value):
+        raise _refused(f"must be one printable line of at most {longest} characters", field, value)
+
+
+def as_line(text: str, *, longest: int) -> str:
+    """Return what ``check_line`` takes, out of any text: what it refuses becomes ``?``."""
+    return _UNSHOWN.sub("?", text)[:longest]
 
 
 def check_int(field: str, value: int, *, ge: int = 0) -> None:

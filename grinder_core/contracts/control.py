@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from attrs import field, frozen
 
-from grinder_core.contracts.checks import check_decimal, check_int, check_symbol, check_ts
+from grinder_core.contracts.checks import (
+    check_decimal,
+    check_int,
+    check_line,
+    check_symbol,
+    check_ts,
+)
 from grinder_core.contracts.decisions import SymbolScoreV1
 from grinder_core.contracts.enums import KillReason
 from grinder_core.errors import ContractError
+
+ENVIRONMENT: Final = "environment"
+"""Who commands what a variable of the process imposes; nobody can resume from that."""
+TEXT_MAX: Final = 500
 
 
 class Command(StrEnum):
@@ -26,6 +37,17 @@ class Command(StrEnum):
     RESUME = "RESUME"
     FLATTEN = "FLATTEN"
     STOP = "STOP"
+
+
+MAY_ADD_RISK: Final = frozenset(
+    {
+        Command.RESUME,
+        Command.RESET_KILL_SWITCH,
+        Command.RESET_DRAWDOWN_GUARD,
+        Command.RESET_LOSS_STREAKS,
+    }
+)
+"""Commands that must not happen unnoted; the others stop something and always may."""
 
 
 @frozen(kw_only=True)
@@ -45,14 +67,20 @@ class Control:
     Attributes:
         reason: Of a ``KILL``.
         symbol: Of a ``FLATTEN``; other commands are for the whole session.
+        number: Of the operator's channel, where each is carried out once; 0: not from there.
+        text: The operator's own words for it.
     """
 
     command: Command
     actor: str
     reason: KillReason = KillReason.MANUAL
     symbol: str = ""
+    number: int = 0
+    text: str = ""
 
     def __attrs_post_init__(self) -> None:
+        check_int("number", self.number)
+        check_line("text", self.text, longest=TEXT_MAX)
         if self.command is Command.FLATTEN:
             check_symbol(self.symbol)
         elif self.symbol:

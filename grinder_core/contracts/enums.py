@@ -245,6 +245,13 @@ class Override(StrEnum):
     EMERGENCY = "EMERGENCY"
 
 
+def severest(*overrides: Override | None) -> Override | None:
+    """Return what holds where several impose something; nothing weaker takes its place."""
+    if Override.EMERGENCY in overrides:
+        return Override.EMERGENCY
+    return Override.PAUSE if Override.PAUSE in overrides else None
+
+
 class SelectionGate(StrEnum):
     """Why Top-K v1 excludes a candidate (CORE-10)."""
 

@@ -82,6 +82,7 @@ class StateNotice(StrEnum):
     RESUME_REFUSED = "RESUME_REFUSED"
     INIT_TIMEOUT = "INIT_TIMEOUT"
     TIME_WENT_BACK = "TIME_WENT_BACK"
+    COMMAND_REFUSED = "COMMAND_REFUSED"
 
 
 class Toxicity(StrEnum):

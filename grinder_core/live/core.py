@@ -28,16 +28,19 @@ from grinder_core.contracts.control import (
     WriteResult,
 )
 from grinder_core.contracts.effects import Effect
-from grinder_core.contracts.enums import ActionType, ExecutionEventType, Override, RiskIntent
+from grinder_core.contracts.enums import ActionType, ExecutionEventType, RiskIntent
 from grinder_core.contracts.event import Event
+from grinder_core.contracts.live import StateNotice
 from grinder_core.contracts.market import MarkPrice, Snapshot, Trade
 from grinder_core.contracts.orders import OrderAdopted, OrderUpdate
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.engine.engine import Engine, Output
 from grinder_core.engine.orchestrator import Orchestrator
+from grinder_core.engine.orchestrator_machine import Notice
 from grinder_core.errors import ArtifactError
 from grinder_core.live.answers import Answers
 from grinder_core.live.carrying import carried_over, check_exposed
+from grinder_core.live.commanding import take_command, why_refused
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.latches import Latches
 from grinder_core.live.overseeing import Overseer, take_health
@@ -60,7 +63,7 @@ _CHANGES_RULES: Final = (Restarted, Control)
 _CARRIED: Final = (
     *("events", "lives", "chain", "outputs", "open_actions", "waiting", "deferred", "ordered"),
     *("trade_cursors", "fill_ids", "unknown_since", "latches", "has_started"),
-    *("started_ms", "income_ms", "moved"),
+    *("started_ms", "income_ms", "moved", "commands_done", "imposed"),
 )
 
 
@@ -248,18 +251,24 @@ class LiveCore:
             self._on_account(payload)
         elif isinstance(payload, FundingPaid):
             self._note_moved(Movement(payload.ts, payload.symbol, -payload.amount))
-        elif isinstance(payload, Control):
-            if payload.command is Command.RESUME:
-                hot.ordered = None
-                hot.orchestrator.set_global(operator_resume=True)
-            elif payload.command is Command.STOP:
-                hot.is_stopping = True
-                self._passing.drop_waiting(event.ts_ms)
-            elif payload.command in {Command.PAUSE, Command.EMERGENCY}:
-                hot.ordered = Override(payload.command.value)
+        elif isinstance(payload, Control) and not self._obey(payload, event.ts_ms):
+            return
         self._take(self.engine.fold(event), event)
         if isinstance(payload, OrderAdopted):
             self._defer_second(payload.symbol, payload.client_order_id)
+
+    def _obey(self, control: Control, now: int) -> bool:
+        """Take a command; return whether the engine is to hear of it."""
+        hot, refusal = self.hot, why_refused(control, self.engine.hot, self.hot, now)
+        hot.commands_done = max(hot.commands_done, control.number)
+        if refusal:
+            notice = Notice(ts_ms=now, kind=StateNotice.COMMAND_REFUSED, detail=refusal)
+            self._overseer.say_notice(notice, now)
+            return False
+        take_command(hot, control)
+        if control.command is Command.STOP:
+            self._passing.drop_waiting(now)
+        return True
 
     def _defer_second(self, symbol: str, client_order_id: str) -> None:
         """Have an order cancelled that was taken in on a level which another one holds."""
@@ -286,7 +295,7 @@ class LiveCore:
         """A new process took the session up: nothing is proven any more."""
         hot = self.hot
         hot.lives += 1
-        hot.is_stopping = False
+        hot.is_stopping, hot.imposed = False, None
         hot.orchestrator.restart()
         hot.orchestrator.set_global(
             feed_connected=False, user_stream_ok=False, persist_ok=True, ha_active=True

@@ -7,12 +7,12 @@ from typing import Final
 
 from grinder_core.contracts.control import Health
 from grinder_core.contracts.effects import Effect
-from grinder_core.contracts.enums import GateReason, GuardState, Override, RiskIntent
+from grinder_core.contracts.enums import GateReason, GuardState, RiskIntent, severest
 from grinder_core.contracts.live import HealthName, OperatingState, StateReason, Toxicity
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.engine.engine import Engine
 from grinder_core.engine.orchestrator import Orchestrator
-from grinder_core.engine.orchestrator_machine import Transition
+from grinder_core.engine.orchestrator_machine import Notice, Transition
 from grinder_core.errors import ContractError
 from grinder_core.live.permitting import STOPPING
 from grinder_core.live.records import RecordKind, Saying
@@ -93,12 +93,13 @@ class Overseer:
         """Take what the engine latched since the last look."""
         core, hot = self._engine.hot, self._hot
         guard = GuardState.NORMAL if core.guard is None else core.guard.state
-        facts = (core.kill.active, core.override, hot.ordered, guard)
+        override = severest(core.override, hot.ordered, hot.imposed)
+        facts = (core.kill.active, override, guard)
         if facts != self._seen:
             self._seen = facts
             hot.orchestrator.set_global(
                 kill_switch_active=core.kill.active,
-                operator_override=_severest(core.override, hot.ordered),
+                operator_override=override,
                 drawdown_state=guard,
             )
 
@@ -115,11 +116,15 @@ class Overseer:
             if isinstance(one, Transition):
                 self._say(Saying(RecordKind.TRANSITION, now, one))
             else:
-                told_of = {"notice": one.kind.value, "detail": one.detail, "ts_ms": one.ts_ms}
-                self._say(Saying(RecordKind.NOTICE, now, told_of))
+                self.say_notice(one, now)
         if not told and not is_timer:
             return ()
         return self.carry_out(now)
+
+    def say_notice(self, notice: Notice, now: int) -> None:
+        """Tell people of what is no transition."""
+        body = {"notice": notice.kind.value, "detail": notice.detail, "ts_ms": notice.ts_ms}
+        self._say(Saying(RecordKind.NOTICE, now, body))
 
     def carry_out(self, now: int) -> Sequence[Effect]:
         """Stop plans where no new risk may pass, and take out entries where they must go."""
@@ -140,9 +145,3 @@ def _why_halted(
     if machine.permits(symbol, RiskIntent.INCREASE_RISK, now):
         return ""
     return f"{state.value} {reason.value}"
-
-
-def _severest(one: Override | None, other: Override | None) -> Override | None:
-    if Override.EMERGENCY in {one, other}:
-        return Override.EMERGENCY
-    return one or other

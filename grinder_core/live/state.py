@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from attrs import Factory, define, frozen
 
@@ -16,6 +17,8 @@ from grinder_core.live.actions import LiveAction
 from grinder_core.live.request_count import RequestCount
 
 LIVE_STATE_VERSION = 1
+_ADDED: Final = {"commands_done": 0, "imposed": None}
+"""What states of an earlier program have not got, and what that means."""
 
 
 @define
@@ -55,7 +58,9 @@ class LiveHot:
         waiting: Replacements that wait, by their own client id.
         deferred: Cancels that nothing let through, by client id; tried again with each timer.
         pulled: Symbols whose entries were cancelled since their state asked for it, and when.
-        ordered: Override of environment or control file; the engine holds the guards' own.
+        ordered: Override of an operator, until one resumes; the engine holds the guards' own.
+        imposed: Override of this process's environment: nothing takes it back but another start.
+        commands_done: The highest number of the operator's channel that was carried out.
         trade_cursors: By symbol, the trade id up to which all were told after a comparison.
         fill_ids: Trade ids told of each order that is not over, by client id.
         snapshot_ms: When orders and positions were last compared with the venue's.
@@ -82,6 +87,8 @@ class LiveHot:
     deferred: dict[str, str] = Factory(dict)
     pulled: dict[str, int] = Factory(dict)
     ordered: Override | None = None
+    imposed: Override | None = None
+    commands_done: int = 0
     trade_cursors: dict[str, int] = Factory(dict)
     fill_ids: dict[str, list[int]] = Factory(dict)
     snapshot_ms: int = 0
@@ -134,4 +141,7 @@ def thaw_hot(text: str) -> LiveHot:
     Raises:
         ArtifactError: It is no dump.
     """
-    return load_state(LiveHot, parse_json(text, "live state"))
+    data = parse_json(text, "live state")
+    if isinstance(data, dict):
+        data = {**_ADDED, **data}
+    return load_state(LiveHot, data)

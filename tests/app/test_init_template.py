@@ -99,6 +99,10 @@ def value_of(key: Key) -> st.SearchStrategy[Any]:
     decimals = st.decimals(0 if least is None else least, most, places=8)
     if key.name == "feed_stale_ms_by_symbol":  # a table of decimals that must be whole
         decimals = st.integers(1, 50).map(Decimal)
+    if key.name == "admin_host":  # what else it may be is a matter between two settings
+        return st.sampled_from(["127.0.0.1", "::1", "localhost"])
+    if key.name == "admin_remote_names":
+        return st.from_regex(r"[a-z0-9.]{0,3}[a-z0-9]", fullmatch=True).map(lambda t: f"x{t}")
     by_kind: dict[str, st.SearchStrategy[Any]] = {
         "int": st.integers(whole, max(most, whole)),
         "int | None": st.none() | st.integers(whole, max(most, whole)),

@@ -17,10 +17,10 @@ from grinder_adapters.journal import Journal, JournalHead, JournalReader
 from grinder_adapters.redact import Redactor
 from grinder_app.cli import run
 from grinder_app.config.live_plan import GuardsMissingError
-from grinder_app.live.auditing import MAY_ADD_RISK, AuditTrail
+from grinder_app.live.auditing import AuditTrail
 from grinder_app.live.evidence import FsmEvidence
 from grinder_core.codec import canonical_json, sha256_hex
-from grinder_core.contracts.control import Command, Control, Timer
+from grinder_core.contracts.control import MAY_ADD_RISK, Command, Control, Timer
 from grinder_core.contracts.enums import KillReason, Side
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.live import OperatingState, StateReason

@@ -13,7 +13,7 @@ from grinder_adapters.journal import JournalHead
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import Nobody
 from grinder_app.live.scribe import Scribe
-from grinder_core.contracts.control import Command, Control, Restarted, Timer
+from grinder_core.contracts.control import Command, Control, Health, Restarted, Timer
 from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ContractError
 from grinder_core.live.config import LiveConfig
@@ -23,7 +23,7 @@ from tests.support.virtual_time import VirtualClock
 
 HEAD = JournalHead(engine_version="1", config_hash="0", contract_version=1, ts_ms=1)
 KILL = Control(command=Command.KILL, actor="test")
-UNSEEN = Control(command=Command.FLATTEN, actor="test", symbol="BTCUSDT")
+UNKNOWN = Health(name="nobody knows it", value=1)
 Later = Callable[[Callable[[], None]], object]
 
 
@@ -61,11 +61,11 @@ def test_a_latch_is_told_once_it_is_written_and_nothing_else_is() -> None:
 def test_after_a_fold_that_failed_nobody_takes_the_session_for_alive() -> None:
     case = Case()
     case.loop.put(Restarted())
-    with pytest.raises(ContractError, match="never seen"):
-        case.loop.put(UNSEEN)
+    with pytest.raises(ContractError, match="no health input"):
+        case.loop.put(UNKNOWN)
     events = case.loop.core.hot.events
     for _ in range(2):
-        with pytest.raises(ContractError, match="never seen"):
+        with pytest.raises(ContractError, match="no health input"):
             case.loop.put(Timer())
     assert case.loop.core.hot.events == events
 

@@ -531,7 +531,7 @@ class LiveWorld:
 
     def _wanted_latches(self) -> dict[str, str]:
         """Return what the operator latched so long ago that it must be on disk."""
-        now, wanted = self.clock.now_ms(), dict[str, str]()
+        now, wanted, held = self.clock.now_ms(), dict[str, str](), Command.PAUSE
         for at_ms, command in self.ordered:
             is_durable = at_ms + SYNC_MS < now and not any(
                 begin - SYNC_MS <= at_ms < end for begin, end in self.disk.broken
@@ -539,11 +539,12 @@ class LiveWorld:
             if command is Command.KILL:
                 wanted["kill_switch"] = "MANUAL" if is_durable else ""
             elif command in {Command.PAUSE, Command.EMERGENCY}:
-                wanted["ordered"] = command.value if is_durable else ""
+                held = Command.EMERGENCY if Command.EMERGENCY in {held, command} else held
+                wanted["ordered"] = held.value if is_durable else ""
             elif command is Command.RESET_KILL_SWITCH:
                 wanted["kill_switch"] = ""
             elif command is Command.RESUME:
-                wanted["ordered"] = ""
+                wanted["ordered"], held = "", Command.PAUSE
         return {name: value for name, value in wanted.items() if value}
 
     def _clean_up(self) -> None:

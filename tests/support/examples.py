@@ -263,7 +263,13 @@ CONTRACTS: tuple[Any, ...] = (
     MarketStats(ts=1, symbol=SYMBOL, vol_24h_usd=D("1000000.5"), oi_usd=D(0)),
     TurnEnd(),
     Timer(),
-    Control(command=Command.KILL, actor="operator", reason=KillReason.ERROR),
+    Control(
+        command=Command.KILL,
+        actor="operator",
+        reason=KillReason.ERROR,
+        number=1_700_000_000_000,
+        text="the venue answers nonsense",
+    ),
     Selection(
         symbols=("BBB", SYMBOL),
         k=2,

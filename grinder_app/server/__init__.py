@@ -1,0 +1,1 @@
+"""What a live process answers over HTTP."""
