@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from grinder_adapters.audit.settings import AuditConfig
+from grinder_adapters.logs.settings import LogSettings
+from grinder_adapters.webhook.settings import WebhookSettings
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.catalog import BESIDE_ENGINE
 from grinder_app.config.live_environment import LiveEnvironment, origin_of
@@ -60,6 +62,14 @@ class InForce(Protocol):
     @property
     def audit(self) -> AuditConfig:
         """What is noted for audits."""
+
+    @property
+    def log(self) -> LogSettings:
+        """What is logged."""
+
+    @property
+    def webhook(self) -> WebhookSettings:
+        """How alerts are posted."""
 
     @property
     def origins(self) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from grinder_adapters.env import parse_bool, parse_enum
 from grinder_app.config import live_variables as names
 from grinder_app.config.live_keys import KeyPair, read_pair
 from grinder_app.config.live_variables import FEATURES, FROM_FILE, Variable
+from grinder_app.config.live_webhook import WebhookKeys, read_webhook
 from grinder_core.contracts.enums import Override
 from grinder_core.errors import ConfigError
 
@@ -33,6 +34,7 @@ class LiveEnvironment:
         armed: ``None`` where nobody said, which leaves it to the flag; ``False`` wins over it.
         real_port_ack: The second acknowledgement of orders that cost money.
         keys: The venue's pair.
+        webhook: Where alerts go.
         operator_override: What holds new orders from the start.
         name: Of the environment.
     """
@@ -42,13 +44,14 @@ class LiveEnvironment:
     allow_mainnet_trade: bool = False
     real_port_ack: str = ""
     keys: KeyPair | None = None
+    webhook: WebhookKeys | None = None
     operator_override: Override | None = None
     name: str = PRODUCTION
 
     def shown(self, variable: Variable) -> object:
         """Return the value in force of a variable that sets no setting, secrets redacted."""
         if variable.is_secret:
-            return None if self.keys is None else REDACTED
+            return REDACTED if variable.name in self._secrets_given() else None
         return {
             names.ARMED: bool(self.armed),
             names.ALLOW_TESTNET_TRADE: self.allow_testnet_trade,
@@ -57,6 +60,14 @@ class LiveEnvironment:
             names.OVERRIDE: self.operator_override and self.operator_override.value,
             names.ENVIRONMENT: self.name,
         }[variable.name]
+
+    def _secrets_given(self) -> set[str]:
+        given = set() if self.keys is None else {names.API_KEY, names.API_SECRET}
+        if self.webhook is not None:
+            given.add(names.WEBHOOK_URL)
+            if self.webhook.secret is not None:
+                given.add(names.WEBHOOK_SECRET)
+        return given
 
 
 def read_live_environment(environ: Mapping[str, str]) -> LiveEnvironment:
@@ -72,6 +83,7 @@ def read_live_environment(environ: Mapping[str, str]) -> LiveEnvironment:
         allow_mainnet_trade=_flag(names.ALLOW_MAINNET_TRADE, environ),
         real_port_ack=_acknowledgement(environ),
         keys=read_pair(environ),
+        webhook=read_webhook(environ),
         operator_override=_override(environ),
         name=_environment(environ),
     )

@@ -46,7 +46,7 @@ def read_pair(environ: Mapping[str, str]) -> KeyPair | None:
         ConfigError: One of the two is missing, given twice, malformed, or in a file that cannot
             be read or that others may read; never shows what it read.
     """
-    key, secret = _read(API_KEY, environ), _read(API_SECRET, environ)
+    key, secret = read_secret(API_KEY, environ), read_secret(API_SECRET, environ)
     if key is None and secret is None:
         return None
     if key is None or secret is None:
@@ -60,7 +60,13 @@ def read_pair(environ: Mapping[str, str]) -> KeyPair | None:
     return KeyPair(key=key, secret=secret, kind=Credentials.VENUE)
 
 
-def _read(name: str, environ: Mapping[str, str]) -> Secret | None:
+def read_secret(name: str, environ: Mapping[str, str]) -> Secret | None:
+    """Return a secret out of a variable, or out of the file that ``NAME_FILE`` names.
+
+    Raises:
+        ConfigError: It is given twice, malformed, or in a file that cannot be read or that others
+            may read; never shows what it read.
+    """
     direct, path = environ.get(name, ""), environ.get(f"{name}{FROM_FILE}", "")
     if direct and path:
         raise ConfigError(

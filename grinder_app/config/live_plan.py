@@ -17,6 +17,9 @@ from attrs import evolve, frozen
 from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
 from grinder_adapters.binance.permission import Credentials, Permission, PortKind
+from grinder_adapters.binance.signing import Secret
+from grinder_adapters.logs.settings import LogSettings
+from grinder_adapters.webhook.settings import WebhookSettings
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.live_environment import (
     LiveEnvironment,
@@ -28,6 +31,7 @@ from grinder_app.config.live_protection import PORTS, protect
 from grinder_app.config.live_settings import LiveSettings
 from grinder_app.config.live_variables import ACKNOWLEDGEMENT, API_KEY, ARMED
 from grinder_app.config.live_venue import PORT, urls_of
+from grinder_app.config.live_webhook import WebhookKeys, check_signed
 from grinder_app.config.load import FLAG, Settings
 from grinder_core.contracts.enums import Override
 from grinder_core.contracts.live import SafeMode
@@ -92,6 +96,7 @@ class LivePlan:
         engine: Settings of the engine, protections on.
         orchestrator, router, fill_gate: What judges actions.
         reconcile, audit: How it is held against the venue, and what is noted of that.
+        log, webhook: What operators read, and how it reaches them.
         origins: Where each setting comes from, by dotted name.
         config_path: The file read, if any.
         warnings: What is legal and probably not meant.
@@ -113,6 +118,8 @@ class LivePlan:
     fill_gate: FillGateSettings
     reconcile: ReconcileSettings
     audit: AuditConfig
+    log: LogSettings
+    webhook: WebhookSettings
     app: AppSettings
     origins: Mapping[str, str]
     config_path: Path | None
@@ -142,6 +149,17 @@ class LivePlan:
     def operator_override(self) -> Override | None:
         """What the environment imposed."""
         return self.environment.operator_override
+
+    @property
+    def webhook_keys(self) -> WebhookKeys | None:
+        """Where alerts go; ``None``: nowhere."""
+        return self.environment.webhook
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret of the process, for its redactor."""
+        of_venue = () if self.keys is None else (self.keys.key, self.keys.secret)
+        return (*of_venue, *(() if self.webhook_keys is None else self.webhook_keys.secrets))
 
     @property
     def state_dir(self) -> Path:
@@ -178,6 +196,7 @@ def draft_live(flags: LiveFlags, config: Settings, environ: Mapping[str, str]) -
     """
     refuse_absent(environ)
     environment = read_live_environment(environ)
+    check_signed(environment.webhook, config.webhook.webhook_format)
     live, origins = _with_flags(flags, config)
     live, origins = _with_paper_port(live, origins)
     urls = urls_of(live, origins)
@@ -215,6 +234,8 @@ def draft_live(flags: LiveFlags, config: Settings, environ: Mapping[str, str]) -
         fill_gate=config.fill_gate,
         reconcile=_reconcile(config.reconcile, symbols, origins),
         audit=config.audit,
+        log=config.log,
+        webhook=config.webhook,
         app=config.app,
         origins=origins,
         config_path=config.path,

@@ -10,6 +10,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from grinder_adapters.audit.settings import AuditConfig
+from grinder_adapters.logs.settings import LogSettings
+from grinder_adapters.webhook.settings import WebhookSettings
 from grinder_app.config.advice import advise
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.catalog import APP, BESIDE_ENGINE, BY_NAME, KEYS, LIVE, address_of
@@ -43,6 +45,7 @@ class Settings:
         live: Which venue a live run talks to and what it may write there.
         orchestrator, router, fill_gate: What judges a live run's actions.
         reconcile, audit: How a live run is held against the venue, and what is noted of that.
+        log, webhook: What operators read, and how it reaches them.
         origins: By dotted name: ``default``, ``first run``, ``file PATH:LINE``, ``profile NAME``,
             ``environment VARIABLE``, ``flag``, or the name and path of a file of venue rules;
             entries of a table have their own.
@@ -59,6 +62,8 @@ class Settings:
     fill_gate: FillGateSettings
     reconcile: ReconcileSettings
     audit: AuditConfig
+    log: LogSettings
+    webhook: WebhookSettings
     origins: Mapping[str, str]
     path: Path | None
     profile: str | None
