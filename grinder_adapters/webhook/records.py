@@ -39,7 +39,6 @@ class AlertKind(StrEnum):
 
     KILL_SWITCH = "KILL_SWITCH"
     DRAWDOWN_GUARD = "DRAWDOWN_GUARD"
-    DRAWDOWN_LIMIT = "DRAWDOWN_LIMIT"
     DAILY_LOSS = "DAILY_LOSS"
     LOSS_STREAK = "LOSS_STREAK"
     EMERGENCY = "EMERGENCY"
@@ -94,7 +93,7 @@ class Alert:
     """One thing that an operator should know.
 
     Attributes:
-        since_ms: When it began; with kind and symbol it names the incident.
+        since_ms: When it began; with kind, symbol and reason it names the incident.
         symbol: Whose it is; empty: of the whole session.
         reason: The operating state's reason behind it, if any.
         cause: One sentence with reason, value and limit.
@@ -121,11 +120,6 @@ class Alert:
     runbook: str = ""
     counted: dict[str, int] = field(factory=dict)
 
-    @property
-    def incident(self) -> tuple[AlertKind, str]:
-        """What opens and ends together."""
-        return self.kind, self.symbol
-
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return to_dict(self)
@@ -136,4 +130,4 @@ class Alert:
 
     def incident_id(self, session: str) -> str:
         """Return the id that an alert shares with its updates and its end."""
-        return digest16([session, self.kind.value, self.symbol, self.since_ms])
+        return digest16([session, self.kind.value, self.symbol, self.reason, self.since_ms])
