@@ -107,7 +107,7 @@ class Outbox:
             return None
         ready = [parcel for parcel in self._queue if parcel.not_before_ms <= now]
         first = min(ready, key=lambda parcel: parcel.order, default=None)
-        if self._merged and (first is None or self._merged_severity.rank >= _rank(first)):
+        if self._merged and (first is None or self._merged_severity.rank > _rank(first)):
             first = self._summary(now)
         elif first is not None:
             self._queue.remove(first)
