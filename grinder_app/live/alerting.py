@@ -239,7 +239,10 @@ class Alerts:
     ) -> Alert:
         words, symbol = _words(condition), condition.symbol
         lines = self._mismatches() if condition.kind is AlertKind.MISMATCH else ()
-        facts = {**facts_of(self._core, symbol, now, lines), **self._disk_facts(condition)}
+        facts = {
+            **facts_of(self._core, symbol, now, lines),
+            **disk_facts(condition.reason, self._free_bytes or 0),
+        }
         counts = count_orders(self._core, symbol, incident.cancelled)
         return Alert(
             kind=condition.kind,
@@ -256,14 +259,6 @@ class Alerts:
             next=words.next,
             runbook=words.runbook,
         )
-
-    def _disk_facts(self, condition: Condition) -> dict[str, object]:
-        least = FREE_CRITICAL if condition.reason == DISK_NEARLY_FULL else FREE_MIN
-        return {
-            "disk_reason": condition.reason,
-            "free_mib": (self._free_bytes or 0) // MIB,
-            "free_min_mib": least // MIB,
-        }
 
     def _event(self, kind: AlertKind, now: int, severity: Severity, *, detail: str = "",
                error: str = "") -> Alert:  # fmt: skip
@@ -283,6 +278,16 @@ class Alerts:
         for condition, incident in self._incidents.items():
             if condition.kind in _HALTING and condition.symbol in ("", update.symbol):
                 incident.cancelled += 1
+
+
+def disk_facts(reason: str, free_bytes: int) -> dict[str, object]:
+    """Return what a cause may say of the disk."""
+    least = FREE_CRITICAL if reason == DISK_NEARLY_FULL else FREE_MIN
+    return {
+        "disk_reason": reason,
+        "free_mib": free_bytes // MIB,
+        "free_min_mib": least // MIB,
+    }
 
 
 def event_alert(
