@@ -259,9 +259,7 @@ def test_a_fault_that_lasts_is_told_after_its_time_and_its_end_at_once(
     assert ended.cause == f"{reason} is over after 10 s."
 
 
-@pytest.mark.parametrize(
-    ("name", "bad", "good"), [row[:3] for row in HEALTH if row[-1]], ids=lambda v: str(v)
-)
+@pytest.mark.parametrize(("name", "bad", "good"), [row[:3] for row in HEALTH if row[-1]], ids=str)
 def test_a_fault_that_is_over_before_its_time_is_not_told(
     name: HealthName, bad: int, good: int
 ) -> None:
