@@ -93,6 +93,10 @@ class Alert:
     """One thing that an operator should know.
 
     Attributes:
+        kind: What it is about.
+        severity: How soon somebody should look.
+        status: Whether it opens, goes on, ends, or neither lasts nor ends.
+        ts_ms: When it was told, Unix milliseconds.
         since_ms: When it began; with kind, symbol and reason it names the incident.
         symbol: Whose it is; empty: of the whole session.
         reason: The operating state's reason behind it, if any.
