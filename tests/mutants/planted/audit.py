@@ -95,15 +95,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "secrets_in_lists_are_not_looked_for",
         _REDACT,
-        "return [self.value(item, by_name=by_name) for item in value]",
+        "return [self.value(item, by_name=by_name, at_exit=at_exit) for item in value]",
         "return list(value)",
         REDACT,
     ),
     Mutant(
         "secrets_in_keys_stay",
         _REDACT,
-        "name = self.text(key, by_name=by_name) if isinstance(key, str) else key",
-        "name = key",
+        "                name = self.text(key, by_name=by_name, at_exit=at_exit)\n",
+        "",
         REDACT,
     ),
     Mutant(
