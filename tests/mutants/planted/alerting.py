@@ -48,7 +48,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "ids_of_orders_leave",
         _REDACT,
-        "(at_exit and bool(item) and is_order_key(key))",
+        "at_exit and bool(item) and is_order_key(key)",
         "False",
         REDACT,
     ),

@@ -73,9 +73,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "with_redact_off_secrets_appear",
         _LOG,
-        "redacted = self._redactor.value(event.fields(), by_name=self._config.audit_redact)",
-        "redacted = self._redactor.value(event.fields()) if self._config.audit_redact "
-        "else event.fields()",
+        "redacted = self._redactor.value(event.fields(), by_name=by_name, at_exit=by_name)",
+        "redacted = self._redactor.value(event.fields()) if by_name else event.fields()",
         LOG,
     ),
     Mutant(
