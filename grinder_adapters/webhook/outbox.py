@@ -79,6 +79,7 @@ class Outbox:
     _sent: SlidingCount = field(factory=lambda: SlidingCount(WINDOW_MS), init=False)
     _numbers: int = field(default=0, init=False)
     _now: int = field(default=0, init=False)
+    _ahead_ms: int = field(default=0, init=False)
     _counts: Counter[str] = field(factory=Counter, init=False)
 
     # -- taking alerts -------------------------------------------------------------------------
@@ -117,8 +118,8 @@ class Outbox:
             self._under_way = first
         return first
 
-    def due_ms(self, now: int) -> int | None:
-        """Return when ``take`` may have something, from ``now`` on; ``None``: nothing waits."""
+    def wait_ms(self, now: int) -> int | None:
+        """Return how long until ``take`` may have something; ``None``: nothing waits."""
         now = self._advance(now)
         if self._under_way is not None or not (self._queue or self._merged):
             return None
@@ -126,7 +127,7 @@ class Outbox:
         if self._merged:
             waits.append(now)
         free = self._sent.falls_to(self.settings.webhook_rate_per_minute - 1, now)
-        return max(now, min(waits), free)
+        return max(now, min(waits), free) - now
 
     def delivered(self) -> None:
         """Note that what was taken has arrived."""
@@ -136,10 +137,10 @@ class Outbox:
         """Note that what was taken will not be tried again."""
         self._counts["failed"] += self._end().stands_for
 
-    def put_back(self, not_before_ms: int) -> None:
-        """Have what was taken tried again, no earlier than then."""
+    def put_back(self, delay_ms: int, now: int) -> None:
+        """Have what was taken tried again, no earlier than after that time."""
         parcel = self._end()
-        parcel.not_before_ms = not_before_ms
+        parcel.not_before_ms = self._advance(now) + delay_ms
         self._queue.append(parcel)
         if len(self._queue) > self.settings.webhook_queue_max:
             self._merge_mildest()
@@ -167,7 +168,10 @@ class Outbox:
     # -- inside --------------------------------------------------------------------------------
 
     def _advance(self, now: int) -> int:
-        self._now = max(self._now, now)  # a clock that is set back must not stop the posts
+        """Return the outbox's own time, which goes on where a clock is set back."""
+        if now + self._ahead_ms < self._now:
+            self._ahead_ms = self._now - now
+        self._now = now + self._ahead_ms
         return self._now
 
     def _has_slot(self, now: int) -> bool:

@@ -160,13 +160,13 @@ class WebhookSender:
             if not self._outbox.stats.pending:
                 self._idle.set()
             self._news.clear()
-            due = self._outbox.due_ms(self._now_ms())
+            wait_ms = self._outbox.wait_ms(self._now_ms())
             news = asyncio.ensure_future(self._news.wait())
-            if due is None:
+            if wait_ms is None:
                 await _first(news)
             else:
-                wait_ms = max(due - self._now_ms(), 1)
-                await _first(news, asyncio.ensure_future(self._sleep(wait_ms / 1_000)))
+                waiting = self._sleep(max(wait_ms, 1) / 1_000)
+                await _first(news, asyncio.ensure_future(waiting))
 
     async def _try(self, parcel: Parcel) -> None:
         try:
@@ -175,7 +175,7 @@ class WebhookSender:
             self._last_error = self._redactor.text(str(error), at_exit=True)
             decision = self._retries.decide(error, parcel.attempt)
             if decision.retry:
-                self._outbox.put_back(self._now_ms() + decision.delay_ms)
+                self._outbox.put_back(decision.delay_ms, self._now_ms())
             else:
                 self._outbox.given_up()
                 self._tell_lost(parcel.stands_for, self._last_error)
