@@ -29,7 +29,8 @@ class AuditConfig:
     audit_fsync: bool = setting(False, "Wait for the disk after each write.", spec="LIVE-25")
     audit_redact: bool = setting(
         True,
-        "Redact by telling names too; configured secrets never appear either way.",
+        "Redact by telling names and by looks too, ids of orders included; configured secrets "
+        "never appear either way.",
         spec="LIVE-25",
     )
     audit_fail_open: bool = setting(

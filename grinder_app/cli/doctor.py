@@ -21,6 +21,7 @@ def doctor(
     venue_ws_url: str | None = None,
     symbols: str = "",
     armed: Flag = False,
+    webhook: Flag = False,
     json: Flag = False,
 ) -> int:
     """Check everything that a live run needs, and say how to mend what is wrong.
@@ -38,6 +39,8 @@ def doctor(
         Symbols to check instead of those of the settings, separated by commas.
     armed
         Check for a run that is armed: missing guards then fail.
+    webhook
+        Post a signed test alert to the webhook, and fail unless it is taken.
     json
         Print one JSON line.
     """
@@ -57,6 +60,7 @@ def doctor(
             ws_url=venue_ws_url,
         ),
         environ=os.environ,
+        posts_test_alert=webhook,
     )
     report = asyncio.run(examine(patient))
     _tell(report, json=json)

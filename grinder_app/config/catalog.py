@@ -10,6 +10,8 @@ from attrs import Attribute, AttrsInstance, fields, frozen
 
 from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.env import nearest
+from grinder_adapters.logs.settings import LogSettings
+from grinder_adapters.webhook.settings import WebhookSettings
 from grinder_app.config.admin_settings import AdminSettings
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.live_settings import LiveSettings
@@ -32,6 +34,8 @@ BESIDE_ENGINE: Final[dict[str, type[AttrsInstance]]] = {
     "reconcile": ReconcileSettings,
     "audit": AuditConfig,
     "admin": AdminSettings,
+    "log": LogSettings,
+    "webhook": WebhookSettings,
 }
 PREFIX: Final = "GRINDER_"
 NONE: Final = "none"

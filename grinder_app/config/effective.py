@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from grinder_adapters.audit.settings import AuditConfig
+from grinder_adapters.logs.settings import LogSettings
+from grinder_adapters.webhook.settings import WebhookSettings
 from grinder_app.config.admin_settings import AdminSettings
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.catalog import BESIDE_ENGINE
@@ -65,6 +67,14 @@ class InForce(Protocol):
     @property
     def admin(self) -> AdminSettings:
         """Where an operator's commands are taken over HTTP."""
+
+    @property
+    def log(self) -> LogSettings:
+        """What is logged."""
+
+    @property
+    def webhook(self) -> WebhookSettings:
+        """How alerts are posted."""
 
     @property
     def origins(self) -> Mapping[str, str]:

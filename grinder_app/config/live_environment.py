@@ -18,6 +18,7 @@ from grinder_adapters.env import parse_bool, parse_enum
 from grinder_app.config import live_variables as names
 from grinder_app.config.live_keys import KeyPair, read_admin_tokens, read_pair
 from grinder_app.config.live_variables import FEATURES, FROM_FILE, Variable
+from grinder_app.config.live_webhook import WebhookKeys, read_webhook
 from grinder_core.contracts.enums import Override
 from grinder_core.errors import ConfigError
 
@@ -33,6 +34,7 @@ class LiveEnvironment:
         armed: ``None`` where nobody said, which leaves it to the flag; ``False`` wins over it.
         real_port_ack: The second acknowledgement of orders that cost money.
         keys: The venue's pair.
+        webhook: Where alerts go.
         operator_override: What holds new orders from the start.
         name: Of the environment.
         admin_tokens: What opens the admin endpoint, the primary one first.
@@ -43,20 +45,15 @@ class LiveEnvironment:
     allow_mainnet_trade: bool = False
     real_port_ack: str = ""
     keys: KeyPair | None = None
+    webhook: WebhookKeys | None = None
     operator_override: Override | None = None
     name: str = PRODUCTION
     admin_tokens: tuple[Secret, ...] = ()
 
-    @property
-    def _secrets(self) -> tuple[str, ...]:
-        pair = () if self.keys is None else (names.API_KEY, names.API_SECRET)
-        tokens = (names.ADMIN_TOKEN, names.ADMIN_TOKEN_SECONDARY)[: len(self.admin_tokens)]
-        return (*pair, *tokens)
-
     def shown(self, variable: Variable) -> object:
         """Return the value in force of a variable that sets no setting, secrets redacted."""
         if variable.is_secret:
-            return REDACTED if variable.name in self._secrets else None
+            return REDACTED if variable.name in self._secrets_given() else None
         return {
             names.ARMED: bool(self.armed),
             names.ALLOW_TESTNET_TRADE: self.allow_testnet_trade,
@@ -65,6 +62,15 @@ class LiveEnvironment:
             names.OVERRIDE: self.operator_override and self.operator_override.value,
             names.ENVIRONMENT: self.name,
         }[variable.name]
+
+    def _secrets_given(self) -> set[str]:
+        given = set() if self.keys is None else {names.API_KEY, names.API_SECRET}
+        given |= {*(names.ADMIN_TOKEN, names.ADMIN_TOKEN_SECONDARY)[: len(self.admin_tokens)]}
+        if self.webhook is not None:
+            given.add(names.WEBHOOK_URL)
+            if self.webhook.secret is not None:
+                given.add(names.WEBHOOK_SECRET)
+        return given
 
 
 def read_live_environment(environ: Mapping[str, str]) -> LiveEnvironment:
@@ -80,6 +86,7 @@ def read_live_environment(environ: Mapping[str, str]) -> LiveEnvironment:
         allow_mainnet_trade=_flag(names.ALLOW_MAINNET_TRADE, environ),
         real_port_ack=_acknowledgement(environ),
         keys=read_pair(environ),
+        webhook=read_webhook(environ),
         operator_override=_override(environ),
         name=_environment(environ),
         admin_tokens=read_admin_tokens(environ),

@@ -53,7 +53,7 @@ def read_pair(environ: Mapping[str, str]) -> KeyPair | None:
         ConfigError: One of the two is missing, given twice, malformed, or in a file that cannot
             be read or that others may read; never shows what it read.
     """
-    key, secret = _read(API_KEY, environ), _read(API_SECRET, environ)
+    key, secret = read_secret(API_KEY, environ), read_secret(API_SECRET, environ)
     if key is None and secret is None:
         return None
     if key is None or secret is None:
@@ -86,7 +86,7 @@ def read_admin_tokens(environ: Mapping[str, str]) -> tuple[Secret, ...]:
 
 
 def _token(name: str, environ: Mapping[str, str]) -> Secret | None:
-    token = _read(name, environ)
+    token = read_secret(name, environ)
     if token is not None and len(token.reveal()) < TOKEN_MIN:
         raise ConfigError(
             f"must have at least {TOKEN_MIN} characters",
@@ -97,7 +97,13 @@ def _token(name: str, environ: Mapping[str, str]) -> Secret | None:
     return token
 
 
-def _read(name: str, environ: Mapping[str, str]) -> Secret | None:
+def read_secret(name: str, environ: Mapping[str, str]) -> Secret | None:
+    """Return a secret out of a variable, or out of the file that ``NAME_FILE`` names.
+
+    Raises:
+        ConfigError: It is given twice, malformed, or in a file that cannot be read or that others
+            may read; never shows what it read.
+    """
     direct, path = environ.get(name, ""), environ.get(f"{name}{FROM_FILE}", "")
     if direct and path:
         raise ConfigError(

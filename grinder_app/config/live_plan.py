@@ -18,6 +18,8 @@ from grinder_adapters.audit.settings import AuditConfig
 from grinder_adapters.binance.hosts import VenueClass, VenueUrls
 from grinder_adapters.binance.permission import Credentials, Permission, PortKind
 from grinder_adapters.binance.signing import Secret
+from grinder_adapters.logs.settings import LogSettings
+from grinder_adapters.webhook.settings import WebhookSettings
 from grinder_app.config.admin_settings import AdminSettings
 from grinder_app.config.app_settings import AppSettings
 from grinder_app.config.live_environment import (
@@ -30,6 +32,7 @@ from grinder_app.config.live_protection import PORTS, protect
 from grinder_app.config.live_settings import LiveSettings
 from grinder_app.config.live_variables import ACKNOWLEDGEMENT, API_KEY, ARMED
 from grinder_app.config.live_venue import PORT, urls_of
+from grinder_app.config.live_webhook import WebhookKeys, check_signed
 from grinder_app.config.load import FLAG, Settings
 from grinder_core.contracts.enums import Override
 from grinder_core.contracts.live import SafeMode
@@ -95,6 +98,7 @@ class LivePlan:
         orchestrator, router, fill_gate: What judges actions.
         reconcile, audit: How it is held against the venue, and what is noted of that.
         admin: Where an operator's commands are taken over HTTP, once there is a token.
+        log, webhook: What operators read, and how it reaches them.
         origins: Where each setting comes from, by dotted name.
         config_path: The file read, if any.
         warnings: What is legal and probably not meant.
@@ -117,6 +121,8 @@ class LivePlan:
     reconcile: ReconcileSettings
     audit: AuditConfig
     admin: AdminSettings
+    log: LogSettings
+    webhook: WebhookSettings
     app: AppSettings
     origins: Mapping[str, str]
     config_path: Path | None
@@ -153,6 +159,18 @@ class LivePlan:
         return self.environment.admin_tokens
 
     @property
+    def webhook_keys(self) -> WebhookKeys | None:
+        """Where alerts go; ``None``: nowhere."""
+        return self.environment.webhook
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret of the process, for its redactor."""
+        of_venue = () if self.keys is None else (self.keys.key, self.keys.secret)
+        of_webhook = () if self.webhook_keys is None else self.webhook_keys.secrets
+        return (*of_venue, *of_webhook, *self.admin_secrets)
+
+    @property
     def state_dir(self) -> Path:
         """Where durable state lies."""
         return Path(self.app.state_dir)
@@ -187,6 +205,7 @@ def draft_live(flags: LiveFlags, config: Settings, environ: Mapping[str, str]) -
     """
     refuse_absent(environ)
     environment = read_live_environment(environ)
+    check_signed(environment.webhook, config.webhook.webhook_format)
     live, origins = _with_flags(flags, config)
     live, origins = _with_paper_port(live, origins)
     urls = urls_of(live, origins)
@@ -225,6 +244,8 @@ def draft_live(flags: LiveFlags, config: Settings, environ: Mapping[str, str]) -
         reconcile=_reconcile(config.reconcile, symbols, origins),
         audit=config.audit,
         admin=config.admin,
+        log=config.log,
+        webhook=config.webhook,
         app=config.app,
         origins=origins,
         config_path=config.path,

@@ -22,6 +22,8 @@ API_KEY: Final = "BINANCE_API_KEY"
 API_SECRET: Final = "BINANCE_API_SECRET"
 ADMIN_TOKEN: Final = "GRINDER_ADMIN_TOKEN"
 ADMIN_TOKEN_SECONDARY: Final = "GRINDER_ADMIN_TOKEN_SECONDARY"
+WEBHOOK_URL: Final = "GRINDER_WEBHOOK_URL"
+WEBHOOK_SECRET: Final = "GRINDER_WEBHOOK_SECRET"
 OVERRIDE: Final = "GRINDER_OPERATOR_OVERRIDE"
 CONFIG_VARIABLE: Final = "GRINDER_CONFIG"
 ENVIRONMENT: Final = "GRINDER_ENV"
@@ -104,6 +106,20 @@ VARIABLES: Final = (
         meaning="What requests are signed with; with the key or not at all.",
         is_secret=True,
     ),
+    Variable(
+        name=WEBHOOK_URL,
+        kind="`https://` address; `http://` on this machine",
+        default="unset: no alert is posted",
+        meaning="Where alerts are posted; who knows it can often post there too, so it is secret.",
+        is_secret=True,
+    ),
+    Variable(
+        name=WEBHOOK_SECRET,
+        kind="secret of at least 16 characters",
+        default="unset",
+        meaning="What posts are signed with; the `generic` format needs it.",
+        is_secret=True,
+    ),
     Variable(name="GRINDER_MODE", setting="live.safe_mode"),
     Variable(name="GRINDER_EXCHANGE_PORT", setting="live.exchange_port"),
     Variable(name="GRINDER_REST_URL", setting="live.rest_url"),
@@ -152,6 +168,10 @@ VARIABLES: Final = (
     Variable(name="GRINDER_ARTIFACTS_DIR", setting="app.artifact_dir"),
     Variable(name="GRINDER_DATA_DIR", setting="app.data_dir"),
     Variable(name="GRINDER_CACHE_DIR", setting="app.cache_dir"),
+    Variable(name="GRINDER_LOG_LEVEL", setting="log.log_level"),
+    Variable(name="GRINDER_LOG_FORMAT", setting="log.log_format"),
+    Variable(name="GRINDER_LOG_FILE", setting="log.log_file"),
+    Variable(name="GRINDER_WEBHOOK_MIN_SEVERITY", setting="webhook.webhook_min_severity"),
     Variable(name="GRINDER_FSM_EVIDENCE", setting="live.fsm_evidence_enabled"),
     Variable(name="GRINDER_CONSEC_LOSS_ENABLED", setting="risk.consec_loss_enabled"),
     Variable(name="GRINDER_CONSEC_LOSS_THRESHOLD", setting="risk.consec_loss_threshold"),
@@ -168,7 +188,6 @@ VARIABLES: Final = (
 )
 
 ABSENT: Final = (
-    Absent("levels of a log", ("GRINDER_LOG_LEVEL",)),
     Absent("a file of its own for losing streaks", ("GRINDER_CONSEC_LOSS_STATE_PATH",)),
     Absent("HTTP endpoints", ("GRINDER_HTTP_HOST", "GRINDER_HTTP_PORT")),
     Absent(

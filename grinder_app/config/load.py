@@ -10,6 +10,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from grinder_adapters.audit.settings import AuditConfig
+from grinder_adapters.logs.settings import LogSettings
+from grinder_adapters.webhook.settings import WebhookSettings
 from grinder_app.config.admin_settings import AdminSettings
 from grinder_app.config.advice import advise
 from grinder_app.config.app_settings import AppSettings
@@ -45,6 +47,7 @@ class Settings:
         orchestrator, router, fill_gate: What judges a live run's actions.
         reconcile, audit: How a live run is held against the venue, and what is noted of that.
         admin: Where an operator's commands are taken over HTTP.
+        log, webhook: What operators read, and how it reaches them.
         origins: By dotted name: ``default``, ``first run``, ``file PATH:LINE``, ``profile NAME``,
             ``environment VARIABLE``, ``flag``, or the name and path of a file of venue rules;
             entries of a table have their own.
@@ -62,6 +65,8 @@ class Settings:
     reconcile: ReconcileSettings
     audit: AuditConfig
     admin: AdminSettings
+    log: LogSettings
+    webhook: WebhookSettings
     origins: Mapping[str, str]
     path: Path | None
     profile: str | None

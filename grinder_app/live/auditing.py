@@ -70,12 +70,10 @@ class AuditTrail:
         now_ms: Callable[[], int],
     ) -> AuditTrail:
         """Return the trail of a plan, whose file lies in the folder of its state."""
-        secrets = [] if plan.keys is None else [plan.keys.key, plan.keys.secret]
-        secrets += plan.admin_secrets
         return cls(
             plan.audit,
             folder / plan.audit.audit_path,
-            Redactor(secrets),
+            Redactor(plan.secrets),
             journal,
             tell,
             now_ms,

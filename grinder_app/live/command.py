@@ -14,6 +14,7 @@ from attrs import frozen
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_app.config.live_plan import LivePlan
+from grinder_app.live.announcer import Announcer
 from grinder_app.live.embedded import embedded_exchange
 from grinder_app.live.session import LiveEnd, LiveSession
 from grinder_app.live.status import StatusBoard
@@ -58,12 +59,14 @@ async def run_live(
             value=plan.exchange_port.value,
             remedy="choose futures or sim",
         )
-    for name, origin in sorted(plan.origins.items()):
-        if origin.startswith(("flag", "environment", "profile", "live")):
-            tell("setting", f"{name} from {origin}")
-    for warning in plan.warnings:
-        tell("warning", warning)
-    async with AsyncExitStack() as stack:
+    world = world or Surroundings()
+    async with Announcer.open(plan, world, tell) as announcer, AsyncExitStack() as stack:
+        tell = announcer.tell
+        for name, origin in sorted(plan.origins.items()):
+            if origin.startswith(("flag", "environment", "profile", "live")):
+                tell("setting", f"{name} from {origin}")
+        for warning in plan.warnings:
+            tell("warning", warning)
         if plan.urls is None:
             exchange = await stack.enter_async_context(
                 embedded_exchange(
@@ -77,7 +80,7 @@ async def run_live(
         tell("mode", f"{plan.mode.value}, port {plan.exchange_port.value}, armed {plan.armed}")
         session = LiveSession(
             plan,
-            world or Surroundings(),
+            world,
             rest,
             ws,
             tell,
@@ -86,6 +89,7 @@ async def run_live(
             policy_name="" if spec is None else spec.target,
             shown=request.shown,
         )
+        announcer.watch(session)
         _end_on_signals(session, stack)
         return await _shown(session, request.duration_s)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -24,6 +25,17 @@ from grinder_core.resilience.archived import Archive
 from grinder_core.resilience.reconnects import ReconnectLimiter, ReconnectSettings
 
 
+def free_bytes(folder: Path) -> int:
+    """Return the free bytes of the disk that a folder lies on, or will lie on.
+
+    Raises:
+        OSError: The disk cannot be asked.
+    """
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
 class OpenArchive(Archive, Protocol):
     """An archive of finished writes that somebody opened."""
 
@@ -40,6 +52,8 @@ class Surroundings:
         open_journal: Takes the one writer's lock of a state folder and begins to write.
         restore: Reads the session of a state folder back.
         open_archive: Opens the file of finished writes.
+        webhook: Makes the way to the receiver of alerts.
+        free_bytes: How much room is left where the state lies.
         rng: Draws the jitter of reconnects, which decides nothing that is recorded.
     """
 
@@ -50,6 +64,8 @@ class Surroundings:
     open_journal: Callable[[Path, JournalHead], JournalPort] = Journal.open
     restore: Callable[[Path, Policy | None], Restored] = restore
     open_archive: Callable[[Path], OpenArchive] = SqliteArchive
+    webhook: Callable[[], HttpTransport] = AiohttpTransport
+    free_bytes: Callable[[Path], int] = free_bytes
     rng: Random = Factory(Random)
     limiter: ReconnectLimiter = Factory(lambda: ReconnectLimiter(ReconnectSettings()))
 

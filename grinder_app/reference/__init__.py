@@ -5,6 +5,7 @@ The page of settings is made by ``grinder config reference``.
 
 from collections.abc import Callable
 
+from grinder_app.reference.alerts import alerts_markdown
 from grinder_app.reference.capabilities import capabilities_markdown
 from grinder_app.reference.cli import cli_markdown
 from grinder_app.reference.environment import environment_markdown
@@ -14,6 +15,7 @@ from grinder_app.reference.outputs import outputs_markdown
 from grinder_app.reference.reasons import reasons_markdown
 
 PAGES: dict[str, Callable[[], str]] = {
+    "alerts.md": alerts_markdown,
     "capabilities.md": capabilities_markdown,
     "cli.md": cli_markdown,
     "environment.md": environment_markdown,
@@ -25,6 +27,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 __all__ = [
     "PAGES",
+    "alerts_markdown",
     "capabilities_markdown",
     "cli_markdown",
     "environment_markdown",

@@ -25,10 +25,11 @@ their own; `grinder config show` prints what each says, with secrets as `[REDACT
   the nearest one that exists."""
 
 _ONLY_HERE: Final = f"""\
-No file and no flag can give these, but for `ARMED`, which is the flag `--armed` too. The two
-secrets may stand in files instead: `BINANCE_API_KEY{FROM_FILE}` and `BINANCE_API_SECRET{FROM_FILE}`
-name them, and each must be a regular file of mode 0600 or stricter. On loopback neither is used:
-the local exchange has a pair of its own, which is no secret."""
+No file and no flag can give these, but for `ARMED`, which is the flag `--armed` too. Secrets may
+stand in files instead: `BINANCE_API_KEY{FROM_FILE}`, `BINANCE_API_SECRET{FROM_FILE}`,
+`GRINDER_WEBHOOK_URL_FILE` and `GRINDER_WEBHOOK_SECRET_FILE` name them, and each must be a regular
+file of mode 0600 or stricter. On loopback the pair of the venue is not used: the local exchange has
+one of its own, which is no secret."""
 
 _SETTINGS: Final = "These set a setting, whose page says more. Malformed values are refused."
 

@@ -29,6 +29,7 @@ from grinder_app.runner.doctor_machine import (
     examine_state_folder,
 )
 from grinder_app.runner.doctor_venue import Reach, examine_venue
+from grinder_app.runner.doctor_webhook import examine_webhook
 from grinder_app.runner.local_trading import open_exchange
 from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConnectorError, InputError
@@ -44,11 +45,13 @@ class Patient:
     Attributes:
         load: Returns the settings, raising what is wrong with them.
         flags: As of the live run that is meant.
+        posts_test_alert: The webhook gets one; else it is only named.
     """
 
     load: Callable[[], Settings]
     flags: LiveFlags
     environ: Mapping[str, str]
+    posts_test_alert: bool = False
 
 
 async def examine(
@@ -64,6 +67,7 @@ async def examine(
         findings.append(failed("configuration", f"{error.code}: {error}", remedy))
         return DoctorReport(findings)
     findings += [*_examine_plan(plan), *examine_state_folder(plan.state_dir, machine)]
+    findings.append(await examine_webhook(plan, reach, posts=patient.posts_test_alert))
     findings += [finding async for finding in _examine_venue(plan, reach)]
     return DoctorReport(findings)
 

@@ -154,3 +154,86 @@ def test_a_secret_that_hides_everything_is_refused_without_being_shown(secret: s
 def test_the_redactor_shows_no_secret_itself() -> None:
     subject = redactor("hunter2hunter2")
     assert "hunter2" not in f"{subject!r} {subject} {subject._hidden!r}"
+
+
+# -- by looks, at exits (MM-77) ------------------------------------------------------------------
+
+PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----"
+HASH = "0123456789abcdef" * 4
+LOOKS = [
+    (PRIVATE_KEY, HIDDEN),
+    (f"a {PRIVATE_KEY} b", f"a {HIDDEN} b"),
+    ("-----BEGIN PRIVATE KEY-----\\nMII", HIDDEN),  # cut short
+    ("key AKIAIOSFODNN7EXAMPLE.", f"key {HIDDEN}."),
+    ("AIza" + "Sy-_9" * 7, HIDDEN),
+    ("wJalrXUtnFEMI/KxMDENG/bPxRfiCYEXAMPLEKEY", HIDDEN),  # 40 characters, not one digit
+    (f"tx 0x{HASH}", f"tx {HIDDEN}"),
+    ("d" * 20, HIDDEN),
+    ("dGhpcyBpcyBhIHNlY3JldA==", HIDDEN),
+    ("mail ann.b+x@mail.example.org now", f"mail {HIDDEN} now"),
+    ("from 8.8.8.8 to 10.1.2.3, 192.168.0.1, 127.0.0.1", f"from {HIDDEN} to 10.1.2.3, "
+     "192.168.0.1, 127.0.0.1"),
+    ("order grinder_default_1_0lzk3x9ab001 filled", f"order {HIDDEN} filled"),
+    ("grinder_momentum_BTCUSDT_1_1704067200000_1", HIDDEN),
+    ("grinder_BTCUSDT_1_1704067200000_1", HIDDEN),
+    ('{"orderId": 8389765}', f'{{"orderId": {HIDDEN}}}'),
+    ("origClientOrderId=web_1&x=1", f"origClientOrderId={HIDDEN}&x=1"),
+]  # fmt: skip
+PLAIN = [
+    "STATE_UNRECONCILED_AND_MORE_OF_IT",
+    "docs/how-to/unknown-outcome.md",
+    "grinder control reset kill-switch",
+    "var/state/futures/checkpoints/latest",
+    "2023-11-14T22:13:20.123Z",
+    "equity 99123.45 is 4.2 % below 103456.789",
+    "version 1.2.3.4.5, 999.1.1.1",
+    "order grinder_default filled",
+    "1700000000000",
+    "POSITION_NONZERO_UNEXPECTED",
+    "http://127.0.0.1:8080/api/v1/order",
+    "",
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), LOOKS)
+def test_at_exits_what_looks_like_a_secret_is_hidden_and_else_it_stays(
+    text: str, shown: str
+) -> None:
+    assert redactor().text(text, at_exit=True) == shown
+    assert redactor().text(text, at_exit=True, by_name=False) == shown
+    assert redactor().text(text) == text  # what is hashed keeps it
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_plain_words_stay_at_exits(text: str) -> None:
+    assert redactor().text(text, at_exit=True) == text
+
+
+fragments = st.sampled_from([*(text for text, _ in LOOKS), *PLAIN, "=", " ", "@", ".", "order_id="])
+
+
+@given(st.lists(fragments | st.text(max_size=6), max_size=6).map("".join))
+def test_redacting_by_looks_twice_changes_nothing_more(text: str) -> None:
+    once = redactor().text(text, at_exit=True)
+    assert redactor().text(once, at_exit=True) == once
+
+
+@given(st.text("0123456789abcdefABCDEF", min_size=20, max_size=80))
+def test_no_long_hexadecimal_run_stays_but_under_a_key_that_is_declared_a_hash(text: str) -> None:
+    assert text not in redactor().text(f"<{text}>", at_exit=True)
+    subject = redactor().value({"x": text, "config_hash": text, "deep": [text]}, at_exit=True)
+    assert isinstance(subject, dict)
+    is_hash = text == text.lower() and len(text) <= 64
+    assert subject == {"x": HIDDEN, "config_hash": text if is_hash else HIDDEN, "deep": [HIDDEN]}
+
+
+@pytest.mark.parametrize("key", ["order_id", "client_order_id", "orderId", "origClientOrderId"])
+def test_ids_of_orders_are_hidden_at_exits_alone(key: str) -> None:
+    assert redactor().value({key: 12, "qty": "1"}, at_exit=True) == {key: HIDDEN, "qty": "1"}
+    assert redactor().value({key: ""}, at_exit=True) == {key: ""}  # there is none
+    assert redactor().value({key: 12}) == {key: 12}
+
+
+def test_a_hash_key_does_not_let_a_secret_out() -> None:
+    subject = redactor("hunter2hunter2")
+    assert subject.value({"digest": "hunter2hunter2"}, at_exit=True) == {"digest": HIDDEN}

@@ -177,6 +177,8 @@ REAL = {
     "GRINDER_REST_URL": "https://fapi.binance.com",
     "GRINDER_SYMBOLS": "XRPUSDT",
     "GRINDER_EXCHANGE_PORT": "futures",
+    "GRINDER_WEBHOOK_URL": "https://alerts.example.org/hidden-path",
+    "GRINDER_WEBHOOK_SECRET": "hidden-secret-of-the-webhook",
 }
 
 

@@ -73,9 +73,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "with_redact_off_secrets_appear",
         _LOG,
-        "redacted = self._redactor.value(event.fields(), by_name=self._config.audit_redact)",
-        "redacted = self._redactor.value(event.fields()) if self._config.audit_redact "
-        "else event.fields()",
+        "redacted = self._redactor.value(event.fields(), by_name=by_name, at_exit=by_name)",
+        "redacted = self._redactor.value(event.fields()) if by_name else event.fields()",
         LOG,
     ),
     Mutant(
@@ -95,15 +94,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "secrets_in_lists_are_not_looked_for",
         _REDACT,
-        "return [self.value(item, by_name=by_name) for item in value]",
+        "return [self.value(item, by_name=by_name, at_exit=at_exit) for item in value]",
         "return list(value)",
         REDACT,
     ),
     Mutant(
         "secrets_in_keys_stay",
         _REDACT,
-        "name = self.text(key, by_name=by_name) if isinstance(key, str) else key",
-        "name = key",
+        "                name = self.text(key, by_name=by_name, at_exit=at_exit)\n",
+        "",
         REDACT,
     ),
     Mutant(

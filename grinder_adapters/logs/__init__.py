@@ -1,0 +1,1 @@
+"""Structured logs: one line a record, without secrets, and never waited for."""

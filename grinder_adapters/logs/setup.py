@@ -1,0 +1,119 @@
+"""Opens the structured log of a process."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any, Final, Self
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from grinder_adapters.logs.lines import iso, json_renderer, text_renderer
+from grinder_adapters.logs.settings import LogFormat, LogSettings
+from grinder_adapters.logs.sink import Descriptor, LogSink, LogTarget, SinkStats
+from grinder_adapters.redact import Redactor
+from grinder_core.errors import ConfigError
+
+STDERR: Final = 2
+_FILE_MODE: Final = 0o600
+
+
+class Log:
+    """The log of one process.
+
+    Attributes:
+        is_on_terminal: Whether lines go where people read along.
+    """
+
+    def __init__(
+        self,
+        settings: LogSettings,
+        redactor: Redactor,
+        now_ms: Callable[[], int],
+        target: LogTarget,
+        *,
+        is_terminal: bool,
+    ) -> None:
+        self.is_on_terminal = is_terminal
+        as_text = settings.log_format is LogFormat.TEXT or (
+            settings.log_format is LogFormat.AUTO and is_terminal
+        )
+        render = (
+            text_renderer(redactor, has_colors=is_terminal) if as_text else json_renderer(redactor)
+        )
+        self._sink = sink = LogSink(target, render, lambda: iso(now_ms()))
+
+        def stamp(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+            event["ts"] = iso(now_ms())
+            return event
+
+        level = logging.getLevelNamesMapping()[settings.log_level.value]
+        self._logger = structlog.wrap_logger(
+            _Queueing(sink),
+            processors=[structlog.processors.add_log_level, stamp, _hand_over],
+            wrapper_class=structlog.make_filtering_bound_logger(level),
+            context_class=dict,
+        )
+
+    @classmethod
+    def open(cls, settings: LogSettings, redactor: Redactor, now_ms: Callable[[], int]) -> Self:
+        """Open it on its file, or on standard error.
+
+        Raises:
+            ConfigError: The file cannot be appended to.
+        """
+        if not settings.log_file:
+            target, is_terminal = Descriptor(os.dup(STDERR)), os.isatty(STDERR)
+        else:
+            target, is_terminal = Descriptor(_open_file(settings.log_file)), False
+        return cls(settings, redactor, now_ms, target, is_terminal=is_terminal)
+
+    def named(self, name: str) -> structlog.typing.FilteringBoundLogger:
+        """Return the logger of one room."""
+        bound: structlog.typing.FilteringBoundLogger = self._logger.bind(logger=name)
+        return bound
+
+    @property
+    def stats(self) -> SinkStats:
+        """What became of the lines."""
+        return self._sink.stats
+
+    def close(self) -> bool:
+        """Write what waits, for a moment; return whether all of it was."""
+        return self._sink.close()
+
+
+class _Queueing:
+    """What structlog takes for the place it prints to."""
+
+    def __init__(self, sink: LogSink) -> None:
+        self._sink = sink
+
+    def msg(self, **record: Any) -> None:
+        """Take one record."""
+        self._sink.put(record)
+
+    debug = info = warning = error = critical = msg
+
+
+def _hand_over(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Pass the record on as it is: it is rendered in the thread of the sink."""
+    return event
+
+
+def _open_file(path: str) -> int:
+    try:
+        # O_NONBLOCK: a pipe without a reader must not hold the start
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        number = os.open(path, flags, _FILE_MODE)
+        os.set_blocking(number, True)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"cannot be appended to: {getattr(error, 'strerror', None) or error}",
+            field="log.log_file",
+            value=path,
+            remedy="name a file in a folder that exists and that you may write to",
+        ) from None
+    return number

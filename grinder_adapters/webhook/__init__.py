@@ -1,0 +1,1 @@
+"""Tells an operator what happened: signed HTTP posts to an address of theirs."""
