@@ -54,7 +54,8 @@ from grinder_adapters.local_venue.markets.pacing import Pacer
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_app.config.live_plan import LiveFlags, plan_live
 from grinder_app.config.load import load_settings
-from grinder_app.live.session import LiveSession
+from grinder_app.live.interpreter import quiet
+from grinder_app.live.session import READY, LiveSession
 from grinder_app.live.surroundings import Surroundings
 from grinder_core.contracts.account import PolicyContext
 from grinder_core.contracts.event import Event
@@ -168,8 +169,9 @@ async def _measure(
     is_canned = run.market is not Market.EXCHANGE
 
     def tell(kind: str, text: str) -> None:
-        if kind == "ready":
+        if kind == READY:
             is_ready.set()
+            undisturbed.ready()
 
     session = _session(venue, clock, folder, tell, progress, is_canned=is_canned)
 
@@ -194,7 +196,8 @@ async def _measure(
 
     beside = [asyncio.create_task(market()), asyncio.create_task(warm_up())]
     try:
-        await session.run()
+        async with quiet() as undisturbed:
+            await session.run()
     finally:
         for task in beside:
             task.cancel()

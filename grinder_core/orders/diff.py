@@ -160,9 +160,10 @@ class _Diffing:
 
     def _guard(self) -> None:
         """Leave out what the book refuses; of a replacement only the cancel remains."""
-        refused = {Side.BUY: self.admission.buy_refused, Side.SELL: self.admission.sell_refused}
-        if self.plan.shape.reduce_only or not any(refused.values()):
+        admission = self.admission
+        if not (admission.buy_refused or admission.sell_refused) or self.plan.shape.reduce_only:
             return
+        refused = {Side.BUY: admission.buy_refused, Side.SELL: admission.sell_refused}
         for order, level in self.replaces:
             if refused[level.side]:
                 self.cancels.append((order, ExecReason.NOT_CONFORMING))
@@ -176,6 +177,8 @@ class _Diffing:
     def _levels(self, anchor: Decimal, *, all_armed: bool) -> list[Level]:
         shape, levels = self.plan.shape, []
         for side in Side:
+            if not (shape.levels_down if side is Side.BUY else shape.levels_up):
+                continue
             spent = () if all_armed else self.book.spent(side)
             room = self._room(side)
             seen: set[Decimal] = set()

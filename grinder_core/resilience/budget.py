@@ -19,7 +19,7 @@ one. What lies between cannot be taken by new risk and background (I-11.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -227,6 +227,8 @@ class VenueBudget:
     def refusal(self, request: RequestClass, cost: Cost, now: int) -> BudgetRefusal | None:
         """Return why a request would be refused now: a stop, else the first full window."""
         self._check_time(now)
+        if self._fits(request, cost, now):  # as nearly always
+            return None
         refusals = [*self._stops(cost, now), *self._full_windows(request, cost, now)]
         if not refusals:
             return None
@@ -315,6 +317,16 @@ class VenueBudget:
         self.settings = evolve(self.settings, **named)
         self._known.clear()
 
+    def _fits(self, request: RequestClass, cost: Cost, now: int) -> bool:
+        """Whether nothing is stopped and each count has room; ``refusal`` says what has not."""
+        if now < self.stopped_until or now < self.orders_stopped_until:
+            return False
+        for window, n in _by_window(cost):
+            for count, limit, _ in self._bounds(request, window):
+                if count.at(now) + n > limit:
+                    return False
+        return True
+
     def _stops(self, cost: Cost, now: int) -> Iterator[BudgetRefusal]:
         if now < self.stopped_until:
             yield BudgetRefusal(reason=BudgetReason.STOPPED, free_at=self.stopped_until)
@@ -364,7 +376,11 @@ class VenueBudget:
             raise ContractError(f"must not go back from {self.last_ms}", field="now", value=now)
 
 
-def _by_window(cost: Cost) -> Iterator[tuple[BudgetWindow, int]]:
+def _by_window(cost: Cost) -> Sequence[tuple[BudgetWindow, int]]:
     """The windows that a request adds to, and how much."""
-    parts = (cost.orders_10s, cost.orders_1m, cost.weight_1m)
-    return ((window, n) for window, n in zip(BudgetWindow, parts, strict=True) if n)
+    parts = (
+        (BudgetWindow.ORDERS_10S, cost.orders_10s),
+        (BudgetWindow.ORDERS_1M, cost.orders_1m),
+        (BudgetWindow.WEIGHT_1M, cost.weight_1m),
+    )
+    return [part for part in parts if part[1]]
