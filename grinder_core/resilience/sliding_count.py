@@ -17,7 +17,8 @@ class SlidingCount:
 
     def at(self, now: int) -> int:
         """Return the sum of what was added after ``now - length_ms``."""
-        oldest, held = now - self.length_ms, self.held
+        oldest = now - self.length_ms
+        held = self.held
         for ts, n in self.entries:
             if ts > oldest:
                 break

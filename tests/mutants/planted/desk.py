@@ -8,11 +8,34 @@ ROOM = "grinder_adapters/binance"
 RUNNER = "grinder_app/runner"
 DESK = ("tests/adapters/binance/test_order_desk.py",)
 NEWS = ("tests/adapters/binance/test_order_news.py",)
+EAGER = ("tests/adapters/binance/test_eager.py",)
 QUEUE = ("tests/adapters/binance/test_effect_queue.py",)
 CAUSES = ("tests/app/test_causes.py",)
 AGREEMENT = ("tests/app/test_agreement.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
+    # -- an order does not wait for its task's turn
+    Mutant(
+        "work_begins_in_the_name_of_its_caller",
+        f"{ROOM}/eager.py",
+        "tasks._enter_task(loop, task)",
+        "tasks._enter_task(loop, caller or task)",
+        EAGER,
+    ),
+    Mutant(
+        "work_cancelled_before_it_went_on_is_left_open",
+        f"{ROOM}/eager.py",
+        "    task.add_done_callback(begun.drop)\n",
+        "",
+        EAGER,
+    ),
+    Mutant(
+        "a_failure_of_the_first_part_is_lost",
+        f"{ROOM}/eager.py",
+        "if self._error is not None:",
+        "if self._result is not None:",
+        EAGER,
+    ),
     # -- what the engine is told
     Mutant(
         "an_end_is_told_before_the_fills",
