@@ -36,6 +36,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "if self._result is not None:",
         EAGER,
     ),
+    Mutant(
+        "each_request_that_ends_starts_the_next_within_itself",
+        f"{ROOM}/order_desk.py",
+        "        if self._is_starting:",
+        "        if self._running < 0:",
+        DESK,
+    ),
+    Mutant(
+        "an_order_waits_for_the_next_turn",
+        f"{ROOM}/order_desk.py",
+        "self._failed, is_urgent=True)",
+        "self._failed)",
+        DESK,
+    ),
     # -- what the engine is told
     Mutant(
         "an_end_is_told_before_the_fills",
