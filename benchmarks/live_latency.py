@@ -32,43 +32,25 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from benchmarks.canned_orders import CannedHttp
-from benchmarks.listed_market import LISTED, NAMES, TRADED, Listed, generated, listed, play
-from benchmarks.stamps import StampedCannedHttp, StampedHttp, StampedSockets, Stamps, wrapped
-from grinder_adapters.binance.order_desk import OrderDesk
-from grinder_adapters.binance.permission import PortKind
+from benchmarks.listed_market import Listed, generated, listed, play
+from benchmarks.live_rig import Progress, Timed, exchange, live_session
+from benchmarks.stamps import StampedHttp, StampedSockets, Stamps, wrapped
 from grinder_adapters.clock import SystemClock
-from grinder_adapters.journal import Journal
-from grinder_adapters.local_venue.assembly import VenueOptions, assemble
-from grinder_adapters.local_venue.limits import LimitSettings
 from grinder_adapters.local_venue.market_feed import MarketFeed
 from grinder_adapters.local_venue.markets.pacing import Pacer
-from grinder_adapters.local_venue.venue import LocalVenue
-from grinder_app.config.live_plan import LiveFlags, plan_live
-from grinder_app.config.load import load_settings
 from grinder_app.live.interpreter import quiet
-from grinder_app.live.session import READY, LiveSession
-from grinder_app.live.surroundings import Surroundings
-from grinder_core.contracts.account import PolicyContext
-from grinder_core.contracts.event import Event
-from grinder_core.contracts.live import SafeMode
-from grinder_core.contracts.market import MarkPrice, Snapshot, Trade
-from grinder_core.contracts.plan import GridMode, GridPlan, paused
-from grinder_core.live.core import Step
+from grinder_app.live.session import READY
 
 FSYNCS = 200
 WARM_UP_S = 2.0
-PATIENCE = 200
 BACK_TO_BACK_X = 8  # so many times as many frames in the same time
-MANY = 1_000_000
 
 
 class Market(StrEnum):
@@ -77,62 +59,6 @@ class Market(StrEnum):
     PACED = "paced"
     BACK_TO_BACK = "back to back"
     EXCHANGE = "exchange"
-
-
-class Toggle:
-    """Wants one order of one symbol below the market at one quote, and none at the next."""
-
-    name = "toggle"
-
-    def plan(self, context: PolicyContext) -> GridPlan:
-        """Return it."""
-        mid = context.snapshot.mid_price
-        if context.open_order_count or context.snapshot.symbol != TRADED:
-            return paused(mid, ("TOGGLE",), GridMode.PAUSE)
-        return GridPlan.flat(
-            center_price=mid,
-            spacing_bps=50,
-            levels_up=0,
-            levels_down=1,
-            size_schedule=((Decimal(120) / mid).quantize(Decimal("0.001")),),
-            reason_codes=("TOGGLE",),
-        )
-
-
-class Timed(Journal):
-    """Measures what a commit takes; or does not wait for it, so that all else can be measured."""
-
-    stamps: Stamps
-    waits = False
-
-    async def sync(self) -> None:
-        """Commit, or not."""
-        if not self.waits:
-            return
-        began = time.perf_counter_ns()
-        await super().sync()
-        self.stamps.syncs_ns.append(time.perf_counter_ns() - began)
-
-
-class Progress:
-    """Whether a session is done with all that it was given."""
-
-    def __init__(self) -> None:
-        self.desk: OrderDesk | None = None
-        self._steps = self._sent = self._asked = 0
-
-    def stepped(self, event: Event, step: Step) -> None:
-        """Count the market events of a session."""
-        self._steps += isinstance(event.payload, Snapshot | Trade | MarkPrice)
-
-    def is_done(self) -> bool:
-        """Whether the next frame may come; a frame that led to nothing holds up nobody."""
-        self._asked += 1
-        is_idle = self.desk is None or not self.desk.is_busy(CannedHttp.newest)
-        if not (self._steps >= self._sent and is_idle) and self._asked < PATIENCE:
-            return False
-        self._sent, self._asked = self._steps + 1, 0
-        return True
 
 
 @frozen(kw_only=True)
@@ -164,8 +90,7 @@ async def _measure(
     run: Run, frames: list[Listed], written_ms: int, folder: Path, stamps: Stamps
 ) -> None:
     clock, is_ready, progress = SystemClock(), asyncio.Event(), Progress()
-    limits = LimitSettings(weight_per_minute=MANY, orders_per_10s=MANY, orders_per_minute=MANY)
-    venue = assemble(VenueOptions(deposit=Decimal(MANY), instruments=LISTED, limits=limits))
+    venue = exchange()
     is_canned = run.market is not Market.EXCHANGE
 
     def tell(kind: str, text: str) -> None:
@@ -173,7 +98,7 @@ async def _measure(
             is_ready.set()
             undisturbed.ready()
 
-    session = _session(venue, clock, folder, tell, progress, is_canned=is_canned)
+    session = live_session(venue, clock, folder, tell, progress, is_canned=is_canned)
 
     async def market() -> None:
         if not is_canned:
@@ -205,56 +130,6 @@ async def _measure(
     for error in ended:
         if isinstance(error, Exception):
             raise error
-
-
-def _session(
-    venue: LocalVenue,
-    clock: SystemClock,
-    folder: Path,
-    tell: Callable[[str, str], None],
-    progress: Progress,
-    *,
-    is_canned: bool,
-) -> LiveSession:
-    sets = {
-        "gates.max_orders_per_minute": str(MANY),
-        "gates.cooldown_ms": "0",
-        "gates.max_notional_total": str(MANY),
-        "risk.initial_capital": str(MANY),
-        "risk.max_drawdown_pct": "50",
-        "gates.max_spread_bps": "10000",
-        "gates.max_price_impact_bps": "10000",
-        "app.state_dir": str(folder),
-    }
-    settings = load_settings(None, environment={}, flags=sets)
-    flags = LiveFlags(
-        armed=True,
-        mode=SafeMode.LIVE_TRADE,
-        exchange_port=PortKind.SIM,
-        symbols=NAMES,
-        rest_url="http://127.0.0.1",
-        ws_url="ws://127.0.0.1",
-    )
-    http = StampedCannedHttp if is_canned else StampedHttp
-    world = Surroundings(
-        clock=clock,
-        transport=lambda: http(venue, clock, asyncio.sleep),
-        sockets=lambda _: StampedSockets(venue, clock),
-        open_journal=Timed.open,
-    )
-    plan = plan_live(flags, settings, {})
-    plan = evolve(plan, live=evolve(plan.live, target_leverage=1))
-    return LiveSession(
-        plan,
-        world,
-        "http://127.0.0.1",
-        "ws://127.0.0.1",
-        tell,
-        version="0",
-        policy=Toggle(),
-        policy_name="toggle",
-        on_step=progress.stepped,
-    )
 
 
 def fsync_ns(folder: Path) -> list[int]:

@@ -32,6 +32,7 @@ from grinder_core.orders.constraints import Lot, constrain
 from grinder_core.orders.grid_book import GridBook
 from grinder_core.orders.levels import side_prices
 
+SIDES = tuple(Side)
 LOT_REFUSALS = (ExecReason.EXEC_QTY_BELOW_MIN_QTY, ExecReason.EXEC_NOTIONAL_BELOW_MIN)
 GRID_RESET, NOT_DESIRED = ExecReason.GRID_RESET, ExecReason.NOT_DESIRED
 
@@ -176,7 +177,7 @@ class _Diffing:
 
     def _levels(self, anchor: Decimal, *, all_armed: bool) -> list[Level]:
         shape, levels = self.plan.shape, []
-        for side in Side:
+        for side in SIDES:
             if not (shape.levels_down if side is Side.BUY else shape.levels_up):
                 continue
             spent = () if all_armed else self.book.spent(side)
