@@ -6,8 +6,8 @@ so it is frozen out of that. Young garbage is collected every second and all of 
 minutes, in a task of its own. Memory hardly needs it: what a step makes goes by reference counts.
 Nothing of this decides anything.
 
-How long a thread may keep the interpreter (``sys.setswitchinterval``) is left as it is: with less
-than its 5 ms the journal's writer interrupts an order that is being made.
+How long a thread may keep the interpreter (``sys.setswitchinterval``) is left as it is: run in turn
+with 0.2 ms instead of its 5 ms, no tail was seen to become shorter.
 """
 
 from __future__ import annotations
