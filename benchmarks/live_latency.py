@@ -2,12 +2,26 @@
 
     python -m benchmarks.live_latency [--seconds N] [--json]
 
-A whole live session of ten symbols runs at a local exchange in memory: feed, journal, fold,
-envelope, router, desk, write protocol, signature. The policy places an order of one symbol at one
-quote and takes it out at the next, so that every quote of that symbol leads to a request. Measured
-is the time
-between the frame that the socket gives and the request as the network gets it, once without the
-commit of the intent, whose own time stands beside it with that of a bare ``fsync``.
+A whole live session of ten symbols runs in this process: feed, journal, fold, envelope, router,
+desk, write protocol, signature. The policy places an order of one symbol at one quote and takes it
+out at the next, so that every quote of that symbol leads to a request.
+
+Measured is the time from the moment the socket port gives a ``bookTicker`` frame of that symbol to
+the moment the HTTP transport is called with the signed request. Sockets and transport are memory:
+the kernel, TLS, and what a WebSocket library does before and an HTTP library after, are not in it.
+In the first rows nothing but the session runs between the two: frames (quotes, trades and marks of
+all ten symbols) come from a list made beforehand and orders are answered at once by texts made
+beforehand, as is their news on the private stream. They do not wait for the commit of the intent,
+which is measured beside them with a bare ``fsync``. The rows:
+
+- paced: frames come when the generated market has them, 60 events a second and symbol;
+- back to back: a frame comes as soon as everything before is done, so all caches are warm;
+- cpu: the share of the paced row that the session's thread itself worked, free of other processes;
+- with the exchange: a local exchange and its market generator share the event loop;
+- intent on disk: as paced, and each order waits for the commit of its intent.
+
+Then the medians of each stage of a paced order. They add up to more than the row: stamps cost time.
+Order limits are raised, else they would end the run; garbage is collected as ``live run`` does.
 """
 
 from __future__ import annotations
@@ -18,214 +32,107 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
-from decimal import Decimal
+from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
-from urllib.parse import parse_qs
 
-from attrs import evolve
+from attrs import frozen
 
-from grinder_adapters.binance.permission import PortKind
+from benchmarks.canned_orders import CannedHttp
+from benchmarks.listed_market import Listed, generated, listed, play
+from benchmarks.live_rig import Progress, Timed, exchange, live_session
+from benchmarks.stamps import StampedHttp, StampedSockets, Stamps, wrapped
 from grinder_adapters.clock import SystemClock
-from grinder_adapters.journal import Journal
-from grinder_adapters.local_venue.assembly import VenueOptions, assemble
-from grinder_adapters.local_venue.exchange_info import LOCAL_SYMBOLS
 from grinder_adapters.local_venue.market_feed import MarketFeed
-from grinder_adapters.local_venue.markets.generator import (
-    GeneratedMarket,
-    GeneratedSymbol,
-    GeneratorSettings,
-)
 from grinder_adapters.local_venue.markets.pacing import Pacer
-from grinder_adapters.local_venue.memory import MemoryHttp, MemorySockets
-from grinder_adapters.local_venue.venue import LocalVenue
-from grinder_adapters.transport import HttpAnswer, WebSocket
-from grinder_app.config.live_plan import LiveFlags, plan_live
-from grinder_app.config.load import load_settings
-from grinder_app.live.session import LiveSession
-from grinder_app.live.surroundings import Surroundings
-from grinder_core.contracts.account import PolicyContext
-from grinder_core.contracts.live import SafeMode
-from grinder_core.contracts.plan import GridMode, GridPlan, paused
+from grinder_app.live.interpreter import quiet
+from grinder_app.live.session import READY
 
-SYMBOLS = 10
-EVENTS_PER_S = 60  # of each symbol: a busy hour
-TRADED = "COIN5USDT"
 FSYNCS = 200
+WARM_UP_S = 2.0
+BACK_TO_BACK_X = 8  # so many times as many frames in the same time
 
 
-class Toggle:
-    """Wants one order of one symbol below the market at one quote, and none at the next."""
+class Market(StrEnum):
+    """Where the frames come from."""
 
-    name = "toggle"
-
-    def plan(self, context: PolicyContext) -> GridPlan:
-        mid = context.snapshot.mid_price
-        if context.open_order_count or context.snapshot.symbol != TRADED:
-            return paused(mid, ("TOGGLE",), GridMode.PAUSE)
-        return GridPlan.flat(
-            center_price=mid,
-            spacing_bps=50,
-            levels_up=0,
-            levels_down=1,
-            size_schedule=((Decimal(120) / mid).quantize(Decimal("0.001")),),
-            reason_codes=("TOGGLE",),
-        )
+    PACED = "paced"
+    BACK_TO_BACK = "back to back"
+    EXCHANGE = "exchange"
 
 
-class Stamps:
-    """When a symbol's newest frame came, and how long its requests took from there."""
+@frozen(kw_only=True)
+class Run:
+    """One run of a session.
 
-    def __init__(self) -> None:
-        self.frames: dict[str, int] = {}
-        self.took_ns: dict[str, list[int]] = {"POST": [], "DELETE": []}
-        self.syncs_ns: list[int] = []
+    Attributes:
+        waits: For the commit of each intent.
+        is_staged: Stamp each stage.
+    """
 
-    def frame(self, raw: bytes) -> None:
-        at = raw.find(b'"s":"')
-        if at >= 0 and b'"e":"bookTicker"' in raw:
-            symbol = raw[at + 5 : raw.find(b'"', at + 5)].decode()
-            self.frames[symbol] = time.perf_counter_ns()
-
-    def request(self, method: str, symbol: str) -> None:
-        since = self.frames.pop(symbol, None)
-        if since is not None:
-            self.took_ns[method].append(time.perf_counter_ns() - since)
+    market: Market
+    seconds: float
+    waits: bool = False
+    is_staged: bool = False
 
 
-class StampedHttp(MemoryHttp):
-    """Notes when a request for an order has its bytes."""
-
-    stamps: Stamps
-
-    async def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_ms: int
-    ) -> HttpAnswer:
-        if method in self.stamps.took_ns and "/fapi/v1/order" in url:
-            query = body.decode() or url.partition("?")[2]
-            self.stamps.request(method, parse_qs(query)["symbol"][0])
-        return await super().request(method, url, headers, body, timeout_ms)
-
-
-class StampedSocket:
-    """Notes when a frame comes out of a socket."""
-
-    def __init__(self, inner: WebSocket, stamps: Stamps) -> None:
-        self._inner, self._stamps = inner, stamps
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._inner, name)
-
-    async def receive(self) -> object:
-        frame = await self._inner.receive()
-        raw = getattr(frame, "data", frame)
-        if isinstance(raw, bytes):
-            self._stamps.frame(raw)
-        return frame
-
-
-class StampedSockets(MemorySockets):
-    """Opens such sockets."""
-
-    stamps: Stamps
-
-    async def connect(self, url: str, timeout_ms: int) -> WebSocket:
-        return StampedSocket(await super().connect(url, timeout_ms), self.stamps)  # type: ignore[return-value]
-
-
-class Timed(Journal):
-    """Measures what a commit takes; or does not wait for it, so that all else can be measured."""
-
-    stamps: Stamps
-    waits = False
-
-    async def sync(self) -> None:
-        if not self.waits:
-            return
-        began = time.perf_counter_ns()
-        await super().sync()
-        self.stamps.syncs_ns.append(time.perf_counter_ns() - began)
-
-
-def quantile_us(values: list[int], share: float) -> float:
-    """Return a quantile in microseconds."""
-    ordered = sorted(values)
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] / 1_000 if ordered else 0.0
-
-
-async def measure(seconds: float, folder: Path, *, waits: bool) -> Stamps:
-    """Run a session, and return what was measured after its first second."""
-    clock, stamps = SystemClock(), Stamps()
-    listed = [evolve(LOCAL_SYMBOLS[1], symbol=f"COIN{n}USDT") for n in range(SYMBOLS)]
-    symbols = tuple(instrument.symbol for instrument in listed)
-    venue = assemble(VenueOptions(deposit=Decimal(1_000_000), instruments=listed))
-    market = GeneratedMarket(
-        GeneratorSettings(
-            seed=1,
-            start_ms=clock.now_ms(),
-            duration_ms=int(seconds * 1_000) + 60_000,
-            symbols={
-                symbol: GeneratedSymbol(start_price=Decimal(3_000), events_per_s=EVENTS_PER_S)
-                for symbol in symbols
-            },
-        ),
-        listed,
-    )
+def measured(run: Run, frames: list[Listed], written_ms: int, folder: Path) -> Stamps:
+    """Run a session, and return what was measured once it had run for a while."""
+    stamps = Stamps()
     StampedHttp.stamps = StampedSockets.stamps = Timed.stamps = stamps
-    Timed.waits = waits
-    feeding = asyncio.create_task(MarketFeed(venue, clock, Pacer()).run(market))
-    session = _session(venue, clock, folder, symbols)
-    try:
-        await session.run(seconds)
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+    Timed.waits, CannedHttp.orders = run.waits, {}
+    with wrapped(stamps) if run.is_staged else nullcontext():
+        asyncio.run(_measure(run, frames, written_ms, folder, stamps))
     return stamps
 
 
-def _session(
-    venue: LocalVenue, clock: SystemClock, folder: Path, symbols: tuple[str, ...]
-) -> LiveSession:
-    sets = {
-        "gates.max_orders_per_minute": "100000",
-        "gates.cooldown_ms": "0",
-        "gates.max_notional_total": "1000000",
-        "risk.initial_capital": "1000000",
-        "risk.max_drawdown_pct": "50",
-        "gates.max_spread_bps": "10000",
-        "gates.max_price_impact_bps": "10000",
-        "app.state_dir": str(folder),
-    }
-    settings = load_settings(None, environment={}, flags=sets)
-    flags = LiveFlags(
-        armed=True,
-        mode=SafeMode.LIVE_TRADE,
-        exchange_port=PortKind.SIM,
-        symbols=symbols,
-        rest_url="http://127.0.0.1",
-        ws_url="ws://127.0.0.1",
-    )
-    world = Surroundings(
-        clock=clock,
-        transport=lambda: StampedHttp(venue, clock, asyncio.sleep),
-        sockets=lambda _: StampedSockets(venue, clock),
-        open_journal=Timed.open,
-    )
-    plan = plan_live(flags, settings, {})
-    plan = evolve(plan, live=evolve(plan.live, target_leverage=1))
-    return LiveSession(
-        plan,
-        world,
-        "http://127.0.0.1",
-        "ws://127.0.0.1",
-        lambda kind, text: None,
-        version="0",
-        policy=Toggle(),
-        policy_name="toggle",
-    )
+async def _measure(
+    run: Run, frames: list[Listed], written_ms: int, folder: Path, stamps: Stamps
+) -> None:
+    clock, is_ready, progress = SystemClock(), asyncio.Event(), Progress()
+    venue = exchange()
+    is_canned = run.market is not Market.EXCHANGE
+
+    def tell(kind: str, text: str) -> None:
+        if kind == READY:
+            is_ready.set()
+            undisturbed.ready()
+
+    session = live_session(venue, clock, folder, tell, progress, is_canned=is_canned)
+
+    async def market() -> None:
+        if not is_canned:
+            source = generated(clock.now_ms(), int(run.seconds * 1_000) + 60_000)
+            await MarketFeed(venue, clock, Pacer()).run(source)
+            return
+        await is_ready.wait()
+        assert session.account is not None
+        progress.desk = session.account.desk
+        follow = progress.is_done if run.market is Market.BACK_TO_BACK else None
+        await play(frames, written_ms, venue.hub, follow)
+
+    async def warm_up() -> None:
+        await is_ready.wait()
+        await asyncio.sleep(WARM_UP_S)
+        stamps.is_running = True
+        await asyncio.sleep(run.seconds)
+        stamps.is_running = False
+        session.stop()
+
+    beside = [asyncio.create_task(market()), asyncio.create_task(warm_up())]
+    try:
+        async with quiet() as undisturbed:
+            await session.run()
+    finally:
+        for task in beside:
+            task.cancel()
+        ended = await asyncio.gather(*beside, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
-def fsync_us(folder: Path) -> list[int]:
+def fsync_ns(folder: Path) -> list[int]:
     """Return how long this disk takes to keep four kilobytes, nanoseconds."""
     took = []
     with (folder / "fsync").open("wb", buffering=0) as file:
@@ -237,37 +144,57 @@ def fsync_us(folder: Path) -> list[int]:
     return took
 
 
+def figures(values: list[int]) -> dict[str, float]:
+    """Return number, median and 99th percentile, microseconds."""
+    ordered = sorted(values) or [0]
+    n = len(ordered)
+    p50, p99 = (ordered[min(int(n * share), n - 1)] / 1_000 for share in (0.5, 0.99))
+    return {"n": len(values), "p50_us": round(p50, 1), "p99_us": round(p99, 1)}
+
+
+def table(seconds: float, folder: Path) -> dict[str, dict[str, float]]:
+    """Run everything; return the rows."""
+    written_ms = SystemClock().now_ms()
+    frames = listed(written_ms, int((seconds + WARM_UP_S) * BACK_TO_BACK_X * 1_000))
+
+    def run(what: str, market: Market, *, waits: bool = False, is_staged: bool = False) -> Stamps:
+        given = Run(market=market, seconds=seconds, waits=waits, is_staged=is_staged)
+        return measured(given, frames, written_ms, folder / what)
+
+    paced = run("paced", Market.PACED)
+    close = run("close", Market.BACK_TO_BACK)
+    shared = run("shared", Market.EXCHANGE)
+    synced = run("synced", Market.PACED, waits=True)
+    staged = run("staged", Market.PACED, is_staged=True)
+    rows = {
+        "tick to order, paced": paced.took_ns["POST"],
+        "tick to cancel, paced": paced.took_ns["DELETE"],
+        "tick to order, paced, cpu": paced.cpu_ns["POST"],
+        "tick to order, back to back": close.took_ns["POST"],
+        "tick to cancel, back to back": close.took_ns["DELETE"],
+        "tick to order, back to back, cpu": close.cpu_ns["POST"],
+        "tick to order, with the exchange": shared.took_ns["POST"],
+        "tick to order, intent on disk": synced.took_ns["POST"],
+        "commit of an intent": synced.syncs_ns,
+        "bare fsync of 4 kB": fsync_ns(folder),
+        **{f"stage: {name}": values for name, values in staged.stages.items()},
+    }
+    return {what: figures(values) for what, values in rows.items()}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        bare = asyncio.run(measure(given.seconds, folder / "bare", waits=False))
-        synced = asyncio.run(measure(given.seconds, folder / "synced", waits=True))
-        disk = fsync_us(folder)
-    rows = {
-        "tick to order": bare.took_ns["POST"],
-        "tick to cancel": bare.took_ns["DELETE"],
-        "tick to order, intent on disk": synced.took_ns["POST"],
-        "commit of an intent": synced.syncs_ns,
-        "bare fsync of 4 kB": disk,
-    }
-    table = {
-        what: {
-            "n": len(values),
-            "p50_us": round(quantile_us(values, 0.5), 1),
-            "p99_us": round(quantile_us(values, 0.99), 1),
-        }
-        for what, values in rows.items()
-    }
+        rows = table(given.seconds, Path(name))
     if given.json:
-        print(json.dumps(table))
+        print(json.dumps(rows))
         return
-    for what, row in table.items():
-        print(f"{what:32} n {row['n']:6}  p50 {row['p50_us']:9.1f} us  p99 {row['p99_us']:9.1f} us")
+    for what, row in rows.items():
+        print(f"{what:34} n {row['n']:6}  p50 {row['p50_us']:9.1f} us  p99 {row['p99_us']:9.1f} us")
 
 
 if __name__ == "__main__":

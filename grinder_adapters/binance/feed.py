@@ -17,7 +17,7 @@ from grinder_adapters.binance.connector_state import ConnectorState, State
 from grinder_adapters.binance.event_queue import EventQueue, QueueSettings
 from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.router import MarketRouter
-from grinder_adapters.binance.streams import MarketStreams, StreamSettings
+from grinder_adapters.binance.streams import Frame, MarketStreams, StreamSettings
 from grinder_adapters.binance.tasks import Tasks
 from grinder_adapters.feeds import construct
 from grinder_adapters.feeds.source import Clock as TimeKeeper
@@ -128,7 +128,11 @@ class BinanceFeed:
         self._books = Books(
             network, fetch_depth, self._emit, settings.books, on_notice, self._failed
         )
-        self.streams = MarketStreams(network, kinds, base_url, settings.streams, self._follow)
+        self.streams = MarketStreams(
+            network, kinds, base_url, settings.streams, self._follow, self._take
+        )
+        self._at_once: Callable[[Event], None] | None = None
+        self._has_taken = self._is_taking = False
         self.last_seen: dict[str, Cursor] = {}
 
     @property
@@ -231,25 +235,37 @@ class BinanceFeed:
         self.streams.reconnect()
         await self._state.until_settled("reconnect")
 
-    async def iter_events(self) -> AsyncIterator[Event]:
+    async def iter_events(
+        self, at_once: Callable[[Event], None] | None = None
+    ) -> AsyncIterator[Event]:
         """Yield events, numbered from 0 over all iterations, until the close; for one reader.
+
+        Args:
+            at_once: Takes the events of a frame as it is read, without a turn of the event loop
+                in between, where no event waits before them. Of what comes in one turn only the
+                first frame goes that way: a burst waits in the queue and is merged there, and
+                everything else has its turn. What it raises ends the iteration.
 
         Raises:
             ConnectorClosedError: The feed was closed before.
             Exception: What the feed was given up for, after all that it had received.
         """
         self._state.check_open("iter_events")
-        while True:
-            event = self._queue.pop()
-            if event is not None:
-                yield self._given_out(event)
-            elif self._failure is not None:
-                raise self._failure
-            elif self._state.now is State.CLOSED:
-                return
-            else:
-                self._woken.clear()
-                await self._woken.wait()
+        self._at_once = at_once
+        try:
+            while True:
+                event = self._queue.pop()
+                if event is not None:
+                    yield self._given_out(event)
+                elif self._failure is not None:
+                    raise self._failure
+                elif self._state.now is State.CLOSED:
+                    return
+                else:
+                    self._woken.clear()
+                    await self._woken.wait()
+        finally:
+            self._at_once = None
 
     def waiting(self, most: int) -> list[Event]:
         """Return up to so many events that can be had without waiting; of the same numbering."""
@@ -296,8 +312,28 @@ class BinanceFeed:
 
     async def _pump(self) -> None:
         async for frame in self.streams.frames():
-            for event in self._router.read(frame.raw, frame.received_ms):
-                self._route(event)
+            self._read(frame)
+
+    def _read(self, frame: Frame) -> None:
+        for event in self._router.read(frame.raw, frame.received_ms):
+            self._route(event)
+
+    def _take(self, frame: Frame) -> bool:
+        """Read a frame at once, if a reader wants that and it is the first of this turn."""
+        if self._at_once is None or self._has_taken or self._queue or self._failure is not None:
+            return False
+        self._has_taken = self._is_taking = True
+        asyncio.get_running_loop().call_soon(self._next_turn)
+        try:
+            self._read(frame)
+        except Exception as error:  # noqa: BLE001 - the reader's, not the connection's
+            self._failed(error)
+        finally:
+            self._is_taking = False
+        return True
+
+    def _next_turn(self) -> None:
+        self._has_taken = False
 
     def _route(self, event: Event) -> None:
         payload = event.payload
@@ -311,13 +347,15 @@ class BinanceFeed:
     def _emit(self, events: Sequence[Event]) -> None:
         for event in events:
             now = self._time.envelope(event.ts_ms)
-            self._queue.push(
-                event
-                if now == event.ts_ms  # else it waited for a snapshot that came later
-                else construct.event(now, event.payload, 0, event.ts_recv_ms, event.update_id)
-            )
-        if events:
-            self._woken.set()
+            if now != event.ts_ms:  # it waited for a snapshot that came later
+                event = construct.event(  # noqa: PLW2901
+                    now, event.payload, 0, event.ts_recv_ms, event.update_id
+                )
+            if self._is_taking and self._at_once is not None and not self._queue:
+                self._at_once(self._given_out(event))
+            else:
+                self._queue.push(event)
+                self._woken.set()
 
     def _given_out(self, event: Event) -> Event:
         payload = event.payload

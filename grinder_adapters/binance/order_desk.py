@@ -87,7 +87,7 @@ class OrderDesk:
         self._queue = EffectQueue()
         self._tasks = Tasks()
         self._failure: BaseException | None = None
-        self._running = 0
+        self._running, self._is_starting = 0, False
         self.news, self.funding = OrderNews(), FundingNews()
         self.inquiries = OrderInquiries(
             port,
@@ -221,12 +221,19 @@ class OrderDesk:
             )
 
     def _work_off(self) -> None:
-        while self._running < self._settings.requests_max:
-            effect = self._queue.take()
-            if effect is None:
-                return
-            self._running += 1
-            self._tasks.start(self._perform(effect), "desk: request", self._failed)
+        if self._is_starting:  # what ended at once leaves the next to whoever started it
+            return
+        self._is_starting = True
+        try:
+            while self._running < self._settings.requests_max:
+                effect = self._queue.take()
+                if effect is None:
+                    return
+                self._running += 1
+                work = self._perform(effect)
+                self._tasks.start(work, "desk: request", self._failed, is_urgent=True)
+        finally:
+            self._is_starting = False
 
     async def _perform(self, effect: Effect) -> None:
         try:

@@ -75,6 +75,7 @@ class MarketStreams:
         kinds: Streams of every symbol, such as ``bookTicker``.
         base_url: Of the venue's streams, such as ``wss://fstream.binance.com``.
         on_change: Called after each change of a connection's state.
+        take: Offered each frame before which none waits; one that it takes is not iterated.
 
     Raises:
         ConfigError: A kind is unknown.
@@ -87,9 +88,10 @@ class MarketStreams:
         base_url: str,
         settings: StreamSettings,
         on_change: Callable[[], None] = lambda: None,
+        take: Callable[[Frame], bool] = lambda frame: False,
     ) -> None:
         self._network, self._base_url, self._settings = network, base_url, settings
-        self._on_change = on_change
+        self._on_change, self._take = on_change, take
         self._placement = Placement(kinds, settings.placement)
         self._connections: dict[int, Connection] = {}
         self._retired: list[ShardMetrics] = []
@@ -198,7 +200,9 @@ class MarketStreams:
             return url
 
         async def deliver(received_ms: int, raw: bytes) -> None:
-            await self._queue.put(Frame(received_ms, raw, shard.number))
+            frame = Frame(received_ms, raw, shard.number)
+            if self._queue or not self._take(frame):
+                await self._queue.put(frame)
 
         return Connection(
             f"shard {shard.number}",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from grinder_adapters.binance import eager
+
 T = TypeVar("T")
 
 
@@ -32,10 +34,13 @@ class Tasks:
         work: Coroutine[Any, Any, T],
         name: str,
         on_failure: Callable[[BaseException], None] | None = None,
+        *,
+        is_urgent: bool = False,
     ) -> asyncio.Task[T]:
         """Start a task.
 
         Args:
+            is_urgent: Run it to its first wait before this returns.
             on_failure: Gets what it raises; without it, who awaits the task gets it.
         """
 
@@ -46,7 +51,10 @@ class Tasks:
                 if error is not None:
                     on_failure(error)
 
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        if is_urgent:
+            task = eager.start(work, name)
+        else:
+            task = asyncio.get_running_loop().create_task(work, name=name)
         self._alive[task] = None
         task.add_done_callback(ended)
         return task

@@ -16,7 +16,8 @@ from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.announcer import Announcer
 from grinder_app.live.embedded import embedded_exchange
-from grinder_app.live.session import LiveEnd, LiveSession
+from grinder_app.live.interpreter import quiet
+from grinder_app.live.session import READY, LiveEnd, LiveSession
 from grinder_app.live.status import StatusBoard
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.runner.policy import PolicySpec
@@ -78,12 +79,19 @@ async def run_live(
             rest, ws = plan.urls.rest, plan.urls.stream
         tell("venue", f"{plan.venue_class.value} at {rest}")
         tell("mode", f"{plan.mode.value}, port {plan.exchange_port.value}, armed {plan.armed}")
+        undisturbed = await stack.enter_async_context(quiet())
+
+        def told(kind: str, text: str) -> None:
+            if kind == READY:
+                undisturbed.ready()
+            tell(kind, text)
+
         session = LiveSession(
             plan,
             world,
             rest,
             ws,
-            tell,
+            told,
             version=version("grinder"),
             policy=None if spec is None else spec.load(),
             policy_name="" if spec is None else spec.target,

@@ -69,7 +69,7 @@ class MarketSide:
         count = 0
         while True:
             try:
-                async for event in self.feed.iter_events():
+                async for event in self.feed.iter_events(self._put):
                     self._put(event)
                     count += 1
                     if not count % YIELD_EVENTS:

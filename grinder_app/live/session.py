@@ -55,6 +55,7 @@ from grinder_core.venue.sim import RestingVenue, SimVenue
 TIMER_MS: Final = 250
 CHECKPOINT_MS: Final = 60_000
 CLOSE_MS: Final = 5_000
+READY: Final = "ready"
 
 
 @frozen(kw_only=True)
@@ -374,7 +375,7 @@ class LiveSession:
             await self.account.clear_up(self.health.tell)
         self.health.look()  # else what recovery has just made good would count as lost
         self.loop.put(Health(name=HealthName.BOOTSTRAP_OK.value, value=1))
-        self._tell("ready", f"recovery is done; {', '.join(self.plan.symbols)}")
+        self._tell(READY, f"recovery is done; {', '.join(self.plan.symbols)}")
         if self.account is not None:
             await self.account.keep_up()
 

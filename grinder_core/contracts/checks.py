@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final
 
 from grinder_core.errors import ContractError
@@ -22,6 +23,11 @@ _UNIT: Final = Decimal("1E-8")
 _ZERO: Final = Decimal(0)
 # a remainder of more digits than this is rounded, but never to 0
 _remainder: Final = Context(prec=200, traps=[InvalidOperation]).remainder
+
+
+@lru_cache(maxsize=4_096)  # the same few hundred are checked in every contract
+def _is_symbol(value: str) -> bool:
+    return SYMBOL.fullmatch(value) is not None
 
 
 def is_number(value: object) -> bool:
@@ -66,7 +72,7 @@ def check_ts(field: str, value: int) -> None:
 
 def check_symbol(value: str) -> None:
     """A symbol of the product's grammar ``[A-Z0-9_]{2,40}``."""
-    if not isinstance(value, str) or not SYMBOL.fullmatch(value):
+    if not isinstance(value, str) or not _is_symbol(value):
         raise _refused("must match [A-Z0-9_]{2,40}", "symbol", value)
 
 

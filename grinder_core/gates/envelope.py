@@ -163,7 +163,9 @@ def recheck(subject: Subject, inputs: EnvelopeInputs, now: int) -> Verdict:
         return Verdict(passed=True, intent=intent)
     if not inputs.is_leader:
         return Verdict(passed=False, intent=intent, reason=BlockReason.NOT_LEADER)
-    return _ask(RECHECKED, evolve(subject, holds_token=True), intent, inputs, now)
+    if not subject.holds_token:
+        subject = evolve(subject, holds_token=True)
+    return _ask(RECHECKED, subject, intent, inputs, now)
 
 
 def _ask(

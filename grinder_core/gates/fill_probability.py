@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from grinder_core.contracts.enums import Side
 from grinder_core.contracts.fill_features import FillFeatures
@@ -86,6 +86,15 @@ class FillGate:
     settings: FillGateSettings
     model: FillModel | None
     breaker: FillBreaker
+    _passes: FillProbResult = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._passes = FillProbResult(
+            verdict=FillProbVerdict.ALLOW,
+            prob_bps=None,
+            threshold_bps=self.settings.fill_prob_min_bps,
+            enforce=self.settings.fill_model_enforce,
+        )
 
     @classmethod
     def of(cls, settings: FillGateSettings, model: FillModel | None) -> FillGate:
@@ -100,9 +109,7 @@ class FillGate:
             price, qty: Quote price and base quantity.
         """
         threshold, enforce = self.settings.fill_prob_min_bps, self.settings.fill_model_enforce
-        passes = FillProbResult(
-            verdict=FillProbVerdict.ALLOW, prob_bps=None, threshold_bps=threshold, enforce=enforce
-        )
+        passes = self._passes
         if self.model is None:
             return passes
         if enforce and self.breaker.bypasses(now):

@@ -47,32 +47,36 @@ class LiveAction:
         return to_dict(self)
 
 
-def action_of(effect: Effect, intent: RiskIntent) -> LiveAction:
-    """Return the action that an effect stands for, planned."""
-    common = {
-        "symbol": symbol_of(effect),
-        "client_order_id": effect.client_order_id,
-        "intent": intent,
-        "status": ActionStatus.PLANNED,
-    }
+def action_of(effect: Effect, intent: RiskIntent, route: str = "") -> LiveAction:
+    """Return the action that an effect stands for, planned.
+
+    Args:
+        route: What the router made of it.
+    """
     if isinstance(effect, CancelOrder):
-        return LiveAction(action="CANCEL", **common)  # type: ignore[arg-type]
-    if isinstance(effect, Flatten):
         return LiveAction(
-            action="FLATTEN",
-            side=effect.side,
-            price=effect.price,
-            qty=effect.qty,
-            **common,  # type: ignore[arg-type]
+            action="CANCEL",
+            symbol=effect.symbol,
+            client_order_id=effect.client_order_id,
+            intent=intent,
+            status=ActionStatus.PLANNED,
+            route=route,
         )
-    wanted = effect.intent
+    order = effect if isinstance(effect, Flatten) else effect.intent
+    action, level_id = "FLATTEN", 0
+    if not isinstance(effect, Flatten):
+        action, level_id = "REPLACE" if effect.replaces else "PLACE", effect.intent.level_id
     return LiveAction(
-        action="REPLACE" if effect.replaces else "PLACE",
-        side=wanted.side,
-        price=wanted.price,
-        qty=wanted.qty,
-        level_id=wanted.level_id,
-        **common,  # type: ignore[arg-type]
+        action=action,
+        symbol=order.symbol,
+        client_order_id=effect.client_order_id,
+        intent=intent,
+        status=ActionStatus.PLANNED,
+        side=order.side,
+        price=order.price,
+        qty=order.qty,
+        level_id=level_id,
+        route=route,
     )
 
 

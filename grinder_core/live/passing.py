@@ -38,6 +38,7 @@ from grinder_core.orders.route_request import (
     SorDecision,
 )
 from grinder_core.orders.router import route, sort_key
+from grinder_core.orders.router_limits import RouterLimits
 
 NO_AMENDS: Final = RouteCapabilities(supports_amend=False, max_amends=0)
 WITHDRAWN: Final = "withdrawn before it was sent"
@@ -55,6 +56,7 @@ class Passing:
     ) -> None:
         self._config, self._engine, self._hot, self._say = config, engine, hot, say
         self._permit = Permit(config, engine, hot)
+        self._at_mark: dict[str, RouterLimits] = {}
         self.spent_token = False
 
     # -- what the engine wants -----------------------------------------------------------------
@@ -137,33 +139,35 @@ class Passing:
     ) -> tuple[list[Effect], bool]:
         """Judge and route one; return what goes out, and whether the order before it stays."""
         verdict = self._permit.judge(effect, now)
-        action = action_of(effect, verdict.intent or self._permit.intent_of(effect))
+        intent = verdict.intent or self._permit.intent_of(effect)
         if verdict.reason is not None:
+            action = action_of(effect, intent)
             is_invalid = verdict.reason is BlockReason.INVALID_ORDER
             status = ActionStatus.SKIPPED if is_invalid else ActionStatus.BLOCKED
             self._end(effect, action, status, verdict.reason.value, verdict.detail, now)
             return [], False
         if verdict.intent is RiskIntent.INCREASE_RISK and self._is_full():
-            reason = BlockReason.EXPECTED_STORE_FULL.value
+            reason, action = BlockReason.EXPECTED_STORE_FULL.value, action_of(effect, intent)
             self._end(effect, action, ActionStatus.SKIPPED, reason, "", now)
             return [], False
         if isinstance(effect, Flatten):
-            return [self._plan(effect, action, "PLACE NEW_ORDER", now)], False
-        return self._route(effect, action, now, has_cancel=has_cancel)
+            action = action_of(effect, intent, "PLACE NEW_ORDER")
+            return [self._plan(effect, action, now)], False
+        return self._route(effect, intent, now, has_cancel=has_cancel)
 
     def _route(
-        self, effect: PlaceOrder, action: LiveAction, now: int, *, has_cancel: bool
+        self, effect: PlaceOrder, intent: RiskIntent, now: int, *, has_cancel: bool
     ) -> tuple[list[Effect], bool]:
         wanted, old = effect.intent, None
         if effect.replaces:
             old = self._record(wanted.symbol, effect.replaces)
-        found = self._routed(effect, action.intent, old, now)
+        found = self._routed(effect, intent, old, now)
         told = f"{found.decision.value} {found.reason.value}"
-        action = evolve(action, route=told)
         if found.order is None or found.order.price is None:
             keeps = old is not None and has_cancel and found.decision is RouteDecision.SKIP
             if keeps and old is not None:
                 self._engine.keep(wanted.symbol, old.client_order_id)
+            action = action_of(effect, intent, told)
             self._end(effect, action, ActionStatus.SKIPPED, found.reason.value, "", now)
             return [], keeps
         order = found.order
@@ -171,14 +175,20 @@ class Passing:
         if order.price != wanted.price or order.qty != wanted.qty:
             self._engine.resize(wanted.symbol, effect.client_order_id, order.price, order.qty)
             wanted = evolve(wanted, price=order.price, qty=order.qty)
-            action = evolve(action, price=order.price, qty=order.qty)
-        effect = evolve(effect, intent=wanted, post_only=order.post_only)
+        effect = PlaceOrder(
+            client_order_id=effect.client_order_id,
+            intent=wanted,
+            generation=effect.generation,
+            replaces=effect.replaces,
+            post_only=order.post_only,
+        )
+        action = action_of(effect, intent, told)
         if old is not None:  # the venue never holds both (I-15.6)
             self._hot.waiting[effect.client_order_id] = Waiting(effect, effect.replaces)
             self._say(Saying(RecordKind.ACTION, now, action))
             self._spend(action, now)
             return [], False
-        return [self._plan(effect, action, told, now)], False
+        return [self._plan(effect, action, now)], False
 
     def _routed(
         self, effect: PlaceOrder, intent: RiskIntent, old: OrderRecord | None, now: int
@@ -201,24 +211,29 @@ class Passing:
         book = (
             None if seen_ms is None or not s.bid else RouteBook(bid=s.bid, ask=s.ask, ts_ms=seen_ms)
         )
-        limits = self._config.limits.get(wanted.symbol)
-        mark = self._hot.marks.get(wanted.symbol)
-        if limits is not None and mark is not None:
-            limits = limits.at_mark(mark)
         return route(
             request,
             None if old is None else _resting(old, post_only=request.post_only),
             book,
-            limits,
+            self._limits(wanted.symbol),
             self._hot.requests.headroom(now),
             NO_AMENDS,
             self._config.router,
             now,
         )
 
-    def _plan(self, effect: Effect, action: LiveAction, route_told: str, now: int) -> Effect:
+    def _limits(self, symbol: str) -> RouterLimits | None:
+        """The venue's rules around the newest mark; it comes once a second, orders more often."""
+        limits, mark = self._config.limits.get(symbol), self._hot.marks.get(symbol)
+        if limits is None or mark is None:
+            return limits
+        known = self._at_mark.get(symbol)
+        if known is None or known.mark_price != mark:
+            known = self._at_mark[symbol] = limits.at_mark(mark)
+        return known
+
+    def _plan(self, effect: Effect, action: LiveAction, now: int) -> Effect:
         """Note an action as under way, and return its effect."""
-        action = evolve(action, route=route_told)
         self._hot.open_actions[f"{op_of(effect)}:{effect.client_order_id}"] = action
         if not isinstance(effect, CancelOrder):
             self._hot.requests.sent(now)
@@ -275,13 +290,14 @@ class Passing:
     def _admit_cancel(self, effect: CancelOrder, now: int) -> Effect | None:
         name = effect.client_order_id
         verdict = self._permit.judge(effect, now)
-        action = action_of(effect, RiskIntent.CANCEL)
+        action = action_of(effect, RiskIntent.CANCEL, "CANCEL REQUESTED")
         if verdict.reason is not None:
             ended = evolve(
                 action,
                 status=ActionStatus.BLOCKED,
                 reason=verdict.reason.value,
                 detail=verdict.detail,
+                route="",
             )
             if name not in self._hot.deferred:
                 self._say(Saying(RecordKind.ACTION, now, ended))
@@ -291,11 +307,11 @@ class Passing:
         waiting = self._hot.waiting.pop(name, None)
         if waiting is not None:  # it never left
             reason = RouteReason.ALREADY_TERMINAL.value
-            ended = evolve(action, status=ActionStatus.SKIPPED, reason=reason)
+            ended = evolve(action, status=ActionStatus.SKIPPED, reason=reason, route="")
             self._say(Saying(RecordKind.ACTION, now, ended))
             self._refuse(waiting.effect, WITHDRAWN, now)
             return None
-        return self._plan(effect, action, "CANCEL REQUESTED", now)
+        return self._plan(effect, action, now)
 
     # -- small answers -------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ class Permit:
         self._config, self._engine, self._hot = config, engine, hot
         self._whitelist = frozenset(config.whitelist)
         self._fill_gate = FillGate.of(config.fill_gate, None)
+        self._known: EnvelopeInputs | None = None
 
     def judge(self, effect: Effect, now: int) -> Verdict:
         """Judge one effect."""
@@ -41,7 +42,9 @@ class Permit:
         if self._hot.is_stopping:
             return STOPPING
         # side and quantity are no question of the gates that are asked again
-        subject = Subject(action=ActionType.PLACE, symbol=symbol, side=Side.BUY, qty=ONE)
+        subject = Subject(
+            action=ActionType.PLACE, symbol=symbol, side=Side.BUY, qty=ONE, holds_token=True
+        )
         verdict = recheck(subject, self._inputs(), self._engine.hot.now)
         if verdict.reason is None:
             return ""
@@ -95,15 +98,26 @@ class Permit:
         return ZERO if s is None else s.ledger.qty
 
     def _inputs(self) -> EnvelopeInputs:
+        """What the gates judge by now; made anew only where something of it changed."""
         config, core, hot = self._config, self._engine.hot, self._hot
-        return EnvelopeInputs(
-            is_writing_port=config.is_writing,
-            is_leader=hot.orchestrator.inputs.ha_active,
-            armed=config.armed,
-            mode=config.mode,
-            kill_switch_active=core.kill.active,
-            whitelist=self._whitelist,
-            drawdown=core.guard,
-            orchestrator=hot.orchestrator,
-            fill_probability=self._fill_gate,
-        )
+        known, machine = self._known, hot.orchestrator
+        is_leader, is_killed = machine.inputs.ha_active, core.kill.active
+        if (
+            known is None
+            or known.is_leader is not is_leader
+            or known.kill_switch_active is not is_killed
+            or known.drawdown is not core.guard
+            or known.orchestrator is not machine
+        ):
+            known = self._known = EnvelopeInputs(
+                is_writing_port=config.is_writing,
+                is_leader=is_leader,
+                armed=config.armed,
+                mode=config.mode,
+                kill_switch_active=is_killed,
+                whitelist=self._whitelist,
+                drawdown=core.guard,
+                orchestrator=machine,
+                fill_probability=self._fill_gate,
+            )
+        return known

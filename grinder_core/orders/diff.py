@@ -32,6 +32,7 @@ from grinder_core.orders.constraints import Lot, constrain
 from grinder_core.orders.grid_book import GridBook
 from grinder_core.orders.levels import side_prices
 
+SIDES = tuple(Side)
 LOT_REFUSALS = (ExecReason.EXEC_QTY_BELOW_MIN_QTY, ExecReason.EXEC_NOTIONAL_BELOW_MIN)
 GRID_RESET, NOT_DESIRED = ExecReason.GRID_RESET, ExecReason.NOT_DESIRED
 
@@ -160,9 +161,10 @@ class _Diffing:
 
     def _guard(self) -> None:
         """Leave out what the book refuses; of a replacement only the cancel remains."""
-        refused = {Side.BUY: self.admission.buy_refused, Side.SELL: self.admission.sell_refused}
-        if self.plan.shape.reduce_only or not any(refused.values()):
+        admission = self.admission
+        if not (admission.buy_refused or admission.sell_refused) or self.plan.shape.reduce_only:
             return
+        refused = {Side.BUY: admission.buy_refused, Side.SELL: admission.sell_refused}
         for order, level in self.replaces:
             if refused[level.side]:
                 self.cancels.append((order, ExecReason.NOT_CONFORMING))
@@ -175,7 +177,9 @@ class _Diffing:
 
     def _levels(self, anchor: Decimal, *, all_armed: bool) -> list[Level]:
         shape, levels = self.plan.shape, []
-        for side in Side:
+        for side in SIDES:
+            if not (shape.levels_down if side is Side.BUY else shape.levels_up):
+                continue
             spent = () if all_armed else self.book.spent(side)
             room = self._room(side)
             seen: set[Decimal] = set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
+from itertools import islice
 
 from attrs import Factory, define, evolve
 
@@ -130,10 +131,12 @@ class ExpectedStore:
         excess = len(self.ring) - most
         if excess <= 0 or self.active == len(self.ring):
             return []
-        ended = [name for name in self.ring if self.orders[name].expected_status.is_final]
-        for client_order_id in ended[:excess]:
+        orders = self.orders
+        found = (name for name in self.ring if orders[name].expected_status.is_final)
+        ended = list(islice(found, excess))
+        for client_order_id in ended:
             self._forget(client_order_id)
-        return ended[:excess]
+        return ended
 
     def _forget(self, client_order_id: str) -> None:
         del self.orders[client_order_id]

@@ -19,11 +19,11 @@ one. What lies between cannot be taken by new risk and background (I-11.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from grinder_core.contracts.checks import check_int
 from grinder_core.errors import ConfigError, ContractError, RateLimitError
@@ -71,6 +71,7 @@ LENGTH_MS: Final[Mapping[BudgetWindow, int]] = {
 }
 # what must fit between soft and hard: a batch of exits, the query of all open orders
 _KEPT_FREE: Final = Cost(orders_10s=5, orders_1m=1, weight_1m=40)
+Bounds = tuple[tuple[SlidingCount, int, BudgetReason], ...]
 _UP_TO_SOFT: Final = (RequestClass.NEW_RISK, RequestClass.BACKGROUND)
 
 
@@ -191,6 +192,9 @@ class VenueBudget:
     last_ms: int
     stopped_until: int = 0
     orders_stopped_until: int = 0
+    _known: dict[tuple[RequestClass, BudgetWindow], Bounds] = field(
+        factory=dict, init=False, eq=False, repr=False
+    )  # of the present settings
 
     @classmethod
     def of(cls, settings: BudgetSettings, now: int) -> VenueBudget:
@@ -223,6 +227,8 @@ class VenueBudget:
     def refusal(self, request: RequestClass, cost: Cost, now: int) -> BudgetRefusal | None:
         """Return why a request would be refused now: a stop, else the first full window."""
         self._check_time(now)
+        if self._fits(request, cost, now):  # as nearly always
+            return None
         refusals = [*self._stops(cost, now), *self._full_windows(request, cost, now)]
         if not refusals:
             return None
@@ -309,6 +315,17 @@ class VenueBudget:
         """
         named = {f"{window}_limit": limit for window, limit in limits.items()}
         self.settings = evolve(self.settings, **named)
+        self._known.clear()
+
+    def _fits(self, request: RequestClass, cost: Cost, now: int) -> bool:
+        """Whether nothing is stopped and each count has room; ``refusal`` says what has not."""
+        if now < self.stopped_until or now < self.orders_stopped_until:
+            return False
+        for window, n in _by_window(cost):
+            for count, limit, _ in self._bounds(request, window):
+                if count.at(now) + n > limit:
+                    return False
+        return True
 
     def _stops(self, cost: Cost, now: int) -> Iterator[BudgetRefusal]:
         if now < self.stopped_until:
@@ -331,19 +348,24 @@ class VenueBudget:
                         free_at=count.falls_to(limit - n, now) if n <= limit else None,
                     )
 
-    def _bounds(
-        self, request: RequestClass, window: BudgetWindow
-    ) -> Iterator[tuple[SlidingCount, int, BudgetReason]]:
+    def _bounds(self, request: RequestClass, window: BudgetWindow) -> Bounds:
         """Each count that the request adds to, its limit, and what a refusal by it is called."""
+        known = self._known.get((request, window))
+        if known is None:
+            known = self._known[request, window] = self._made_bounds(request, window)
+        return known
+
+    def _made_bounds(self, request: RequestClass, window: BudgetWindow) -> Bounds:
         settings, use = self.settings, self.uses[window]
         pct, reason = settings.hard_limit_pct, BudgetReason.HARD_LIMIT
         if request in _UP_TO_SOFT:
             pct, reason = settings.soft_limit_pct, BudgetReason.SOFT_LIMIT
-        yield use.total, settings.limit(window, pct), reason
-        yield use.own, settings.own_limit(window, pct), reason
-        if request is RequestClass.BACKGROUND:
-            limit = settings.background_limit(window)
-            yield use.background, limit, BudgetReason.BACKGROUND_SHARE
+        total = (use.total, settings.limit(window, pct), reason)
+        own = (use.own, settings.own_limit(window, pct), reason)
+        if request is not RequestClass.BACKGROUND:
+            return total, own
+        limit = settings.background_limit(window)
+        return total, own, (use.background, limit, BudgetReason.BACKGROUND_SHARE)
 
     def _advance(self, now: int) -> None:
         self._check_time(now)
@@ -354,7 +376,11 @@ class VenueBudget:
             raise ContractError(f"must not go back from {self.last_ms}", field="now", value=now)
 
 
-def _by_window(cost: Cost) -> Iterator[tuple[BudgetWindow, int]]:
+def _by_window(cost: Cost) -> Sequence[tuple[BudgetWindow, int]]:
     """The windows that a request adds to, and how much."""
-    parts = (cost.orders_10s, cost.orders_1m, cost.weight_1m)
-    return ((window, n) for window, n in zip(BudgetWindow, parts, strict=True) if n)
+    parts = (
+        (BudgetWindow.ORDERS_10S, cost.orders_10s),
+        (BudgetWindow.ORDERS_1M, cost.orders_1m),
+        (BudgetWindow.WEIGHT_1M, cost.weight_1m),
+    )
+    return [part for part in parts if part[1]]

@@ -267,7 +267,16 @@ class IdempotencyStore:
         held = self._held(claim, now)
         if held.was_sent:
             raise IdempotencyConflictError("was sent before", field=claim.key)
-        return self._put(evolve(held, expires_at=None))
+        return self._put(
+            Entry(
+                key=held.key,
+                status=held.status,
+                op_name=held.op_name,
+                request_fingerprint=held.request_fingerprint,
+                created_at=held.created_at,
+                expires_at=None,
+            )
+        )
 
     def mark_done(self, claim: Entry, result: Mapping[str, str | int], now: int) -> Entry:
         """Note that the write took effect.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import takewhile
 
 from attrs import Factory, define
 
@@ -19,7 +18,12 @@ class SlidingCount:
     def at(self, now: int) -> int:
         """Return the sum of what was added after ``now - length_ms``."""
         oldest = now - self.length_ms
-        return self.held - sum(n for _, n in takewhile(lambda e: e[0] <= oldest, self.entries))
+        held = self.held
+        for ts, n in self.entries:
+            if ts > oldest:
+                break
+            held -= n
+        return held
 
     def add(self, n: int, now: int) -> None:
         """Add at ``now``, which never goes back, and forget what left the window."""

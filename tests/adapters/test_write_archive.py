@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grinder_adapters.write_archive import CACHE_KIB, SqliteArchive
+from grinder_adapters.write_archive import CACHE_KIB, KeyFilter, SqliteArchive
 from grinder_core.errors import ArtifactError
 from grinder_core.resilience.idempotency import Entry, Status, Write
 
@@ -72,6 +72,22 @@ def test_entries_outlive_the_process(tmp_path: Path) -> None:
         assert archive.find("v:place:0") == an_entry()
 
 
+@given(st.sets(st.text(max_size=4), max_size=40), st.sets(st.text(max_size=4), max_size=40))
+def test_a_filter_misses_no_key_and_passes_few_others(known: set[str], others: set[str]) -> None:
+    keys = KeyFilter()
+    for key in known:
+        keys.add(key)
+    assert all(key in keys for key in known)
+    assert sum(key in keys for key in others - known) <= 1
+
+
+def test_what_was_never_put_away_costs_no_lookup(archive: SqliteArchive) -> None:
+    asked: list[str] = []
+    archive._db.set_trace_callback(asked.append)
+    assert archive.find("v:place:1") is None
+    assert not asked
+
+
 def test_two_private_archives_share_nothing(archive: SqliteArchive) -> None:
     archive.keep(an_entry())
     with closing(SqliteArchive()) as other:
@@ -103,6 +119,7 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
 
 def test_an_archive_that_was_closed_fails_as_a_damaged_one_does() -> None:
     archive = SqliteArchive()
+    archive.keep(an_entry("a"))
     archive.close()
     for call in (lambda: archive.find("a"), lambda: archive.purge(0)):
         with pytest.raises(ArtifactError, match="the archive fails"):

@@ -299,6 +299,98 @@ def test_reconnect_when_disconnected_connects() -> None:
     assert play(story).path[1:3] == [State.CONNECTING, State.CONNECTED]
 
 
+def taking(scene: Scene, take: Callable[[Event], None]) -> list[Event]:
+    """Have a reader that takes at once what it can; return what it iterated."""
+    iterated: list[Event] = []
+
+    async def reading() -> None:
+        async for event in scene.feed.iter_events(take):
+            iterated.append(event)
+            scene.events.append(event)
+
+    scene.reader = asyncio.create_task(reading())
+    return iterated
+
+
+def test_the_first_frame_of_a_turn_is_taken_at_once_and_a_burst_in_order() -> None:
+    async def story(scene: Scene) -> None:
+        scene.feed.subscribe(["BTCUSDT"])
+        await scene.feed.connect()
+        iterated = taking(scene, scene.events.append)
+        await settle()
+        for count in (1, 3):
+            for _ in range(count):
+                scene.quote()
+            await settle()
+        assert [event.update_id for event in scene.events] == [101, 102, 103, 104]
+        assert [event.update_id for event in iterated] == [103, 104]
+        assert [event.seq for event in scene.events] == [0, 1, 2, 3]
+        assert scene.feed.stats.ticks == 4
+        assert scene.feed.last_seen["BTCUSDT"].update_id == 104
+
+    play(story)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8))
+def test_taken_at_once_or_iterated_nothing_is_lost_or_moved(bursts: list[int]) -> None:
+    async def story(scene: Scene) -> None:
+        scene.feed.subscribe(["BTCUSDT", "ETHUSDT"])
+        await scene.feed.connect()
+        taking(scene, scene.events.append)
+        await settle()
+        for number, count in enumerate(bursts):
+            for _ in range(count):
+                scene.quote("ETHUSDT" if number % 2 else "BTCUSDT")
+            if number % 3:
+                await asyncio.sleep(0)
+        await settle()
+
+    scene = play(story)
+    ids = [event.update_id for event in scene.events]
+    assert ids == list(range(101, 101 + sum(bursts)))
+    assert [event.seq for event in scene.events] == list(range(sum(bursts)))
+
+
+def test_what_a_taker_raises_ends_the_iteration_and_no_connection() -> None:
+    def refuse(event: Event) -> None:
+        raise ValueError("cannot be folded")
+
+    async def story(scene: Scene) -> None:
+        scene.feed.subscribe(["BTCUSDT"])
+        await scene.feed.connect()
+        taking(scene, refuse)
+        await settle()
+        scene.quote()
+        assert scene.reader is not None
+        with pytest.raises(ValueError, match="cannot be folded"):
+            await scene.reader
+        assert scene.state() is State.CONNECTED
+        assert scene.losses == 0
+
+    play(story)
+
+
+def test_nothing_is_taken_once_the_iteration_is_over() -> None:
+    taken: list[Event] = []
+
+    async def story(scene: Scene) -> None:
+        scene.feed.subscribe(["BTCUSDT"])
+        await scene.feed.connect()
+        taking(scene, taken.append)
+        await settle()
+        assert scene.reader is not None
+        scene.reader.cancel()
+        await asyncio.wait({scene.reader})
+        scene.quote()
+        await settle()
+        assert not taken
+        scene.read()
+        await settle()
+
+    scene = play(story)
+    assert [event.update_id for event in scene.events] == [101]
+
+
 def test_what_is_closed_stays_closed() -> None:
     async def story(scene: Scene) -> None:
         await scene.connected()

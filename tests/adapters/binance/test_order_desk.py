@@ -165,7 +165,8 @@ class Venue:
     async def _done(self, script: list[Outcome | Exception]) -> Outcome:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
-        await asyncio.sleep(self.took)
+        if self.took >= 0:
+            await asyncio.sleep(self.took)
         self.under_way -= 1
         outcome = script.pop(0) if len(script) > 1 else script[0]
         if isinstance(outcome, Exception):
@@ -462,6 +463,32 @@ def test_no_more_requests_are_under_way_than_allowed() -> None:
 
     played(venue, scene)
     assert venue.most_under_way == SETTINGS.requests_max
+
+
+def test_an_order_is_on_its_way_before_the_next_turn_of_the_loop() -> None:
+    venue = Venue()
+    venue.places, venue.took = [accepted()], 0.5
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        desk.perform(place())
+        assert "place" in venue.calls
+        await asyncio.sleep(1)
+
+    assert states(played(venue, scene)) == [_OPEN]
+
+
+def test_any_number_of_orders_that_end_at_once_follow_each_other() -> None:
+    venue, count = Venue(), 2_000
+    venue.places, venue.took = [refused("-2010")], 0.5
+
+    async def scene(desk: OrderDesk, venue: Venue, clock: VirtualClock) -> None:
+        for n in range(count):
+            desk.perform(place(f"grinder_t_1_{n:012d}"))
+        venue.took = -1
+        await asyncio.sleep(20)
+        desk.check()
+
+    assert states(played(venue, scene)) == [OrderState.REJECTED] * count
 
 
 def test_settling_looks_at_everything_once_more_and_says_when_it_cannot() -> None:

@@ -23,12 +23,13 @@ from grinder_core.contracts.control import (
 from grinder_core.contracts.effects import CancelOrder, Flatten
 from grinder_core.contracts.enums import OrderState, RiskIntent
 from grinder_core.contracts.live import BlockReason, HealthName, OperatingState, SafeMode
+from grinder_core.contracts.market import MarkPrice
 from grinder_core.contracts.plan import GridPlan
 from grinder_core.errors import ConfigError
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.core import LiveCore
 from grinder_core.live.state import LiveState
-from tests.support.live_core import BTC, LiveHand, a_config
+from tests.support.live_core import BTC, LIMITS, LiveHand, a_config
 
 D = Decimal
 ETH = "ETHUSDT"
@@ -148,6 +149,40 @@ def test_a_write_that_waits_is_refused_after_a_stop(command: Command) -> None:
     assert hand.core.refusal(RiskIntent.INCREASE_RISK, BTC) != ""
     assert hand.core.refusal(RiskIntent.REDUCE_RISK, BTC) == ""
     assert hand.core.refusal(RiskIntent.CANCEL, BTC) == ""
+
+
+def test_right_before_each_write_the_gates_judge_by_what_holds_then() -> None:
+    hand = LiveHand()
+    hand.rest()
+
+    def why() -> str:
+        return hand.core.refusal(RiskIntent.INCREASE_RISK, BTC).partition(" ")[0]
+
+    assert why() == ""
+    hand.feed(Leadership(is_leader=False))
+    assert why() == BlockReason.NOT_LEADER
+    hand.feed(Leadership(is_leader=True))
+    assert why() != BlockReason.NOT_LEADER
+    hand.feed(Control(command=Command.KILL, actor="test"))
+    assert why() == BlockReason.KILL_SWITCH_ACTIVE
+    hand.feed(Control(command=Command.RESET_KILL_SWITCH, actor="test"))
+    assert why() != BlockReason.KILL_SWITCH_ACTIVE
+
+
+def test_the_price_band_moves_with_the_mark() -> None:
+    limits = evolve(LIMITS, multiplier_up=D("1.05"), multiplier_down=D("0.95"))
+    hand = LiveHand(a_config(limits={BTC: limits}), OneBuy())
+    hand.start()
+
+    def places_at(mark: int) -> int:
+        hand.feed(MarkPrice(ts=hand.now, symbol=BTC, mark_price=D(mark), index_price=D(mark)))
+        before = len(hand.places())
+        hand.quote(60_000 + len(hand.lines), after_ms=1_000)
+        for order in hand.places()[before:]:
+            hand.update(order, OrderState.REJECTED)
+        return len(hand.places()) - before
+
+    assert [places_at(mark) for mark in (60_000, 50_000, 60_000, 50_000)] == [1, 0, 1, 0]
 
 
 def test_an_exit_passes_the_kill_switch() -> None:

@@ -11,6 +11,7 @@ STREAMS = ("tests/adapters/binance/test_streams.py",)
 ROUTER = ("tests/adapters/binance/test_router.py",)
 BOOKS = ("tests/adapters/binance/test_book_sync.py",)
 USER = ("tests/adapters/binance/test_user_stream.py",)
+ARCHIVE = ("tests/adapters/test_write_archive.py",)
 FEED = ("tests/adapters/binance/test_feed.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -234,8 +235,43 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "changes_that_waited_carry_their_old_time",
         f"{ROOM}/feed.py",
-        "                if now == event.ts_ms  # else it waited for a snapshot that came later\n",
-        "                if True\n",
+        "            if now != event.ts_ms:  # it waited for a snapshot that came later\n",
+        "            if now < event.ts_ms:\n",
         FEED,
+    ),
+    Mutant(
+        "a_burst_is_taken_whole_in_one_turn",
+        f"{ROOM}/feed.py",
+        "self._at_once is None or self._has_taken or self._queue",
+        "self._at_once is None or self._queue",
+        FEED,
+    ),
+    Mutant(
+        "what_a_taker_raises_costs_the_connection",
+        f"{ROOM}/feed.py",
+        "            self._failed(error)\n",
+        "            raise\n",
+        FEED,
+    ),
+    Mutant(
+        "a_taker_goes_on_after_its_iteration",
+        f"{ROOM}/feed.py",
+        "        finally:\n            self._at_once = None\n",
+        "        finally:\n            pass\n",
+        FEED,
+    ),
+    Mutant(
+        "an_archive_forgets_at_its_opening_what_it_holds",
+        "grinder_adapters/write_archive.py",
+        "                self._known.add(key)\n",
+        "                pass\n",
+        ARCHIVE,
+    ),
+    Mutant(
+        "a_key_that_is_put_away_is_not_known",
+        "grinder_adapters/write_archive.py",
+        "        self._known.add(entry.key)\n",
+        "",
+        ARCHIVE,
     ),
 )

@@ -8,11 +8,48 @@ ROOM = "grinder_adapters/binance"
 RUNNER = "grinder_app/runner"
 DESK = ("tests/adapters/binance/test_order_desk.py",)
 NEWS = ("tests/adapters/binance/test_order_news.py",)
+EAGER = ("tests/adapters/binance/test_eager.py",)
 QUEUE = ("tests/adapters/binance/test_effect_queue.py",)
 CAUSES = ("tests/app/test_causes.py",)
 AGREEMENT = ("tests/app/test_agreement.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
+    # -- an order does not wait for its task's turn
+    Mutant(
+        "work_begins_in_the_name_of_its_caller",
+        f"{ROOM}/eager.py",
+        "tasks._enter_task(loop, task)",
+        "tasks._enter_task(loop, caller or task)",
+        EAGER,
+    ),
+    Mutant(
+        "work_cancelled_before_it_went_on_is_left_open",
+        f"{ROOM}/eager.py",
+        "    task.add_done_callback(begun.drop)\n",
+        "",
+        EAGER,
+    ),
+    Mutant(
+        "a_failure_of_the_first_part_is_lost",
+        f"{ROOM}/eager.py",
+        "if self._error is not None:",
+        "if self._result is not None:",
+        EAGER,
+    ),
+    Mutant(
+        "each_request_that_ends_starts_the_next_within_itself",
+        f"{ROOM}/order_desk.py",
+        "        if self._is_starting:",
+        "        if self._running < 0:",
+        DESK,
+    ),
+    Mutant(
+        "an_order_waits_for_the_next_turn",
+        f"{ROOM}/order_desk.py",
+        "self._failed, is_urgent=True)",
+        "self._failed)",
+        DESK,
+    ),
     # -- what the engine is told
     Mutant(
         "an_end_is_told_before_the_fills",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
+CORE = ("tests/core/live/test_live_core.py",)
 RESTART = ("tests/core/live/test_live_restart.py",)
 LOOP = ("tests/app/test_live_loop.py",)
 WORLD = ("tests/simulation/test_live_world.py",)
@@ -36,6 +37,27 @@ MUTANTS: tuple[Mutant, ...] = (
         "        self._hot.deferred.pop(name, None)\n",
         "",
         RESTART,
+    ),
+    Mutant(
+        "gates_judge_by_the_kill_switch_of_an_earlier_order",
+        _PERMITTING,
+        "            or known.kill_switch_active is not is_killed\n",
+        "",
+        CORE,
+    ),
+    Mutant(
+        "gates_judge_by_the_leadership_of_an_earlier_order",
+        _PERMITTING,
+        "            or known.is_leader is not is_leader\n",
+        "",
+        CORE,
+    ),
+    Mutant(
+        "the_price_band_stays_where_the_first_mark_was",
+        _PASSING,
+        "if known is None or known.mark_price != mark:",
+        "if known is None:",
+        CORE,
     ),
     Mutant(
         "what_was_queued_leaves_after_a_stop",

@@ -17,8 +17,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_full_ring_forgets_active_orders",
         _EXPECTED,
-        "ended = [name for name in self.ring if self.orders[name].expected_status.is_final]",
-        "ended = list(self.ring)",
+        "found = (name for name in self.ring if orders[name].expected_status.is_final)",
+        "found = iter(list(self.ring))",
         STORES,
     ),
     Mutant(

@@ -118,6 +118,20 @@ MUTANTS: tuple[Mutant, ...] = (
         BY_COSTS,
     ),
     Mutant(
+        "limits_that_the_venue_changed_hold_no_more_than_before",
+        BUDGET,
+        "        self._known.clear()\n",
+        "",
+        BY_BUDGET,
+    ),
+    Mutant(
+        "a_request_that_fits_one_window_fits_all",
+        BUDGET,
+        "                if count.at(now) + n > limit:\n                    return False\n",
+        "                return count.at(now) + n <= limit\n",
+        BY_BUDGET,
+    ),
+    Mutant(
         "all_symbols_cost_as_one",
         COSTS,
         'one_symbol if given.get("symbol") else all_symbols',

@@ -226,8 +226,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the_guard_stops_exits",
         _DIFF,
-        "if self.plan.shape.reduce_only or not any(refused.values()):",
-        "if not any(refused.values()):",
+        "admission.sell_refused) or self.plan.shape.reduce_only:",
+        "admission.sell_refused):",
         DEPTH,
     ),
     Mutant(
