@@ -134,6 +134,8 @@ VARIABLES: Final = (
     Variable(name="GRINDER_ARTIFACTS_DIR", setting="app.artifact_dir"),
     Variable(name="GRINDER_DATA_DIR", setting="app.data_dir"),
     Variable(name="GRINDER_CACHE_DIR", setting="app.cache_dir"),
+    Variable(name="GRINDER_HTTP_HOST", setting="live.http_host"),
+    Variable(name="GRINDER_HTTP_PORT", setting="live.http_port"),
     Variable(name="GRINDER_FSM_EVIDENCE", setting="live.fsm_evidence_enabled"),
     Variable(name="GRINDER_CONSEC_LOSS_ENABLED", setting="risk.consec_loss_enabled"),
     Variable(name="GRINDER_CONSEC_LOSS_THRESHOLD", setting="risk.consec_loss_threshold"),
@@ -152,7 +154,6 @@ VARIABLES: Final = (
 ABSENT: Final = (
     Absent("levels of a log", ("GRINDER_LOG_LEVEL",)),
     Absent("a file of its own for losing streaks", ("GRINDER_CONSEC_LOSS_STATE_PATH",)),
-    Absent("HTTP endpoints", ("GRINDER_HTTP_HOST", "GRINDER_HTTP_PORT")),
     Absent(
         "leader election",
         (

@@ -15,6 +15,7 @@ from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.embedded import embedded_exchange
+from grinder_app.live.observing import observed
 from grinder_app.live.session import LiveEnd, LiveSession
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.runner.policy import PolicySpec
@@ -85,6 +86,7 @@ async def run_live(
             policy_name="" if spec is None else spec.target,
             shown=request.shown,
         )
+        await stack.enter_async_context(observed(session, tell))
         _end_on_signals(session, stack)
         return await session.run(request.duration_s)
 
