@@ -59,7 +59,7 @@ class ObservationServer:
         self, app: web.Application, host: str, port: int, bound: Bound | None = None
     ) -> None:
         self._host, self._port = host, port
-        self.bound = bound or Bound()
+        self.bound = Bound() if bound is None else bound
         self._runner = web.AppRunner(
             app, access_log=None, lingering_time=0, shutdown_timeout=CLOSE_S, handle_signals=False
         )
