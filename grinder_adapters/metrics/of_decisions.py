@@ -27,7 +27,7 @@ _REFUSALS: Final = {
         GateReason.NOTIONAL_LIMIT,
         GateReason.DAILY_LOSS_LIMIT,
         GateReason.KILL_SWITCH_ACTIVE,
-        GateReason.DRAWDOWN_LIMIT_EXCEEDED,
+        GateReason("DRAWDOWN_LIMIT_EXCEEDED"),  # reserved, and published all the same
     ),
     GateName.TOXICITY_GATE: (GateReason.SPREAD_SPIKE, GateReason.PRICE_IMPACT_HIGH),
     GateName.OPERATING_STATE: (GateReason.FSM_STATE_BLOCKED,),

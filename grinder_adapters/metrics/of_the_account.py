@@ -32,7 +32,7 @@ def _remedy(name: str, kind: Kind, meaning: str, label: str = "", *values: str) 
     series = every(values) if label else ((),)
     old = ("reconcile_actions_total",) if name.endswith("executed_total") else ()
     return Metric(
-        name=f"grinder_reconcile_{name}",
+        name=name,
         kind=kind,
         meaning=meaning,
         labels=labels,
@@ -98,16 +98,26 @@ OF_THE_ACCOUNT: Final = (
         spec="LIVE-26",
     ),
     _remedy(
-        "runs_with_remediation_total", C, "Comparisons that led to an action", "action", *REMEDIES
+        "grinder_reconcile_runs_with_remediation_total",
+        C,
+        "Comparisons that led to an action",
+        "action",
+        *REMEDIES,
     ),
-    _remedy("last_remediation_ts_ms", G, "Time of the newest action, ms; 0: none"),
-    _remedy("action_planned_total", C, "Actions planned", "action", *REMEDIES),
-    _remedy("action_executed_total", C, "Actions carried out", "action", *REMEDIES),
-    _remedy("action_blocked_total", C, "Actions refused", "reason", *REMEDY_BLOCKS),
-    _remedy("budget_calls_used_day", G, "Calls used today"),
-    _remedy("budget_notional_used_day", G, "Notional used today, USDT"),
-    _remedy("budget_calls_remaining_day", G, "Calls left today"),
-    _remedy("budget_notional_remaining_day", G, "Notional left today, USDT"),
+    _remedy(
+        "grinder_reconcile_last_remediation_ts_ms", G, "Time of the newest action, ms; 0: none"
+    ),
+    _remedy("grinder_reconcile_action_planned_total", C, "Actions planned", "action", *REMEDIES),
+    _remedy(
+        "grinder_reconcile_action_executed_total", C, "Actions carried out", "action", *REMEDIES
+    ),
+    _remedy(
+        "grinder_reconcile_action_blocked_total", C, "Actions refused", "reason", *REMEDY_BLOCKS
+    ),
+    _remedy("grinder_reconcile_budget_calls_used_day", G, "Calls used today"),
+    _remedy("grinder_reconcile_budget_notional_used_day", G, "Notional used today, USDT"),
+    _remedy("grinder_reconcile_budget_calls_remaining_day", G, "Calls left today"),
+    _remedy("grinder_reconcile_budget_notional_remaining_day", G, "Notional left today, USDT"),
     Metric(
         name="grinder_order_outcome_unknown",
         kind=G,
