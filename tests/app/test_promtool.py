@@ -1,18 +1,20 @@
-"""LIVE-30: Prometheus's own checker reads a scrape of a session.
+"""LIVE-30, LIVE-31: Prometheus's own checker reads a scrape of a session, and the alert rules.
 
 Where it is not installed, the distribution's package is fetched and unpacked for this test alone.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from grinder_adapters.metrics.catalog import CATALOG
+from grinder_adapters.metrics.catalog import BY_NAME, CATALOG
 from grinder_adapters.metrics.exposition import Exposition
+from grinder_app.cli import run
 from grinder_app.live.gathering import Gatherer
 from tests.support.memory_session import MemoryLive, live
 
@@ -72,3 +74,35 @@ def test_promtool_refuses_what_is_no_exposition(promtool: str) -> None:
     code, said = check(promtool, b'grinder_up{role="active} 1\n')
     assert code == 1
     assert said
+
+
+# -- alert rules -----------------------------------------------------------------------------------
+
+RULES = Path("docs/reference/alerts.rules.yml")
+SAMPLE = re.compile(r"\b(grinder_[a-z_]+)(?:\{([^}]*)\})?")
+
+
+def test_promtool_accepts_the_alert_rules(promtool: str, root: Path) -> None:
+    command = [promtool, "check", "rules", root / RULES]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_use_metrics_and_label_values_that_there_are(root: Path) -> None:
+    lines = (root / RULES).read_text("ascii").splitlines()
+    used = [found for line in lines if "look:" not in line for found in SAMPLE.findall(line)]
+    assert len(used) > 20
+    for name, wanted in used:
+        metric = BY_NAME[name]
+        for pair in filter(None, wanted.split(",")):
+            label, value = pair.split("=")
+            at = metric.labels.index(label)
+            assert value.strip('"') in {labels[at] for labels in metric.series}, name
+
+
+def test_every_rule_names_a_command_that_there_is(root: Path) -> None:
+    text = (root / RULES).read_text("ascii")
+    looks = re.findall(r'look: "grinder ([^"]+)"', text)
+    assert len(looks) == text.count("- alert:")
+    for words in set(looks):
+        assert run([*words.split(), "--help"]) == 0
