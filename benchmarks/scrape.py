@@ -1,12 +1,14 @@
 """What a scraper costs a session: tick to wire with and without one, in turns in one run.
 
-    python -m benchmarks.scrape [--seconds N] [--rounds N] [--json]
+    python -m benchmarks.scrape [--seconds N] [--rounds N] [--modes A,B] [--json]
 
 The session and its market are those of ``live_latency``. In turns nobody looks (``alone``), the
 counters run and nobody asks (``counted``), another process asks for ``/metrics`` ten times a
 second, answered on the session's own loop (``loop``) or on a loop of another thread that is handed
 the bytes (``thread``), and the same on the session's loop with a hundred dead clients beside it
-(``dead``). Ratios are to ``alone``; each mode's rounds are taken together.
+(``dead``). Ratios are to ``alone`` of the same round, the median over the rounds: what else the
+machine does changes more from round to round than any of this. What one exposition takes of the
+loop stands below: reading the values, and the longest piece of writing them out.
 """
 
 from __future__ import annotations
@@ -20,15 +22,24 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any, ClassVar, Final
 
 from benchmarks import live_latency
+from grinder_adapters.metrics.catalog import BY_NAME, CATALOG
+from grinder_adapters.metrics.exposition import Exposition
+from grinder_app.config.live_plan import LiveFlags, plan_live
+from grinder_app.config.load import load_settings
+from grinder_app.live.gathering import Gatherer
 from grinder_app.live.observing import session_routes
 from grinder_app.live.session import LiveEnd, LiveSession
+from grinder_app.live.surroundings import Surroundings
 from grinder_app.runner.loop_thread import LoopThread
 from grinder_app.server.bodies import Answer
 from grinder_app.server.observation import ObservationServer, observation_app
+from grinder_app.server.scrapes import FAMILIES_AT_ONCE
 
 MODES: Final = ("alone", "counted", "loop", "thread", "dead")
 HERTZ: Final = 10
@@ -49,13 +60,18 @@ class ObservedSession(LiveSession):
     """A session with somebody who looks at it."""
 
     mode: ClassVar[str] = "alone"
+    cpu_s: ClassVar[float] = 0.0
 
     async def run(self, duration_s: float = 0) -> LiveEnd:
         """Run it."""
         async with AsyncExitStack() as stack:
             if self.mode != "alone":
                 await _observe(self, self.mode, stack)
-            return await super().run(duration_s)
+            began = time.thread_time()
+            try:
+                return await super().run(duration_s)
+            finally:
+                type(self).cpu_s = time.thread_time() - began
 
 
 async def _observe(session: LiveSession, mode: str, stack: AsyncExitStack) -> None:
@@ -106,51 +122,100 @@ async def _on_a_thread(metrics: Any, stack: AsyncExitStack) -> str:
     return address
 
 
-def measure(seconds: float, rounds: int) -> dict[str, list[int]]:
-    """Return what each mode took from tick to wire, nanoseconds."""
+def measure(
+    seconds: float, rounds: int, modes: tuple[str, ...]
+) -> tuple[dict[str, list[list[int]]], dict[str, list[float]]]:
+    """Return what each mode took from tick to wire, nanoseconds, by round.
+
+    And how long its thread was at work, milliseconds for each second, which does not depend on
+    what else the machine does.
+    """
     live_latency.LiveSession = ObservedSession  # type: ignore[misc, attr-defined]
-    took: dict[str, list[int]] = {mode: [] for mode in MODES}
+    took: dict[str, list[list[int]]] = {mode: [] for mode in modes}
+    work: dict[str, list[float]] = {mode: [] for mode in modes}
     for number in range(rounds):
-        # whatever else the machine does is spread over all modes
-        for mode in MODES[number % len(MODES) :] + MODES[: number % len(MODES)]:
+        shift = number % len(modes)
+        for mode in modes[shift:] + modes[:shift]:
             ObservedSession.mode = mode
             with tempfile.TemporaryDirectory() as name:
-                began = time.monotonic()
                 stamps = asyncio.run(live_latency.measure(seconds, Path(name), waits=False))
-                spent_s = time.monotonic() - began
-                print(f"round {number + 1}, {mode}: {spent_s:.0f} s", file=sys.stderr)
-            took[mode] += [*stamps.took_ns["POST"], *stamps.took_ns["DELETE"]]
-    return took
+            took[mode].append([*stamps.took_ns["POST"], *stamps.took_ns["DELETE"]])
+            work[mode].append(ObservedSession.cpu_s * 1_000 / seconds)
+            print(f"round {number + 1}, {mode}", file=sys.stderr)
+    return took, work
+
+
+def table_of(took: dict[str, list[list[int]]]) -> dict[str, dict[str, float]]:
+    """Return quantiles of all rounds together, and the median of the rounds' ratios."""
+    table = {}
+    for mode, rounds in took.items():
+        every = [value for values in rounds for value in values]
+        row: dict[str, float] = {"n": len(every)}
+        for name, share in (("p50", 0.5), ("p99", 0.99)):
+            row[f"{name}_us"] = round(live_latency.quantile_us(every, share), 1)
+            ratios = [
+                live_latency.quantile_us(values, share) / live_latency.quantile_us(alone, share)
+                for values, alone in zip(rounds, took["alone"], strict=True)
+            ]
+            row[f"{name}_ratio"] = round(median(ratios), 3)
+        table[mode] = row
+    return table
+
+
+def pieces_us(times: int = 200) -> dict[str, float]:
+    """Return what one exposition takes of the loop, microseconds, of a fresh session."""
+    plan = plan_live(LiveFlags(), load_settings(None, environment={}), {})
+    session = LiveSession(plan, Surroundings(), "", "", lambda kind, text: None, version="0")
+    gatherer, exposition = Gatherer(session), Exposition(CATALOG)
+    read, longest, whole = [], [], []
+    for n in range(times):
+        began = time.perf_counter_ns()
+        values = gatherer.values()
+        read.append(time.perf_counter_ns() - began)
+        # as if every action and route had moved since the last one
+        moved = ("grinder_live_actions_total", "grinder_router_decision_total")
+        more = {name: dict.fromkeys(BY_NAME[name].series, n) for name in moved}
+        families, pieces = exposition.families({**values, **more}), []
+        while True:
+            began = time.perf_counter_ns()
+            piece = list(islice(families, FAMILIES_AT_ONCE))
+            pieces.append(time.perf_counter_ns() - began)
+            if not piece:
+                break
+        longest.append(max(pieces))
+        whole.append(sum(pieces))
+    return {
+        "reading the values": round(median(read) / 1_000, 1),
+        "longest piece of writing": round(median(longest) / 1_000, 1),
+        "all of writing": round(median(whole) / 1_000, 1),
+    }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    took = measure(given.seconds, given.rounds)
-    table = {
-        mode: {
-            "n": len(values),
-            "p50_us": round(live_latency.quantile_us(values, 0.5), 1),
-            "p99_us": round(live_latency.quantile_us(values, 0.99), 1),
-        }
-        for mode, values in took.items()
-    }
-    alone = table["alone"]
-    for row in table.values():
-        row["p50_ratio"] = round(row["p50_us"] / alone["p50_us"], 3)
-        row["p99_ratio"] = round(row["p99_us"] / alone["p99_us"], 3)
+    modes = ("alone", *(mode for mode in MODES[1:] if mode in given.modes.split(",")))
+    pieces = pieces_us()
+    took, work = measure(given.seconds, given.rounds, modes)
+    table = table_of(took)
+    for mode, row in table.items():
+        row["cpu_ms_per_s"] = round(median(work[mode]), 1)
     if given.json:
-        print(json.dumps(table))
+        print(json.dumps({"modes": table, "pieces_us": pieces}))
         return
     for mode, row in table.items():
         print(
             f"{mode:8} n {row['n']:6}  p50 {row['p50_us']:8.1f} us ({row['p50_ratio']:5.3f})"
             f"  p99 {row['p99_us']:8.1f} us ({row['p99_ratio']:5.3f})"
+            f"  at work {row['cpu_ms_per_s']:6.1f} ms/s"
         )
+    for what, spent_us in pieces.items():
+        print(f"{what:26} {spent_us:8.1f} us")
 
 
 if __name__ == "__main__":
