@@ -17,7 +17,7 @@ from grinder_adapters.binance.feed import FeedStats
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match, RequestOp
 from grinder_app.live.figures import dropped
-from grinder_app.live.gathering import Gatherer
+from grinder_app.live.gathering import Gatherer, allowed_by
 from grinder_app.live.metering import Meter
 from grinder_app.server.bodies import readyz
 from grinder_core.contracts.control import Command, Control, Leadership, Timer
@@ -30,6 +30,8 @@ from grinder_core.contracts.live import (
     SafeMode,
     StateReason,
 )
+from grinder_core.engine.config import EngineConfig
+from grinder_core.engine.engine import Engine
 from grinder_core.engine.orchestrator_machine import Transition
 from grinder_core.live.actions import LiveAction
 from grinder_core.live.core import Step
@@ -266,6 +268,13 @@ def test_a_demand_for_silence_shows_in_limits_and_circuits(tmp_path: Path) -> No
         assert found["grinder_reconcile_run_errors_total",] >= 1
         assert found["grinder_errors_total", "reconcile"] >= 1
         assert "circuit_open" in scraper.gatherer.readiness().reasons
+        assert world.session is not None
+        hits = world.session.client.stats.rate_limit_hits
+        hits.update(["-1003", "-1015", "418"])  # a code that demands fewer requests is a 429
+        again = scraper.scrape()
+        before = found["grinder_rate_limit_hits_total", "429"]
+        assert again["grinder_rate_limit_hits_total", "429"] == before + 2
+        assert again["grinder_rate_limit_hits_total", "418"] == 1
 
     live(tmp_path, scene)
 
@@ -375,6 +384,22 @@ def test_a_countdown_that_runs_counts_as_armed(tmp_path: Path) -> None:
         assert scraper.value("dead_man_armed_symbols") == 0
 
     live(tmp_path, scene)
+
+
+def test_what_a_gate_let_pass_follows_from_what_the_later_ones_stopped() -> None:
+    engine = Engine(EngineConfig.flat())
+    stats = engine.hot.stats
+    stats.gates_passed = 5
+    stats.gate_blocked = {
+        "risk_gate:KILL_SWITCH_ACTIVE": 100,  # judged before all gates
+        "toxicity_gate:SPREAD_SPIKE": 50,
+        "rate_limiter:COOLDOWN_ACTIVE": 20,
+        "risk_gate:NOTIONAL_LIMIT": 3,
+        "operating_state:FSM_STATE_BLOCKED": 1,
+    }
+    assert allowed_by(engine) == {
+        "operating_state": 5, "risk_gate": 6, "rate_limiter": 9, "toxicity_gate": 29,
+    }  # fmt: skip
 
 
 def test_what_was_dropped_is_told_by_why() -> None:
