@@ -86,6 +86,11 @@ class Connection:
         self.reconnect_denied = self.sockets_opened = 0
 
     @property
+    def reconnects(self) -> int:
+        """Sockets opened after the first."""
+        return max(self.sockets_opened - 1, 0)
+
+    @property
     def messages_delayed(self) -> int:
         """Messages that had to wait for the throttle, over all its sockets."""
         return self._delayed_before + (self._link.messages_delayed if self._link else 0)

@@ -151,6 +151,11 @@ class BinanceFeed:
         return max((cursor.ts for cursor in self.last_seen.values()), default=0)
 
     @property
+    def queued(self) -> int:
+        """Events that wait to be given out."""
+        return len(self._queue)
+
+    @property
     def stats(self) -> FeedStats:
         """Counts since the start."""
         router, queue, books = self._router, self._queue, self._books

@@ -210,6 +210,10 @@ class ExecutionPort:
             raise unlisted
         return outcomes
 
+    def is_countdown_armed(self, symbol: str) -> bool:
+        """Whether a countdown of ours surely runs on a symbol."""
+        return self._switch.is_armed(symbol)
+
     async def arm_countdown(self, symbol: str, countdown_ms: int) -> Countdown:
         """Let the venue cancel every order on a symbol unless this is called again in time.
 

@@ -247,7 +247,7 @@ class RestClient:
             return timestamp_ms, error
         now = self.now()
         self.stats.requests[endpoint.op] += 1
-        self.stats.latencies_ms.append((endpoint.op, now - started))
+        self.stats.latencies[endpoint.op].note(now - started)
         self._observe(answer, now)
         return timestamp_ms, answer
 

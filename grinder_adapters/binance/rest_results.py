@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict
 from typing import Final
 
 from attrs import Factory, define, frozen
 
 from grinder_adapters.binance.error_map import Reaction, VenueFailure
+from grinder_adapters.metrics.latencies import Latencies
 from grinder_core.errors import ConnectorError, ConnectorTimeoutError, ConnectorTransientError
 from grinder_core.settings import setting
 
 _CLOCK_REACTIONS: Final = frozenset({Reaction.SYNC_CLOCK, Reaction.SYNC_CLOCK_AND_QUERY})
-_LATENCIES_KEPT: Final = 1024
 
 
 @frozen(kw_only=True)
@@ -55,14 +55,14 @@ class RestStats:
         failures: Attempts without a good answer, by operation and kind.
         retries: By operation and ``transient``, ``timeout`` or ``other``.
         rate_limit_hits: By HTTP status or code: ``429``, ``418``, ``-1003``, ``-1015``.
-        latencies_ms: The newest answered attempts, ``(operation, ms)``.
+        latencies: How long the answers took, by operation.
     """
 
     requests: Counter[str] = Factory(Counter)
     failures: Counter[tuple[str, str]] = Factory(Counter)
     retries: Counter[tuple[str, str]] = Factory(Counter)
     rate_limit_hits: Counter[str] = Factory(Counter)
-    latencies_ms: deque[tuple[str, int]] = Factory(lambda: deque(maxlen=_LATENCIES_KEPT))
+    latencies: defaultdict[str, Latencies] = Factory(lambda: defaultdict(Latencies))
 
     def retried(self, op: str, error: ConnectorError) -> None:
         """Count one retry."""

@@ -49,12 +49,14 @@ class ShardMetrics:
         messages_delayed: Messages that had to wait for the throttle.
         tasks_cancelled, tasks_force_killed: Background tasks that its close found alive, by how
             they ended.
+        reconnects: Sockets opened after the first.
     """
 
     reconnect_denied: int
     messages_delayed: int
     tasks_cancelled: int
     tasks_force_killed: int
+    reconnects: int
 
 
 @frozen(kw_only=True)
@@ -66,6 +68,7 @@ class ConnectorMetrics:
     total_messages_delayed: int
     tasks_cancelled: int
     tasks_force_killed: int
+    total_reconnects: int
 
 
 class MarketStreams:
@@ -136,6 +139,7 @@ class MarketStreams:
             total_messages_delayed=sum(one.messages_delayed for one in every),
             tasks_cancelled=sum(one.tasks_cancelled for one in every),
             tasks_force_killed=sum(one.tasks_force_killed for one in every),
+            total_reconnects=sum(one.reconnects for one in every),
         )
 
     def open(self) -> None:
@@ -241,4 +245,5 @@ def _metrics(made: Connection) -> ShardMetrics:
         messages_delayed=made.messages_delayed,
         tasks_cancelled=made.tasks.cancelled,
         tasks_force_killed=made.tasks.force_killed,
+        reconnects=made.reconnects,
     )

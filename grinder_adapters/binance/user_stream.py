@@ -9,6 +9,7 @@ after it is merged, the stream is not complete. The key is part of the URL and a
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
@@ -103,6 +104,8 @@ class UserStream:
         fold: What was heard so far; merging REST trades asks it which fills are new.
         unknown_events: Frames that could not be read or are not known.
         keys_expired: Times a key had to be replaced.
+        events_heard, last_heard_ms: What came so far, and when the newest did, by our clock.
+        keep_alives: Extensions of the key's life, by ``ok`` and ``error``.
         close_failed: Whether the key could not be ended at the close; it dies within an hour.
     """
 
@@ -132,6 +135,8 @@ class UserStream:
         )
         self.fold = UserFold()
         self.unknown_events = self.keys_expired = 0
+        self.events_heard = self.last_heard_ms = 0
+        self.keep_alives: Counter[str] = Counter()
         self.close_failed = False
 
     @property
@@ -143,6 +148,11 @@ class UserStream:
     def error(self) -> Exception | None:
         """Why it is lost; ``None`` if it is well."""
         return self._connection.state.error
+
+    @property
+    def reconnects(self) -> int:
+        """Sockets opened after the first."""
+        return self._connection.reconnects
 
     @property
     def user_stream_ok(self) -> bool:
@@ -227,6 +237,8 @@ class UserStream:
                 self._renew_key()
         elif not isinstance(item, Answer):
             self.unknown_events += isinstance(item, UnknownEvent)
+            self.events_heard += 1
+            self.last_heard_ms = received_ms
             event = self.fold.apply(item)
             if event is not None:
                 await self._queue.put(Received(received_ms=received_ms, event=event))
@@ -244,12 +256,15 @@ class UserStream:
             try:
                 await self._calls.keep_alive(key)
                 failed = 0
+                self.keep_alives["ok"] += 1
             except (ConnectorTransientError, ConnectorTimeoutError):
+                self.keep_alives["error"] += 1
                 failed += 1
                 if failed >= KEEP_ALIVE_TRIES:
                     failed = 0
                     self._renew_key()
             except ConnectorError:
+                self.keep_alives["error"] += 1
                 failed = 0
                 self._renew_key()
 

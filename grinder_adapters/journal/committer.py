@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -55,6 +56,22 @@ class Batch:
     last: bool
 
 
+@frozen(kw_only=True)
+class JournalStats:
+    """What the process wrote so far.
+
+    Attributes:
+        rows, bytes: Committed; market blocks count as they are packed.
+        failures: Commits that failed.
+        age_s: Time since the last one that did not.
+    """
+
+    rows: int
+    bytes: int
+    failures: int
+    age_s: float
+
+
 class Committer:
     """Runs on a thread of its own until a last batch is written.
 
@@ -79,6 +96,16 @@ class Committer:
         self._ready: list[Prepared] = []
         self._statements: list[Statement] = []
         self.failure: GrinderError | None = None
+        self._rows = self._bytes = self._failures = 0
+        self._committed_s = time.monotonic()
+
+    @property
+    def stats(self) -> JournalStats:
+        """Counts; may be read from any thread."""
+        age_s = time.monotonic() - self._committed_s
+        return JournalStats(
+            rows=self._rows, bytes=self._bytes, failures=self._failures, age_s=max(age_s, 0.0)
+        )
 
     def run(self) -> None:
         """Work until the last batch; the thread's body."""
@@ -86,6 +113,7 @@ class Committer:
             store = self._open()
         except (sqlite3.Error, OSError, ArtifactError) as error:
             self.failure = _refused(error)
+            self._failures += 1
             _answer(self._take().waiters, self.failure)
             return
         try:
@@ -100,6 +128,7 @@ class Committer:
         batch = self._take()
         if not isinstance(self.failure, InvariantError):
             self.failure = self._try(store, batch)
+            self._failures += self.failure is not None
         _answer(batch.waiters, self.failure)
         if self.failure is None:
             try:
@@ -125,6 +154,9 @@ class Committer:
             self._ready.append(ready)
         self._statements += batch.statements
         store.commit(self._ready, self._statements, full=batch.full)
+        self._committed_s = time.monotonic()
+        self._rows += len(self._ready)
+        self._bytes += sum(row.stored_bytes for row in self._ready)
         self._settled(sum(row.size for row in self._ready))
         self._ready, self._statements = [], []
         if batch.full:

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from grinder_adapters.journal import pending
 from grinder_adapters.journal.anchor import ANCHOR_KIND, ANCHOR_STREAM, SET_ANCHOR, Anchor
-from grinder_adapters.journal.committer import Committer, Waiter
+from grinder_adapters.journal.committer import Committer, JournalStats, Waiter
 from grinder_adapters.journal.head import Head
 from grinder_adapters.journal.intake import WAITING_BYTES_MAX, Intake
 from grinder_adapters.journal.lock import StateLock
@@ -124,6 +124,11 @@ class Journal:
     def is_writable(self) -> bool:
         """Whether the last commit succeeded and another may follow."""
         return self._committer.failure is None and not self._closed
+
+    @property
+    def stats(self) -> JournalStats:
+        """What this process wrote so far, for metrics."""
+        return self._committer.stats
 
     @property
     def waiting_bytes(self) -> int:

@@ -67,12 +67,17 @@ class Pending:
 
 @define(kw_only=True)
 class Prepared:
-    """A row ready for the database: its columns in order, and SQL to go with it."""
+    """A row ready for the database: its columns in order, and SQL to go with it.
+
+    Attributes:
+        stored_bytes: Of body and block, as they are stored.
+    """
 
     seq: int
     hash: bytes
     values: Sequence[Any]
     size: int
+    stored_bytes: int
     statements: tuple[Statement, ...]
 
 
@@ -94,6 +99,7 @@ def prepare(row: Pending, prev_hash: bytes) -> Prepared:
         hash=digest,
         values=(seq, ts_ms, stream, kind, content.body, *index, prev_hash, digest, content.data),
         size=row.size,
+        stored_bytes=len(content.body) + len(content.data or b""),
         statements=statements,
     )
 

@@ -15,6 +15,7 @@ from grinder_app.config.catalog import BY_VARIABLE
 
 _VARIABLE: Final = re.compile(r"\bGRINDER_[A-Z0-9_]*[A-Z0-9]\b(?![*_])")
 _METRIC: Final = re.compile(r"\bgrinder_[a-z0-9_]*[a-z0-9]\b(?![*_])")
+_OF_HISTOGRAM: Final = re.compile(r"_(?:bucket|count|sum)$")
 _PAGE_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*\.md")
 _PLACE: Final = re.compile(r"(?::\d+|::\w+|#[\w-]+)+$")
 _REMOTE: Final = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -72,7 +73,7 @@ def _wrong_names(line: str, repository: Repository) -> Iterator[str]:
     for metric in _METRIC.findall(line):
         if metric in PACKAGES or metric in repository.top_level:
             continue
-        if not repository.mentions(metric, shipped=True):
+        if not repository.mentions(_OF_HISTOGRAM.sub("", metric), shipped=True):
             yield f"metric {metric} does not occur in the code"
 
 

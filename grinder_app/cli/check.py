@@ -1,4 +1,4 @@
-"""``grinder check``: determinism, look-ahead, fixtures, documents and text; nothing is changed."""
+"""``grinder check``: determinism, look-ahead, fixtures, documents, text, metrics; reads only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from grinder_app.cli import output
 from grinder_app.runner.options import DataFiles, Flag, SettingsOptions
 from grinder_core.codec import to_dict
 
-app = App(name="check", help="Check determinism, look-ahead, fixtures, documentation and text.")
+app = App(
+    name="check", help="Check determinism, look-ahead, fixtures, documentation, text, metrics."
+)
 
 ROOT = Path("fixtures")
 
@@ -234,6 +236,37 @@ def docs(*, root: Path | None = None, json: Flag = False) -> int:
             print(finding)
         output.note(f"{pages} pages, {len(findings)} findings")
     return 1 if findings else 0
+
+
+@app.command
+def metrics(*, url: str | None = None, json: Flag = False) -> int:
+    """Hold a scrape against the catalog: what must be there, and what must not.
+
+    Without an address the catalog itself is checked, by what a session that has not begun shows.
+    Exit codes: 0 nothing is wrong; 1 something is; 4 nobody answers.
+
+    Parameters
+    ----------
+    url
+        Address of a running session, such as http://127.0.0.1:9090.
+    json
+        Print one JSON line.
+    """
+    from grinder_adapters.metrics.catalog import CATALOG, REQUIRED_METRICS_PATTERNS, problems_of
+    from grinder_app.checks.metrics import fresh_scrape, scrape_of
+
+    problems = problems_of(fresh_scrape() if url is None else scrape_of(url))
+    if json:
+        counts = {"metrics": len(CATALOG), "required": len(REQUIRED_METRICS_PATTERNS)}
+        output.print_json({**counts, "problems": problems})
+    else:
+        for problem in problems:
+            print(problem)
+        output.note(
+            f"{len(CATALOG)} metrics, {len(REQUIRED_METRICS_PATTERNS)} series required, "
+            f"{len(problems)} problems"
+        )
+    return 1 if problems else 0
 
 
 def _explain(entry: dict[str, Any]) -> None:

@@ -47,6 +47,8 @@ def run(
     rest_url: str | None = None,
     ws_url: str | None = None,
     state_dir: Path | None = None,
+    http_port: int | None = None,
+    no_http: Flag = False,
     fixture: Path | None = None,
     duration: float = 0,
     faults: str = "calm",
@@ -76,6 +78,10 @@ def run(
         Address of its streams; without one, that which belongs to the venue.
     state_dir
         Folder of the durable state, instead of the setting app.state_dir.
+    http_port
+        Port of health, readiness and metrics, instead of the setting live.http_port; 0: a free one.
+    no_http
+        Listen nowhere.
     fixture
         Fold this recorded case instead of a market, offline: nothing is sent or kept.
     duration
@@ -98,6 +104,8 @@ def run(
         symbols=given or None,
         rest_url=rest_url,
         ws_url=ws_url,
+        http_port=http_port,
+        no_http=no_http,
     )
     if not 0 <= duration < inf:
         raise ConfigError("must be >= 0", field="--duration", value=duration)

@@ -71,6 +71,7 @@ class LiveFlags:
 
     Attributes:
         armed: ``--armed`` was given.
+        no_http: ``--no-http`` was given.
     """
 
     armed: bool = False
@@ -79,6 +80,8 @@ class LiveFlags:
     symbols: tuple[str, ...] | None = None
     rest_url: str | None = None
     ws_url: str | None = None
+    http_port: int | None = None
+    no_http: bool = False
 
 
 @frozen(kw_only=True)
@@ -271,6 +274,8 @@ def _with_flags(flags: LiveFlags, config: Settings) -> tuple[LiveSettings, dict[
         "symbol_whitelist": flags.symbols,
         "rest_url": flags.rest_url,
         "ws_url": flags.ws_url,
+        "http_port": flags.http_port,
+        "http_enabled": False if flags.no_http else None,
     }
     for name, value in given.items():
         if value is None:

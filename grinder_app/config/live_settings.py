@@ -107,7 +107,21 @@ class LiveSettings:
         False, "Write a file for each change of the operating state.", spec="LIVE-14"
     )
 
+    http_enabled: bool = setting(
+        True, "Show the run over HTTP: health, readiness, metrics; read-only.", spec="LIVE-30"
+    )
+    http_host: str = setting(
+        "127.0.0.1",
+        "Address of this machine that is listened on; nobody is asked who he is.",
+        spec="LIVE-30",
+    )
+    http_port: int = setting(
+        9_090, "Port of that; 0: one that is free.", ge=0, le=65_535, spec="LIVE-30"
+    )
+
     def __attrs_post_init__(self) -> None:
+        if not self.http_host.strip():
+            raise ConfigError("must be an address", field="http_host", value=self.http_host)
         for name in ("rest_url", "ws_url"):
             _check_no_password(name, getattr(self, name))
         for name in ("symbol_whitelist", "dead_man_off_symbols"):

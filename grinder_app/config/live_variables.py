@@ -172,6 +172,8 @@ VARIABLES: Final = (
     Variable(name="GRINDER_LOG_FORMAT", setting="log.log_format"),
     Variable(name="GRINDER_LOG_FILE", setting="log.log_file"),
     Variable(name="GRINDER_WEBHOOK_MIN_SEVERITY", setting="webhook.webhook_min_severity"),
+    Variable(name="GRINDER_HTTP_HOST", setting="live.http_host"),
+    Variable(name="GRINDER_HTTP_PORT", setting="live.http_port"),
     Variable(name="GRINDER_FSM_EVIDENCE", setting="live.fsm_evidence_enabled"),
     Variable(name="GRINDER_CONSEC_LOSS_ENABLED", setting="risk.consec_loss_enabled"),
     Variable(name="GRINDER_CONSEC_LOSS_THRESHOLD", setting="risk.consec_loss_threshold"),
@@ -189,7 +191,6 @@ VARIABLES: Final = (
 
 ABSENT: Final = (
     Absent("a file of its own for losing streaks", ("GRINDER_CONSEC_LOSS_STATE_PATH",)),
-    Absent("HTTP endpoints", ("GRINDER_HTTP_HOST", "GRINDER_HTTP_PORT")),
     Absent(
         "leader election",
         (

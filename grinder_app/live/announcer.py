@@ -22,6 +22,7 @@ from grinder_app.live.alerting import Alerts, Condition, event_alert
 from grinder_app.live.session import LiveSession
 from grinder_app.live.step_log import StepLog
 from grinder_app.live.surroundings import Surroundings
+from grinder_core.codec import to_dict
 from grinder_core.contracts.event import Event
 from grinder_core.live.core import Step
 
@@ -83,6 +84,10 @@ class Announcer:
     def standing(self) -> tuple[Condition, ...]:
         """What was told as open and has not ended."""
         return () if self._alerts is None else self._alerts.standing
+
+    def facts(self) -> dict[str, Any] | None:
+        """How the webhook does, as JSON values; ``None`` without one."""
+        return None if self.stats is None else to_dict(self.stats)
 
     async def __aenter__(self) -> Self:
         if self.sender is not None:

@@ -80,6 +80,11 @@ class AuditTrail:
             is_writing=plan.will_write,
         )
 
+    @property
+    def errors(self) -> int:
+        """Events that the audit log lost."""
+        return self._log.errors
+
     def reconcile_run(self, found: Sequence[Mismatch]) -> bool:
         """Note a comparison that found something, and the first one after it that found nothing.
 

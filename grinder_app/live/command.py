@@ -17,6 +17,7 @@ from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.announcer import Announcer
 from grinder_app.live.embedded import embedded_exchange
 from grinder_app.live.interpreter import quiet
+from grinder_app.live.observing import observed
 from grinder_app.live.session import READY, LiveEnd, LiveSession
 from grinder_app.live.status import StatusBoard
 from grinder_app.live.surroundings import Surroundings
@@ -98,26 +99,14 @@ async def run_live(
             shown=request.shown,
         )
         announcer.watch(session)
+        board = StatusBoard(session, version("grinder"), {"webhook": announcer.facts})
+        documents = {"/status": board.document_or_opening}
+        await stack.enter_async_context(observed(session, tell, documents))
         _end_on_signals(session, stack)
-        return await _shown(session, request.duration_s)
-
-
-async def _shown(session: LiveSession, duration_s: float) -> LiveEnd:
-    """Run a session, and let it say all the while how it stands."""
-    board = StatusBoard(session, version("grinder"))
-    writing = asyncio.create_task(board.run())
-    ended = "by a signal that was not awaited"
-    try:
-        end = await session.run(duration_s)
-        ended = "in order"
-        return end
-    except Exception as error:
-        ended = f"by {type(error).__name__}: {error}"
-        raise
-    finally:
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-        board.close(ended)
+        async with board.kept() as told_end:
+            end = await session.run(request.duration_s)
+            told_end("in order")
+            return end
 
 
 def _end_on_signals(session: LiveSession, stack: AsyncExitStack) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 from grinder_adapters.airgap import airgap
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.feeds.fixture import load_fixture
+from grinder_adapters.journal.committer import JournalStats
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import PaperPort
@@ -44,6 +45,7 @@ class NoJournal:
     """Keeps nothing: a fixture run can be repeated."""
 
     is_writable = True
+    stats = JournalStats(rows=0, bytes=0, failures=0, age_s=0.0)
 
     def append(self, stream: str, kind: str, ts_ms: int, body: str) -> int:
         """Keep nothing."""

@@ -11,6 +11,7 @@ from grinder_adapters.binance.feed import BinanceFeed
 from grinder_adapters.binance.hosts import VenueClass
 from grinder_adapters.binance.market_stats import ask_market_stats
 from grinder_adapters.binance.rest import RestClient
+from grinder_adapters.metrics.latencies import Latencies
 from grinder_app.live.connecting import open_feed
 from grinder_app.live.foundation import Foundation
 from grinder_core.contracts.event import Event, Payload
@@ -31,6 +32,7 @@ class MarketSide:
 
     Attributes:
         feed: The streams.
+        latencies: From the receipt of an event until it is folded and its requests are under way.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class MarketSide:
         put: Callable[[Payload | Event], None],
     ) -> None:
         self._base, self._client, self.feed, self._put = base, client, feed, put
+        self.latencies = Latencies()
 
     @classmethod
     async def open(
@@ -71,6 +74,8 @@ class MarketSide:
             try:
                 async for event in self.feed.iter_events(self._put):
                     self._put(event)
+                    if event.ts_recv_ms is not None:
+                        self.latencies.note(self._base.now_ms() - event.ts_recv_ms)
                     count += 1
                     if not count % YIELD_EVENTS:
                         await asyncio.sleep(0)

@@ -6,7 +6,7 @@ and tells; it never acts on anything that is not ours.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
@@ -66,6 +66,8 @@ class Reconciliation:
 
     Attributes:
         lines: What differs, for people.
+        runs, runs_with_mismatch, rounds_failed: Comparisons, and snapshots that could not be had.
+        mismatches: Found so far, by type; one that stays counts once.
     """
 
     def __init__(
@@ -92,6 +94,8 @@ class Reconciliation:
         self._compared_ms = self._retry_ms = 0
         self._is_evident = True
         self.lines: tuple[str, ...] = ()
+        self.runs = self.runs_with_mismatch = self.rounds_failed = 0
+        self.mismatches: Counter[str] = Counter()
 
     # -- while it trades -----------------------------------------------------------------------
 
@@ -109,6 +113,7 @@ class Reconciliation:
                 raise
             except ConnectorError as error:
                 self._room.round_failed()
+                self.rounds_failed += 1
                 self._retry_ms = self._now_ms() + RETRY_MS
                 self._tell("reconcile", f"the venue cannot be asked: {error}")
         is_news = await self.ask_all() or has_snapshot
@@ -155,7 +160,11 @@ class Reconciliation:
     def compare(self) -> tuple[Mismatch, ...]:
         """Compare both sides; note and tell what was found."""
         now = self._compared_ms = self._now_ms()
+        known = self._room.state.detected
         found = self._room.run(now, self._is_ours)
+        self.runs += 1
+        self.runs_with_mismatch += bool(found)
+        self.mismatches.update(one.type.value for one in found if one.key not in known)
         self._is_evident = self._trail.reconcile_run(found)
         lines = (*mismatch_lines(found), *self.foreign().lines())
         if lines != self.lines:
@@ -179,6 +188,11 @@ class Reconciliation:
             is_bad = not self._is_evident or symbol in unclear
             is_bad = is_bad or self._room.is_unreconciled(symbol, now)
             self._tell_health(HealthName.UNRECONCILED, int(is_bad), symbol)
+
+    @property
+    def snapshot_age_ms(self) -> int | None:
+        """How long ago the newest snapshot was asked for; ``None`` before the first."""
+        return self._room.snapshot_age_ms(self._now_ms())
 
     # -- at the start --------------------------------------------------------------------------
 

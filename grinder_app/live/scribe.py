@@ -14,6 +14,7 @@ from attrs import frozen
 
 from grinder_adapters.feeds import construct
 from grinder_adapters.feeds.grammar import read_line, read_line_fast, write_line
+from grinder_adapters.journal.committer import JournalStats
 from grinder_core.codec import canonical_json, from_dict, to_dict
 from grinder_core.contracts.control import Timer
 from grinder_core.contracts.event import MARKET_KINDS, Event, Payload
@@ -37,6 +38,10 @@ class JournalPort(Protocol):
     @property
     def is_writable(self) -> bool:
         """Whether the last commit succeeded."""
+
+    @property
+    def stats(self) -> JournalStats:
+        """What this process wrote so far, for metrics."""
 
     def append(self, stream: str, kind: str, ts_ms: int, body: str) -> int:
         """Append a row; return its number."""

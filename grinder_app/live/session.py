@@ -97,6 +97,8 @@ class LiveSession:
         base: What its parts stand on.
         account: What it trades for; ``None``: nobody out there is written to.
         control: What an operator commands it by.
+        is_open: Whether all its parts are there.
+        rules_ms: When the venue's rules were asked for, by our clock.
         watchers: Told of each step, once it is over; they must not fail and not wait.
     """
 
@@ -131,7 +133,8 @@ class LiveSession:
         self.account: TradingAccount | None = None
         self._evidence: FsmEvidence | None = None
         self.trail: AuditTrail | None = None
-        self._checkpoint_due = 0
+        self._checkpoint_due = self.rules_ms = 0
+        self.is_open = False
 
     # -- the whole -----------------------------------------------------------------------------
 
@@ -190,6 +193,7 @@ class LiveSession:
             for window in BudgetWindow:  # elsewhere orders sent before us count for a minute
                 client.budget.observe(window, 0, client.now())
         rules = await base.patiently(lambda: load_rules(client, plan.symbols))
+        self.rules_ms = base.now_ms()
         config = _live_config(plan, rules)
         self.journal = self._open_journal(config)
         # with the lock: a process that still ends could write more after it was read
@@ -218,6 +222,7 @@ class LiveSession:
         stream = None if self.account is None else self.account.stream
         self.health = HealthWatch(self.market.feed, self.journal, client, stream, put)
         self.health.look()
+        self.is_open = True
 
     def _open_journal(self, config: LiveConfig) -> JournalPort:
         head = JournalHead(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,13 +42,19 @@ class StatusBoard:
     Args:
         session: The one it is about; it is told of each of its steps.
         version: Of the program.
+        beside: What else is shown, each with what returns its JSON value.
 
     Attributes:
         failed_writes: How often the file could not be written.
     """
 
-    def __init__(self, session: LiveSession, version: str) -> None:
-        self._session, self._version = session, version
+    def __init__(
+        self,
+        session: LiveSession,
+        version: str,
+        beside: Mapping[str, Callable[[], Any]] | None = None,
+    ) -> None:
+        self._session, self._version, self._beside = session, version, beside or {}
         self._began_ms = session.base.now_ms()
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_MAX)
         self._since_ms: dict[str, int] = {}
@@ -132,7 +140,14 @@ class StatusBoard:
             "budgets": self._budgets(),
             "differences": self._differences(),
             "events": list(self._events),
+            "beside": {name: make() for name, make in self._beside.items()},
         }
+
+    def document_or_opening(self) -> dict[str, Any]:
+        """Return the page, or that there is none yet."""
+        if self.is_open:
+            return self.document()
+        return {"version": STATUS_VERSION, "written_ms": self._session.base.now_ms(), "ended": ""}
 
     def _health(self) -> dict[str, Any]:
         session = self._session
@@ -181,7 +196,22 @@ class StatusBoard:
         """Where it is written."""
         return self._session.base.folder / STATUS_FILE
 
-    async def run(self) -> None:
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[Callable[[str], None]]:
+        """Write it all the while, and how it ended; yield what takes the words for a good end."""
+        words = ["by a signal that nobody waited for"]
+        writing = asyncio.create_task(self._keep())
+        try:
+            yield lambda ended: words.__setitem__(0, ended)
+        except Exception as error:
+            words[0] = f"by {type(error).__name__}: {error}"
+            raise
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            self.close(words[0])
+
+    async def _keep(self) -> None:
         """Write it every second; a disk that hangs delays nobody but this."""
         while True:
             await asyncio.sleep(EVERY_MS / 1_000)

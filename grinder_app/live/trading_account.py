@@ -57,6 +57,7 @@ class TradingAccount:
         trail: Takes evidence, and refusals.
 
     Attributes:
+        store: What is known of each write.
         port: The one component that sends orders.
         desk: Performs effects.
         stream: The private stream.
@@ -94,7 +95,7 @@ class TradingAccount:
         self.account = account = AccountPort(client)
         archive = world.open_archive(base.folder / WRITES_FILE)
         stack.callback(archive.close)
-        store = ArchivedStore(IdempotencySettings(), archive=archive)
+        self.store = store = ArchivedStore(IdempotencySettings(), archive=archive)
         witness = JournalWitness(self._journal, core.refusal, base.now_ms)
         strategy = core.config.engine.orders.strategy_id
         try:

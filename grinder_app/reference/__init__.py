@@ -11,6 +11,7 @@ from grinder_app.reference.cli import cli_markdown
 from grinder_app.reference.environment import environment_markdown
 from grinder_app.reference.events import events_markdown
 from grinder_app.reference.library import library_markdown
+from grinder_app.reference.metrics import metrics_markdown
 from grinder_app.reference.outputs import outputs_markdown
 from grinder_app.reference.reasons import reasons_markdown
 
@@ -21,6 +22,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "environment.md": environment_markdown,
     "events.md": events_markdown,
     "library.md": library_markdown,
+    "metrics.md": metrics_markdown,
     "outputs.md": outputs_markdown,
     "reasons.md": reasons_markdown,
 }
@@ -33,6 +35,7 @@ __all__ = [
     "environment_markdown",
     "events_markdown",
     "library_markdown",
+    "metrics_markdown",
     "outputs_markdown",
     "reasons_markdown",
 ]

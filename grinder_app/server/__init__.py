@@ -1,1 +1,1 @@
-"""What a live process answers over HTTP."""
+"""What a running process shows and takes over HTTP."""

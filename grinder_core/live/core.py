@@ -88,6 +88,8 @@ class Step:
     @property
     def records(self) -> Sequence[Record]:
         """What was said, in order, all of it in the chain; to be read before the next step."""
+        if not self._speech.has_more:
+            return self._speech.written()
         with exact():
             return self._speech.written()
 

@@ -30,12 +30,14 @@ class Record:
         line: Canonical JSON, without a line feed.
         is_notable: Whether a journal shows it by itself: decisions that change nothing are only
             part of the digest.
+        what: What the line says, for who counts and need not read it back.
     """
 
     kind: RecordKind
     ts_ms: int
     line: bytes
     is_notable: bool = True
+    what: object = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -102,4 +104,4 @@ class Speech:
         else:
             body = what if isinstance(what, dict) else to_dict(what)
             line = canonical_json({"kind": saying.kind.value, **body}).encode("ascii")
-        return Record(saying.kind, saying.ts_ms, line, saying.is_notable)
+        return Record(saying.kind, saying.ts_ms, line, saying.is_notable, what)

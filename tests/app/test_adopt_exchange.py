@@ -326,7 +326,7 @@ def exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Exchan
 
 def live(exchange: Exchange, seconds: str = "1") -> int:
     options = ["--armed", "--mode", "live_trade", "--exchange-port", "sim"]
-    options += ["--symbols", "ETHUSDT", "--duration", seconds, "--json"]
+    options += ["--symbols", "ETHUSDT", "--duration", seconds, "--json", "--no-http"]
     options += ["--rest-url", exchange.url, "--ws-url", exchange.url.replace("http", "ws", 1)]
     return run(["live", "run", *options])
 

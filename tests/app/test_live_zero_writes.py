@@ -56,7 +56,8 @@ async def live_run(
     address = await server.start()
     market = generated(SYMBOLS, 5, clock.now_ms())
     feeding = asyncio.create_task(MarketFeed(venue, server.clock, Pacer()).run(market))
-    settings = load_settings(None, environment={}, flags={"app.state_dir": str(folder)})
+    sets = {"app.state_dir": str(folder), "live.http_port": "0"}
+    settings = load_settings(None, environment={}, flags=sets)
     given = {"symbols": SYMBOLS, "rest_url": address, "ws_url": address.replace("http", "ws", 1)}
     plan = plan_live(LiveFlags(**{**given, **flags}), settings, {})  # type: ignore[arg-type]
     request = LiveRequest(plan=plan, duration_s=seconds, faults=FaultPlan(()), shown={})

@@ -279,6 +279,7 @@ def test_a_live_run_stops_at_damage_and_says_where_to_look(
     monkeypatch.chdir(tmp_path)
     change(state, "DELETE FROM journal WHERE seq > 200")
     options = ["--state-dir", str(state.parent), "--exchange-port", "sim", "--duration", "1"]
+    options += ["--http-port", "0"]
     assert run(["live", "run", *options]) == 3
     assert "grinder state verify" in capsys.readouterr().err
 

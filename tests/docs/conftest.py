@@ -19,6 +19,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     """Work in an empty folder; forget settings before, and modules found there after."""
     for name in [name for name in os.environ if name.startswith("GRINDER_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("GRINDER_HTTP_PORT", "0")  # several pages may be followed at once
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path

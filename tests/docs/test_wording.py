@@ -17,7 +17,7 @@ FORBIDDEN = {
         re.IGNORECASE,
     ),
     "a private address": re.compile(
-        r"\b(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b"
+        r"\b(?:10|127(?!\.0\.0\.1\b)|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b"
         r"|\b[\w-]+\.(?:internal|local|lan|corp|invalid|example)\b"
     ),
     "how the text came about": re.compile(

@@ -21,6 +21,7 @@ from attrs import Factory, define, frozen
 
 from grinder_adapters.clock import Clock
 from grinder_adapters.journal import JournalHead
+from grinder_adapters.journal.committer import JournalStats
 from grinder_app.live.recovering import Restored, restore_from
 from grinder_core.errors import ContractError, InvariantError, StateWriteError
 from grinder_core.ports import Policy
@@ -158,6 +159,7 @@ class MemoryJournal:
         self.intent_rows: dict[str, int] = {}
         self._next = disk.written[-1].seq + 1 if disk.written else 0
         self._has_block = False
+        self._rows = self._bytes = self._failures = 0
         for row in disk.written:
             self._index(row)
 
@@ -166,6 +168,18 @@ class MemoryJournal:
         """Whether the last commit succeeded."""
         now = self._disk.clock.now_ms()
         return not self._disk.is_broken(now // COMMIT_MS * COMMIT_MS)
+
+    @property
+    def stats(self) -> JournalStats:
+        """What this process wrote, and since when nothing could be."""
+        disk, now = self._disk, self._now()
+        broken_since = [begin for begin, end in disk.broken if begin <= now < end]
+        return JournalStats(
+            rows=self._rows,
+            bytes=self._bytes,
+            failures=self._failures,
+            age_s=(now - min(broken_since)) / 1_000 if broken_since else 0.0,
+        )
 
     def append(self, stream: str, kind: str, ts_ms: int, body: str) -> int:
         """Append a row."""
@@ -229,6 +243,7 @@ class MemoryJournal:
         if self.is_dead:
             await asyncio.get_running_loop().create_future()  # nobody answers any more
         if disk.is_broken():
+            self._failures += 1
             raise StateWriteError("the disk is out of order")
         disk.synced = max(disk.synced, count)
 
@@ -270,6 +285,8 @@ class MemoryJournal:
         if not self.is_dead:
             self._disk.written.append(row)
             self._index(row)
+            self._rows += 1
+            self._bytes += len(row.body)
 
     def _close_block(self) -> None:
         if self._has_block:

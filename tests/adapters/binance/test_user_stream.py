@@ -375,6 +375,7 @@ def test_the_key_is_kept_alive_each_half_hour() -> None:
 
     scene = play(story)
     assert scene.venue.times("keep") == [30 * MINUTE, 60 * MINUTE, 90 * MINUTE]
+    assert scene.stream.keep_alives == {"ok": 3}
 
 
 @pytest.mark.parametrize("every", [9_999, 3_000_001])
@@ -440,6 +441,7 @@ def test_a_key_that_is_gone_when_it_is_kept_alive_is_replaced() -> None:
         await scene.at(31 * MINUTE)
         assert scene.socket.url.endswith("SECRETKEY2")
         assert len(scene.sockets.sockets) == 2
+        assert scene.stream.keep_alives == {"error": 1}
 
     play(story)
 
@@ -451,9 +453,11 @@ def test_an_extension_that_fails_for_the_moment_is_tried_again_before_the_key_is
         await scene.at(59 * MINUTE)
         assert len(scene.sockets.sockets) == 1
         assert scene.venue.times("keep") == [1_800_000, 1_830_000, 1_860_000]
+        assert scene.stream.keep_alives == {"error": 2, "ok": 1}
         scene.venue.failures["keep"] = [ConnectorTransientError("HTTP 502")] * 3
         await scene.at(70 * MINUTE)
         assert len(scene.sockets.sockets) == 2
+        assert scene.stream.reconnects == 1
 
     play(story)
 
