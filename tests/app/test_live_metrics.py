@@ -263,7 +263,7 @@ def test_a_demand_for_silence_shows_in_limits_and_circuits(tmp_path: Path) -> No
         await world.pass_ms(62_000)  # until the next snapshot
         found = scraper.scrape()
         assert found["grinder_rate_limit_hits_total", "429"] >= 1
-        assert found["grinder_circuit_trips_total", "place", "hard_signal"] == 1
+        assert found["grinder_circuit_trips_total", "place", "hard_signal"] >= 1
         assert found["grinder_circuit_state", "place", "open"] == 1
         assert found["grinder_reconcile_run_errors_total",] >= 1
         assert found["grinder_errors_total", "reconcile"] >= 1
@@ -376,9 +376,10 @@ def test_a_countdown_that_runs_counts_as_armed(tmp_path: Path) -> None:
         scraper = await watched(world)
         assert world.session is not None
         assert world.session.account is not None
-        await world.session.account.port.arm_countdown(SYMBOL, 120_000)
         assert scraper.value("dead_man_armed_symbols") == 1
         assert scraper.value("dead_man_renewals_total", "ok") == 1
+        await world.pass_ms(45_000)
+        assert scraper.value("dead_man_renewals_total", "ok") >= 2
         assert scraper.value("dead_man_renewals_total", "error") == 0
         await world.session.account.port.arm_countdown(SYMBOL, 0)
         assert scraper.value("dead_man_armed_symbols") == 0

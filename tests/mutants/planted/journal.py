@@ -114,10 +114,12 @@ MUTANTS: tuple[Mutant, ...] = (
         f"{JOURNAL}/committer.py",
         "        if not isinstance(self.failure, InvariantError):\n"
         "            self.failure = self._try(store, batch)\n"
+        "            self._failures += self.failure is not None\n"
         "        _answer(batch.waiters, self.failure)\n",
         "        _answer(batch.waiters, self.failure)\n"
         "        if not isinstance(self.failure, InvariantError):\n"
-        "            self.failure = self._try(store, batch)\n",
+        "            self.failure = self._try(store, batch)\n"
+        "            self._failures += self.failure is not None\n",
         FAILURES,
     ),
     Mutant(

@@ -13,7 +13,7 @@ _EXPOSITION = "grinder_adapters/metrics/exposition.py"
 _CATALOG = "grinder_adapters/metrics/catalog.py"
 LIVE = ("tests/app/test_live_metrics.py",)
 SERVER = ("tests/app/test_observation.py",)
-TEXT = ("tests/adapters/metrics",)
+TEXT = ("tests/adapters/metrics/test_catalog.py", "tests/adapters/metrics/test_exposition.py")
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
