@@ -42,6 +42,7 @@ from grinder_core.errors import (
 
 TRADES_MAX: Final = 1_000
 INCOME_MAX: Final = 1_000
+WINDOW_MS: Final = 7 * 86_400_000  # of one question about a time
 
 
 @frozen(kw_only=True)
@@ -88,6 +89,25 @@ class AccountPort:
             if len(page) < TRADES_MAX or not new:
                 return tuple(found[trade_id] for trade_id in sorted(found))
             from_id = max(new) + 1
+
+    async def first_trade(self, symbol: str, from_ms: int, until_ms: int) -> int | None:
+        """Return the id of our first trade from one time until another; ``None``: there is none."""
+        check_symbol(symbol)
+        check_int("from_ms", from_ms)
+        check_int("until_ms", until_ms, ge=from_ms)
+        while from_ms <= until_ms:
+            end_ms = min(from_ms + WINDOW_MS - 1, until_ms)
+            parameters = {
+                "symbol": symbol,
+                "startTime": str(from_ms),
+                "endTime": str(end_ms),
+                "limit": str(TRADES_MAX),
+            }
+            page = await self._client.read(Request(endpoints.TRADES, parameters), read_trades)
+            if page:
+                return min(trade.trade_id for trade in page)
+            from_ms = end_ms + 1
+        return None
 
     async def income(self, from_ms: int, until_ms: int) -> tuple[IncomeAnswer, ...]:
         """Return what changed the wallet from one time until another, both included, ascending."""
