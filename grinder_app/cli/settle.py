@@ -47,6 +47,7 @@ def settle(
     """
     from grinder_adapters.journal import JournalReader
     from grinder_app.config.live_plan import LiveFlags, draft_live
+    from grinder_app.live.journal_tail import newest_configured
     from grinder_app.live.settling import settle_session
     from grinder_app.live.surroundings import Surroundings
     from grinder_app.report.money_page import write_money
@@ -58,11 +59,14 @@ def settle(
     if out is not None and out.suffix == ".html":
         check_installed()
     folder = where.existing(settings)
-    flags = LiveFlags(rest_url=rest_url, exchange_port=PortKind(folder.name))
-    plan = draft_live(flags, settings.load(), os.environ)
-    spec = policy.spec()
     with JournalReader(folder) as reader:
         rows = reader.last_seq() - reader.first_seq() + 1
+        told = newest_configured(reader)
+    flags = LiveFlags(
+        rest_url=rest_url, exchange_port=PortKind(folder.name), symbols=told.config.whitelist
+    )
+    plan = draft_live(flags, settings.load(), os.environ)
+    spec = policy.spec()
     with (
         output.progress("journal, rows", rows) as folded,
         output.progress("venue, questions") as asked,
