@@ -6,7 +6,6 @@ alone, such as a fill that was told twice, is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
@@ -21,7 +20,6 @@ from grinder_core.live.core import LiveCore, Step
 from grinder_core.numbers import ZERO, exact
 
 _BOOKED: Final = (OrderUpdate, FundingPaid, AccountUpdate, PositionUpdate)
-Seen = Callable[[LiveCore, Event, Step], None]
 
 
 @define
@@ -39,9 +37,6 @@ class _Before:
 class Bookkeeper:
     """Looks on while a journal is folded.
 
-    Args:
-        also: Sees each event after its step, too.
-
     Attributes:
         start: First equity: the account's, or the capital of a session without one.
         begin_ms: When that was.
@@ -50,7 +45,6 @@ class Bookkeeper:
         events: Number of the event that booked each fill, in their order.
     """
 
-    also: Seen = lambda core, event, step: None
     fills: list[BookedFill] = Factory(list)
     funding: list[BookedMoney] = Factory(list)
     transfers: list[BookedMoney] = Factory(list)
@@ -84,7 +78,6 @@ class Bookkeeper:
         payload = event.payload
         if isinstance(payload, _BOOKED):
             self._book(core, event)
-        self.also(core, event, step)
 
     def _begin(self, core: LiveCore, event: Event) -> None:
         self._has_begun = True
