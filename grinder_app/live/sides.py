@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from io import BufferedWriter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from attrs import frozen
@@ -104,11 +104,14 @@ class OutputWatch:
             elif record.kind is RecordKind.DECISION:
                 self._decided(core, record.line)
 
-    def _acted(self, action: dict[str, str]) -> None:
-        reason = action["reason"]
-        if action["status"] in UNSUCCESSFUL and reason in ANSWERS:
-            told = f"{action['action']} {action['client_order_id']} {action['status']} {reason}"
-            self._answered[action["symbol"]] = f"{told} {action['detail']}".strip()
+    def _acted(self, action: dict[str, Any]) -> None:
+        """Note a write that the venue did not take at once."""
+        status, reason, attempts = action["status"], action["reason"], action["attempts"]
+        if attempts < 2 and not (status in UNSUCCESSFUL and reason in ANSWERS):
+            return
+        words = [action["action"], action["client_order_id"], status, reason, action["detail"]]
+        words.append(f"after {attempts} attempts" if attempts > 1 else "")
+        self._answered[action["symbol"]] = " ".join(word for word in words if word)
 
     def _decided(self, core: LiveCore, line: bytes) -> None:
         index = len(self.events)

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from attrs import Factory, define, field, frozen
 
-from grinder_app.runner.aligning import Aligned, Decisions, Lag, Pair, align
+from grinder_app.runner.aligning import SAME_NEWS_MS, Aligned, Decisions, Lag, Pair, align
 from grinder_app.runner.hints import NOTHING, Hints, is_own_refusal
 from grinder_app.runner.output_rows import (
     CANCELLED,
@@ -254,7 +254,7 @@ class _Walk:
         new = {(who, news.order) for who, news in alone if news.kind in {PLACED, REPLACED}}
         for who, news in sorted(alone, key=lambda told: told[1].kind != REFUSED):
             # refusals first: others follow from them
-            yield self._alone(pair, who, news, elsewhere, is_new=(who, news.order) in new)
+            yield self._alone(number, who, news, elsewhere, is_new=(who, news.order) in new)
         for lag in aligned.lags.get(number, ()):
             yield self._lagged(pair, lag, elsewhere)
         self._count(pair)
@@ -288,9 +288,9 @@ class _Walk:
         return self._finding(pair, self.root, subject, text, lag_ms=lag.ms)
 
     def _alone(
-        self, pair: Pair, who: str, news: News, elsewhere: Cause | None, *, is_new: bool
+        self, number: int, who: str, news: News, elsewhere: Cause | None, *, is_new: bool
     ) -> Finding:
-        root = self.root or elsewhere
+        pair, root = self.aligned.pairs[number], self.root or elsewhere
         text, more = f"only in {who}: {news}", {"who": who, "news": news}
         if news.kind == REFUSED:
             self.root = Cause.PROTECTION if is_own_refusal(news.detail) else Cause.VENUE_ANSWER
@@ -303,6 +303,11 @@ class _Walk:
                 return self._finding(pair, self.root, Subject.NEWS, text, **more)
             if root is None and self._is_stopped(pair):
                 root = Cause.PROTECTION
+            if root is None and news.kind in {PLACED, REPLACED}:
+                found = self._fate(number, who, news)
+                if found is not None:
+                    self.root, told = found
+                    return self._finding(pair, self.root, Subject.NEWS, text + told, **more)
             return self._following(pair, root, Subject.NEWS, text, **more)
         if who == "A":
             self.fills_only_a += 1
@@ -335,6 +340,31 @@ class _Walk:
                     told = f"; in {other} it gave way to that of {later.ts - ts} ms later"
                     return Cause.CONFLATION, text + told
         return Cause.DATA_ORDER, text
+
+    def _fate(self, number: int, who: str, news: News) -> tuple[Cause, str] | None:
+        """Say what became of an order in the other run, which wanted it too; ``None``: it did not.
+
+        Its refusal may be told some quotes later, and its acceptance after the end.
+        """
+        other = "B" if who == "A" else "A"
+        decided = self.decided_b if who == "A" else self.decided_a
+        if not any(n >= number - 1 for n in decided.places.get(("PLACE", news.order_text), ())):
+            return None
+        alone = self.aligned.only_b if who == "A" else self.aligned.only_a
+        ts = self.aligned.pairs[number].row.ts
+        for later in range(number, len(self.aligned.pairs)):
+            lag = self.aligned.pairs[later].row.ts - ts
+            if lag > SAME_NEWS_MS:
+                return None
+            for one in alone.get(later, ()):
+                if one.order != news.order:
+                    continue
+                if one.kind == REFUSED:
+                    own = is_own_refusal(one.detail)
+                    cause = Cause.PROTECTION if own else Cause.VENUE_ANSWER
+                    return cause, f"; refused in {other} {lag} ms later ({one.detail})"
+                return None
+        return Cause.LATENCY, f"; in {other} nothing was answered yet at the end"
 
     def _stops(self, pair: Pair) -> tuple[str, str]:
         a = "" if pair.a is None else self.hints.a.stops.get(pair.a.index, "")
