@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from grinder_core.analysis.balance import Settlement
     from grinder_core.analysis.settlement import Ledger
 
+ACCOUNTS: Final = frozenset({PortKind.SIM, PortKind.FUTURES})
 FORMS: Final = (".html", ".csv")
 
 
@@ -59,12 +60,18 @@ def settle(
     if out is not None and out.suffix == ".html":
         check_installed()
     folder = where.existing(settings)
+    port = PortKind(folder.name)
+    if port not in ACCOUNTS:
+        raise ConfigError(
+            "has no account: nobody out there was written to",
+            field="session",
+            value=port.value,
+            remedy="name the state of another port; paper is compared with 'grinder compare'",
+        )
     with JournalReader(folder) as reader:
         rows = reader.last_seq() - reader.first_seq() + 1
         told = newest_configured(reader)
-    flags = LiveFlags(
-        rest_url=rest_url, exchange_port=PortKind(folder.name), symbols=told.config.whitelist
-    )
+    flags = LiveFlags(rest_url=rest_url, exchange_port=port, symbols=told.config.whitelist)
     plan = draft_live(flags, settings.load(), os.environ)
     spec = policy.spec()
     with (

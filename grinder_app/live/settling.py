@@ -127,5 +127,5 @@ async def settle_session(
         async with AsyncExitStack() as stack:
             client = open_client(world, plan.urls.rest, plan.keys, plan.live, stack)
             await client.venue_clock.sync()
-            ledger, statement = await settling.ask(AccountPort(client), ledger, asked)
+            ledger, statement = await settling.ask(AccountPort(client, world.sleep), ledger, asked)
     return ledger, statement, settle(ledger, statement)

@@ -34,7 +34,7 @@ async def read_statement(
     Raises:
         ConnectorError: The venue cannot be asked, or the wallet does not hold still.
     """
-    first = await account.server_time()
+    first = max(await account.server_time(), begin_ms + 1)
     income: list[IncomeAnswer] = []
     for start, end in windows(begin_ms + 1, first):
         income += await account.income(start, end)
@@ -51,7 +51,8 @@ async def read_statement(
             known = trades[symbol]
             begin = known[-1].trade_id + 1 if known else None
             if begin is None:
-                begin = await account.first_trade(symbol, begin_ms + 1, await account.server_time())
+                until = max(await account.server_time(), begin_ms + 1)
+                begin = await account.first_trade(symbol, begin_ms + 1, until)
             known += () if begin is None else await account.trades(symbol, begin)
         read_ms = await account.server_time()
         last = max([begin_ms + 1, *(row.ts for row in income)])
