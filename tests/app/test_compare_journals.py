@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from grinder_adapters.journal import JournalReader
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match, RequestOp
+from grinder_adapters.runs import RunStore, load_run
 from grinder_app.cli import run
 from grinder_app.live.retelling import Reteller
 from grinder_app.live.sides import backtest_side, live_side
@@ -299,3 +300,26 @@ def test_what_cannot_be_compared_is_refused(
 def test_a_run_has_no_replay_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", "latest", "--against", "replay"]) == 2
     assert "state folder" in capsys.readouterr().err
+
+
+def test_a_run_is_a_side_whose_profit_is_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of another market: no fill is the same, and the bridge still leads from one to the other."""
+    a_story(tmp_path / "sim")
+    where = ["--runs-dir", str(tmp_path / "runs")]
+    paper = ["paper", "--fixture", "fixtures/sample_day_allowed", "--no-report", *where]
+    assert run([*paper, "--set", "app.outputs=all", "--json"]) == 0
+    capsys.readouterr()
+    (session,) = load_run(RunStore(tmp_path / "runs").find("latest")).sessions
+    assert run(["compare", str(tmp_path / "sim"), "latest", *where, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    bridge = told["bridge"]
+    assert told["b"]["kind"] == "run"
+    assert D(bridge["start"]) == session.result["net_pnl"] != 0
+    steps = [D(step["amount"]) for step in bridge["steps"]]
+    assert D(bridge["start"]) + sum(steps, ZERO) == D(bridge["end"])
+    kinds = {step["kind"] for step in bridge["steps"]}
+    assert StepKind.ONLY_THERE in kinds
+    assert StepKind.NOT_LISTED not in kinds
+    assert (told["unexplained"], told["remarks"]) == (0, [])
