@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import frozen
 
@@ -32,16 +33,23 @@ from grinder_adapters.binance.rest_records import (
 from grinder_adapters.binance.rest_results import Failed
 from grinder_adapters.binance.signing import Secret
 from grinder_adapters.binance.user_stream import ListenKeyCalls
+from grinder_adapters.binance.waiting import Sleep
 from grinder_core.contracts.checks import check_int, check_symbol
 from grinder_core.errors import (
     ConfigError,
     ConnectorError,
     ConnectorNonRetryableError,
     ConnectorTransientError,
+    RateLimitError,
 )
 
 TRADES_MAX: Final = 1_000
 INCOME_MAX: Final = 1_000
+BUDGET_WAIT_S: Final = 10.0
+BUDGET_WAITS: Final = 12  # two windows of the budget
+WINDOW_MS: Final = 7 * 86_400_000  # of one question about a time
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
@@ -58,22 +66,26 @@ class AccountPort:
     """What the account holds and how it is set up.
 
     All reads raise ``ConnectorError`` where the venue cannot be asked.
+
+    Args:
+        sleep: Waits while the request budget refuses a read, for who reads a long history;
+            ``None``: such a refusal is raised.
     """
 
-    def __init__(self, client: RestClient) -> None:
-        self._client = client
+    def __init__(self, client: RestClient, sleep: Sleep | None = None) -> None:
+        self._client, self._sleep = client, sleep
 
     async def positions(self) -> tuple[PositionAnswer, ...]:
         """Return the positions of symbols with a position or orders."""
-        return await self._client.read(Request(endpoints.POSITIONS), read_positions)
+        return await self._read(Request(endpoints.POSITIONS), read_positions)
 
     async def balances(self) -> tuple[BalanceAnswer, ...]:
         """Return the wallet."""
-        return await self._client.read(Request(endpoints.BALANCES), read_balances)
+        return await self._read(Request(endpoints.BALANCES), read_balances)
 
     async def account(self) -> AccountAnswer:
         """Return the account as a whole."""
-        return await self._client.read(Request(endpoints.ACCOUNT), read_account)
+        return await self._read(Request(endpoints.ACCOUNT), read_account)
 
     async def trades(self, symbol: str, from_id: int) -> tuple[TradeAnswer, ...]:
         """Return all trades of ours with ids from ``from_id`` on, ascending, page by page."""
@@ -82,12 +94,31 @@ class AccountPort:
         found: dict[int, TradeAnswer] = {}
         while True:
             parameters = {"symbol": symbol, "fromId": str(from_id), "limit": str(TRADES_MAX)}
-            page = await self._client.read(Request(endpoints.TRADES, parameters), read_trades)
+            page = await self._read(Request(endpoints.TRADES, parameters), read_trades)
             new = {trade.trade_id: trade for trade in page if trade.trade_id >= from_id}
             found |= new
             if len(page) < TRADES_MAX or not new:
                 return tuple(found[trade_id] for trade_id in sorted(found))
             from_id = max(new) + 1
+
+    async def first_trade(self, symbol: str, from_ms: int, until_ms: int) -> int | None:
+        """Return the id of our first trade from one time until another; ``None``: there is none."""
+        check_symbol(symbol)
+        check_int("from_ms", from_ms)
+        check_int("until_ms", until_ms, ge=from_ms)
+        while from_ms <= until_ms:
+            end_ms = min(from_ms + WINDOW_MS - 1, until_ms)
+            parameters = {
+                "symbol": symbol,
+                "startTime": str(from_ms),
+                "endTime": str(end_ms),
+                "limit": str(TRADES_MAX),
+            }
+            page = await self._read(Request(endpoints.TRADES, parameters), read_trades)
+            if page:
+                return min(trade.trade_id for trade in page)
+            from_ms = end_ms + 1
+        return None
 
     async def income(self, from_ms: int, until_ms: int) -> tuple[IncomeAnswer, ...]:
         """Return what changed the wallet from one time until another, both included, ascending."""
@@ -100,7 +131,7 @@ class AccountPort:
                 "endTime": str(until_ms),
                 "limit": str(INCOME_MAX),
             }
-            page = await self._client.read(Request(endpoints.INCOME, parameters), read_income)
+            page = await self._read(Request(endpoints.INCOME, parameters), read_income)
             new = {(row.kind, row.tran_id, row.symbol): row for row in page}
             is_new = not found.keys() >= new.keys()
             found |= new
@@ -175,6 +206,16 @@ class AccountPort:
                 value=leverage,
             )
         return config
+
+    async def _read(self, request: Request, read: Callable[[bytes], T]) -> T:
+        """Ask; wait for the budget where somebody said how."""
+        for _ in range(0 if self._sleep is None else BUDGET_WAITS):
+            try:
+                return await self._client.read(request, read)
+            except RateLimitError:
+                assert self._sleep is not None
+                await self._sleep(BUDGET_WAIT_S)
+        return await self._client.read(request, read)
 
     # -- the session of the user stream --------------------------------------------------------
 

@@ -247,6 +247,7 @@ def _income(data: Fields) -> IncomeAnswer:
         asset=text(data, "asset"),
         amount=number(data, "income"),
         tran_id=whole(data, "tranId"),
+        trade_id=count(data, "tradeId") if data.get("tradeId") else 0,
     )
 
 

@@ -126,6 +126,7 @@ class IncomeAnswer:
         symbol: Empty where it is of none.
         amount: In units of the asset; what came in is positive.
         tran_id: Unique among those of one kind.
+        trade_id: Of the execution that it belongs to; 0: of none, or the venue does not say.
     """
 
     ts: int
@@ -134,6 +135,7 @@ class IncomeAnswer:
     asset: str
     amount: Decimal
     tran_id: int
+    trade_id: int = 0
 
 
 @frozen(kw_only=True)

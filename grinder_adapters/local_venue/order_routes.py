@@ -200,7 +200,8 @@ def user_trades(call: Call) -> list[dict[str, Any]]:
         and start <= trade.ts <= end
         and number in {0, trade.order_number}
     ]
-    return [trade_row(trade) for trade in (found[:limit] if first >= 0 else found[-limit:])]
+    begins = first >= 0 or bool(call.values.get("startTime"))
+    return [trade_row(trade) for trade in (found[:limit] if begins else found[-limit:])]
 
 
 def force_orders(call: Call) -> list[dict[str, Any]]:

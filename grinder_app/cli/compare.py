@@ -1,4 +1,4 @@
-"""``grinder compare``: do two runs decide the same, and where do they part?"""
+"""``grinder compare``: do two runs or sessions decide the same, and where do they part?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from grinder_adapters.runs import load_run
 from grinder_app.cli import output
+from grinder_app.cli.compare_journals import JournalComparison, compare_journals, journal_at
 from grinder_app.report.sharpe_words import interval_text, ratio_text, sure_text
 from grinder_app.runner.causes import Cause, Causes, Finding, Subject
 from grinder_app.runner.compare import (
@@ -18,7 +19,7 @@ from grinder_app.runner.compare import (
     compare_files,
     compare_runs,
 )
-from grinder_app.runner.options import Flag, SettingsOptions
+from grinder_app.runner.options import Flag, PolicyOptions, SettingsOptions
 from grinder_app.runner.trials import SessionTrials, trials_of
 from grinder_core.codec import to_dict
 from grinder_core.errors import ConfigError
@@ -29,10 +30,14 @@ _TEXT_MAX = 200
 
 def compare(
     run_a: str,
-    run_b: str,
+    run_b: str = "",
     /,
     *more: str,
+    against: str = "",
+    policy: PolicyOptions = PolicyOptions(),  # noqa: B008 - frozen
     settings: SettingsOptions = SettingsOptions(),  # noqa: B008 - frozen
+    tolerate_unexplained: Flag = False,
+    out: Path | None = None,
     json: Flag = False,
 ) -> int:
     """Compare runs, or two files of outputs; exit code 0 when equal, 1 when not.
@@ -47,17 +52,48 @@ def compare(
     Runs of the same data with different settings are trials: whoever picks the best of them picks
     luck too. The Sharpe ratio of the best is therefore shown deflated by their number.
 
+    Either may also be the state folder of a live session, such as var/state/sim: fills are then
+    aligned one by one, each difference has its cause told with evidence, and the profits are
+    bridged from B to A step by step, to the last digit. The exit code is 0 when every difference
+    has a cause, 1 when one is unexplained; against its replay a session must not differ at all.
+
     Parameters
     ----------
     run_a
-        A run's id, name or folder, "latest", or an outputs.jsonl file.
+        A run's id, name or folder, "latest", an outputs.jsonl file, or a state folder.
     run_b
-        The other one, of the same kind.
+        The other one; left out where --against says it.
     more
         Further runs, each compared with the first and counted as a trial.
+    against
+        Of a live session: its own replay, or its own backtest: the market events of its journal
+        under its settings.
+    tolerate_unexplained
+        Exit with 0 even if a difference of a live session is unexplained.
+    out
+        Also write a page of the comparison with a live session to this file.
     json
         Print one JSON line.
     """
+    if against or out is not None or any(journal_at(ref) for ref in (run_a, run_b) if ref):
+        if more:
+            raise ConfigError("compares two at a time", field="compare", value=list(more))
+        return compare_journals(
+            JournalComparison(
+                a=run_a,
+                b=run_b,
+                against=against,
+                policy=policy,
+                settings=settings,
+                tolerates=tolerate_unexplained,
+                out=out,
+                json=json,
+            )
+        )
+    if not run_b:
+        raise ConfigError(
+            "needs a second one", field="compare", value=run_a, remedy="name two runs"
+        )
     files = [Path(ref).is_file() for ref in (run_a, run_b)]
     if all(files) and not more:
         return _compare_files(Path(run_a), Path(run_b), as_json=json)

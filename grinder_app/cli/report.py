@@ -1,4 +1,4 @@
-"""``grinder report``: one HTML file that shows a run, for any browser, without a network."""
+"""``grinder report``: one HTML file that shows a run, for any browser; and ``report settle``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from cyclopts import App
 
 from grinder_adapters.runs import load_run
 from grinder_app.cli import output
+from grinder_app.cli.settle import settle
 from grinder_app.report.page import check_installed, write_report
 from grinder_app.report.sharpe_words import check_trials
 from grinder_app.runner.options import Flag, SettingsOptions
 
-app = App(name="report", help="Write the HTML report of a run.")
+app = App(name="report", help="Write the HTML report of a run; settle a live session.")
+app.command(settle)
 
 REPORT_FILE = "report.html"
 

@@ -11,9 +11,16 @@ from attrs import frozen
 from grinder_adapters.journal import JournalReader, Row
 from grinder_app.live.journal_times import Named, seq_at
 from grinder_app.live.journal_words import read_fields, symbol_of
-from grinder_app.live.scribe import EXEC_STREAM, HEAD_STREAM
+from grinder_app.live.scribe import (
+    CONFIG_KIND,
+    EXEC_STREAM,
+    HEAD_STREAM,
+    Configured,
+    read_configured,
+)
 from grinder_app.live.state_audit import OPERATOR_STREAM
 from grinder_app.live.state_view import time_of
+from grinder_core.errors import ArtifactError
 
 ALL: Final = "all"
 SAID: Final = frozenset({EXEC_STREAM, HEAD_STREAM, OPERATOR_STREAM})
@@ -64,6 +71,19 @@ def newest(reader: JournalReader, wanted: Wanted, count: int) -> list[Row]:
         if len(found) >= count or start == first:
             return list(found)
         back *= 4
+
+
+def newest_configured(reader: JournalReader) -> Configured:
+    """Return under what the session went on last.
+
+    Raises:
+        ArtifactError: The journal does not say, or is damaged.
+    """
+    wanted = Wanted(streams=frozenset({HEAD_STREAM}), kinds=frozenset({CONFIG_KIND}))
+    found = newest(reader, wanted, 1)
+    if not found:
+        raise ArtifactError("says under no configuration", where=str(reader.path))
+    return read_configured(found[-1].body)
 
 
 def between(reader: JournalReader, wanted: Wanted) -> Iterator[Row]:

@@ -105,6 +105,7 @@ class Reteller:
         self._watch = watch
         self._unsaid: deque[Record] = deque()
         self._seq = 0
+        self._cut = 0
         self._is_enough = False
 
     @property
@@ -127,11 +128,25 @@ class Reteller:
             ArtifactError: The journal is damaged, or holds nothing to begin with.
             ConfigError: It was made by a policy of the user's own, and none is given.
         """
+        self.found.first_seq = start = self._start(reader)
+        self.found.last_seq = start - 1
+        return self._go(reader, until, advance)
+
+    def more(self, reader: JournalReader) -> Retold:
+        """Fold what was written since; after ``run`` read to the end and nothing parted.
+
+        Raises:
+            ArtifactError: The rows are damaged.
+            ConfigError: As ``run``.
+        """
+        return self._go(reader, None, lambda rows: None)
+
+    def _go(
+        self, reader: JournalReader, until: int | None, advance: Callable[[int], None]
+    ) -> Retold:
         found = self.found
-        found.first_seq = found.last_seq = start = self._start(reader)
-        found.last_seq -= 1
         with exact():
-            for stored in reader.stored(start):
+            for stored in reader.stored(found.last_seq + 1):
                 if self._is_enough or (until is not None and stored.row.seq > until):
                     break
                 try:
@@ -142,7 +157,7 @@ class Reteller:
                 found.last_seq = stored.row.seq
                 advance(1)
             else:
-                found.cut += len(self._unsaid)  # as for the process that wrote last
+                found.cut = self._cut + len(self._unsaid)  # as for the process that wrote last
         core = self._replayer.begun()
         found.digest = core.digest
         return found
@@ -170,7 +185,8 @@ class Reteller:
         elif row.stream == EXEC_STREAM and row.kind != DIGEST_KIND:
             self._compare(row.seq, row.ts_ms, row.kind, row.body)
         elif row.stream == HEAD_STREAM and row.kind == HEAD_KIND:
-            self.found.cut += len(self._unsaid)  # the process before ended in the middle of it
+            self._cut += len(self._unsaid)  # the process before ended in the middle of it
+            self.found.cut = self._cut
             self._unsaid.clear()
         else:
             item = read_item(row, self._seq + 1)

@@ -71,7 +71,7 @@ def existing_state(state_dir: Path, port: PortKind | None) -> Path:
         ConfigError: There is none, or several and nobody said which.
     """
     folder = state_folder(state_dir, port)
-    if not _is_state(folder):
+    if not is_state(folder):
         raise ConfigError(
             "holds no state",
             field="state folder",
@@ -83,7 +83,7 @@ def existing_state(state_dir: Path, port: PortKind | None) -> Path:
 
 def states_in(state_dir: Path) -> tuple[PortKind, ...]:
     """Return the ports of which there is a state."""
-    return tuple(port for port in PortKind if _is_state(state_dir / port.value))
+    return tuple(port for port in PortKind if is_state(state_dir / port.value))
 
 
 def writer_of(folder: Path) -> Writer:
@@ -101,5 +101,6 @@ def writer_of(folder: Path) -> Writer:
     return Writer(is_running=False, holder=holder_of(folder))
 
 
-def _is_state(folder: Path) -> bool:
+def is_state(folder: Path) -> bool:
+    """Whether a folder holds a state itself, damaged or not."""
     return any((folder / name).exists() for name in _MARKS)

@@ -71,7 +71,7 @@ def render(view: RunView, trials: int | None = None) -> str:
     sections = sections_of(sessions)
     overall = all_together(sessions) if len(sessions) > 1 else None
     charts = [*([overall] if overall else []), *(c for s in sections for c in s.charts)]
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(
         **_head(view, sessions),
         sessions=sessions,
@@ -88,8 +88,8 @@ def render(view: RunView, trials: int | None = None) -> str:
         data=data_rows(view.manifest),
         data_max=ROWS_MAX,
         definitions=DEFINITIONS,
-        figures=_script_json({chart.name: chart.figure for chart in charts}),
-        plotly=_script_text(get_plotlyjs()),
+        figures=script_json({chart.name: chart.figure for chart in charts}),
+        plotly=script_text(get_plotlyjs()),
     )
 
 
@@ -131,7 +131,8 @@ def _policy(policy: Mapping[str, Any] | None) -> str:
     return cut(f"{policy.get('target', '')}({arguments})")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return where templates come from; ``asset(NAME)`` is a file beside them, as it stands."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -145,12 +146,14 @@ def _environment() -> Environment:
     return environment
 
 
-def _script_json(value: object) -> Any:
+def script_json(value: object) -> Any:
+    """Return a value as JSON that may stand in a script element."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return _markup(text.replace("<", "\\u003c"))
 
 
-def _script_text(code: str) -> Any:
+def script_text(code: str) -> Any:
+    """Return code that may stand in a script element."""
     # a script element ends at the first "</script", whatever surrounds it
     return _markup(code.replace("</script", "<\\/script"))
 

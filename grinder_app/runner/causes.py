@@ -1,10 +1,14 @@
-"""Why two runs of one market differ: each difference, and which of three causes it has.
+"""Why two runs of one market differ: each difference, and which cause it has.
 
 A decision is a function of what the engine was told, so what was told differently is the cause:
 other quotes or another order of them (data order), the same news at another quote (latency), other
 news (venue answer). A decision that differs while orders and position differ follows from what made
 them differ, and carries that cause. Rules on time read the clock of receipt, so a rate limit that
 holds in one run only is latency too.
+
+Where one side is a live session, more is known of it (``hints.py``): quotes that gave way to newer
+ones (conflation), a state, guard or operator that stopped it (operator or protection), and another
+venue that filled an order which rests in both (fill model).
 """
 
 from __future__ import annotations
@@ -18,12 +22,14 @@ from typing import Any, Final
 
 from attrs import Factory, define, field, frozen
 
-from grinder_app.runner.aligning import Aligned, Decisions, Lag, Pair, align
+from grinder_app.runner.aligning import SAME_NEWS_MS, Aligned, Decisions, Lag, Pair, align
+from grinder_app.runner.hints import NOTHING, Hints, is_own_refusal
 from grinder_app.runner.output_rows import (
     CANCELLED,
     FILL,
     PLACED,
     REFUSED,
+    REPLACED,
     News,
     OutputRow,
     read_rows,
@@ -32,6 +38,7 @@ from grinder_core.contracts.enums import GateReason
 
 TIMED: Final = frozenset({GateReason.RATE_LIMIT_EXCEEDED.value, GateReason.COOLDOWN_ACTIVE.value})
 FINDINGS_MAX: Final = 10_000
+GAVE_WAY_MS: Final = 1_000  # a quote that gave way has a newer one behind it
 REMEMBERED_MS: Final = 60_000  # the longest that a gate looks back
 
 
@@ -41,6 +48,10 @@ class Cause(StrEnum):
     DATA_ORDER = "data order"
     LATENCY = "latency"
     VENUE_ANSWER = "venue answer"
+    FILL_MODEL = "fill model"
+    CONFLATION = "conflation"
+    PROTECTION = "operator or protection"
+    COSTS = "fees and funding"
     UNEXPLAINED = "unexplained"
 
 
@@ -51,6 +62,7 @@ class Subject(StrEnum):
     NEWS = "order news"
     FILL = "fill"
     DECISION = "decision"
+    MONEY = "money"
 
 
 @frozen(kw_only=True)
@@ -61,6 +73,9 @@ class Finding:
         ts: Of the quote, the venue's, Unix milliseconds.
         follows: It follows from an earlier difference, whose cause it has.
         lag_ms: How much later B got the same news, where both got it.
+        who: The run that alone has it, ``A`` or ``B``; empty: both have it, or neither.
+        news: What that run was told.
+        output_a, output_b: Number of the output that shows it, from 0; ``None``: none does.
     """
 
     cause: Cause
@@ -70,6 +85,10 @@ class Finding:
     text: str
     follows: bool = False
     lag_ms: int | None = None
+    who: str = ""
+    news: News | None = None
+    output_a: int | None = None
+    output_b: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -81,6 +100,9 @@ class Finding:
             "text": self.text,
             "follows": self.follows,
             "lag_ms": self.lag_ms,
+            "who": self.who,
+            "output_a": self.output_a,
+            "output_b": self.output_b,
         }
 
 
@@ -92,6 +114,8 @@ class Causes:
         counts: By cause and subject.
         firsts: The first of each cause.
         findings: Up to ``FINDINGS_MAX``, in time.
+        first: The first of all; ``None``: there is none.
+        fills: All fills that one run alone has.
         lags_ms: How much later B got news that both got.
         fills_equal: Fills of one order, price and quantity in both, whenever they were told.
     """
@@ -99,6 +123,8 @@ class Causes:
     counts: Counter[tuple[Cause, Subject]] = Factory(Counter)
     firsts: dict[Cause, Finding] = Factory(dict)
     findings: list[Finding] = Factory(list)
+    first: Finding | None = None
+    fills: list[Finding] = Factory(list)
     lags_ms: list[int] = Factory(list)
     quotes_equal: int = 0
     fills_equal: int = 0
@@ -109,6 +135,9 @@ class Causes:
         """Take one difference."""
         self.counts[finding.cause, finding.subject] += 1
         self.firsts.setdefault(finding.cause, finding)
+        self.first = self.first or finding
+        if finding.subject is Subject.FILL and finding.who:
+            self.fills.append(finding)
         if finding.lag_ms is not None:
             self.lags_ms.append(finding.lag_ms)
         if len(self.findings) < FINDINGS_MAX:
@@ -143,8 +172,11 @@ class Causes:
         }
 
 
-def explain(a: Path, b: Path) -> Causes:
+def explain(a: Path, b: Path, hints: Hints = NOTHING) -> Causes:
     """Compare two files of all outputs of one market; memory grows with them.
+
+    Args:
+        hints: What else is known of the two.
 
     Raises:
         FixtureError: A file cannot be read.
@@ -154,7 +186,8 @@ def explain(a: Path, b: Path) -> Causes:
         symbol: align(rows_a.get(symbol, []), rows_b.get(symbol, []))
         for symbol in sorted(rows_a.keys() | rows_b.keys())
     }
-    causes, walks = Causes(), {symbol: _Walk(found) for symbol, found in aligned.items()}
+    causes = Causes()
+    walks = {symbol: _Walk(found, hints) for symbol, found in aligned.items()}
     order = sorted(
         (pair.row.ts, pair.row.index, symbol, number)
         for symbol, found in aligned.items()
@@ -184,6 +217,7 @@ class _Walk:
     """
 
     aligned: Aligned
+    hints: Hints = NOTHING
     decided_a: Decisions = field(init=False)
     decided_b: Decisions = field(init=False)
     root: Cause | None = None
@@ -210,23 +244,25 @@ class _Walk:
         pair = aligned.pairs[number]
         if pair.a is None or pair.b is None:
             side = "A" if pair.b is None else "B"
-            self.root = Cause.DATA_ORDER
-            yield self._finding(
-                pair, Cause.DATA_ORDER, Subject.QUOTE, f"only {side} saw this quote"
-            )
+            self.root, text = self._unseen(number, side)
+            yield self._finding(pair, self.root, Subject.QUOTE, text)
         else:
             self.quotes_equal += 1
+            yield from self._stopped(pair)
         alone = [("A", news) for news in aligned.only_a.get(number, ())]
         alone += [("B", news) for news in aligned.only_b.get(number, ())]
+        new = {(who, news.order) for who, news in alone if news.kind in {PLACED, REPLACED}}
         for who, news in sorted(alone, key=lambda told: told[1].kind != REFUSED):
-            yield self._alone(pair, who, news, elsewhere)  # refusals first: others follow from them
+            # refusals first: others follow from them
+            yield self._alone(number, who, news, elsewhere, is_new=(who, news.order) in new)
         for lag in aligned.lags.get(number, ()):
             yield self._lagged(pair, lag, elsewhere)
         self._count(pair)
         if pair.a is None or pair.b is None:
             return
         if pair.a.decision != pair.b.decision:
-            yield self._decided(pair, elsewhere)
+            if not self._is_stopped(pair):  # there it was told already
+                yield self._decided(pair, elsewhere)
         elif pair.row.ts - self.last_ts > REMEMBERED_MS and self._is_as_one(pair.a, pair.b):
             self.root = None
 
@@ -246,25 +282,115 @@ class _Walk:
         if root and self.decided_a.before(news, lag.a) != self.decided_b.before(news, lag.b):
             return self._following(pair, root, subject, text, lag_ms=lag.ms)
         self.root = Cause.LATENCY if pair.a and pair.b else Cause.DATA_ORDER
+        between = self.aligned.pairs[min(lag.a, lag.b) : max(lag.a, lag.b) + 1]
+        if answer := next(filter(None, map(self._answer, between)), ""):
+            self.root, text = Cause.VENUE_ANSWER, f"{text} ({answer})"
         return self._finding(pair, self.root, subject, text, lag_ms=lag.ms)
 
-    def _alone(self, pair: Pair, who: str, news: News, elsewhere: Cause | None) -> Finding:
-        root = self.root or elsewhere
-        text = f"only in {who}: {news}"
+    def _alone(
+        self, number: int, who: str, news: News, elsewhere: Cause | None, *, is_new: bool
+    ) -> Finding:
+        pair, root = self.aligned.pairs[number], self.root or elsewhere
+        text, more = f"only in {who}: {news}", {"who": who, "news": news}
         if news.kind == REFUSED:
-            self.root = Cause.VENUE_ANSWER
-            return self._finding(pair, Cause.VENUE_ANSWER, Subject.NEWS, text)
+            self.root = Cause.PROTECTION if is_own_refusal(news.detail) else Cause.VENUE_ANSWER
+            return self._finding(pair, self.root, Subject.NEWS, text, **more)
         if news.kind != FILL:
-            return self._following(pair, root, Subject.NEWS, text)
+            answer = self._answer(pair)
+            if answer:
+                self.root = Cause.VENUE_ANSWER
+                text = f"{text} ({answer})"
+                return self._finding(pair, self.root, Subject.NEWS, text, **more)
+            if root is None and self._is_stopped(pair):
+                root = Cause.PROTECTION
+            if root is None and news.kind in {PLACED, REPLACED}:
+                found = self._fate(number, who, news)
+                if found is not None:
+                    self.root, told = found
+                    return self._finding(pair, self.root, Subject.NEWS, text + told, **more)
+            return self._following(pair, root, Subject.NEWS, text, **more)
         if who == "A":
             self.fills_only_a += 1
         else:
             self.fills_only_b += 1
-        if self.drift[news.order]:  # the other run had no such order
-            return self._following(pair, root, Subject.FILL, text)
+        if is_new or self.drift[news.order]:  # the other run had no such order
+            if self.hints.are_other_venues and news.order in self.moved:
+                root = Cause.LATENCY  # it has it, but not yet
+            return self._following(pair, root, Subject.FILL, text, **more)
+        if self.hints.are_other_venues:
+            self.root = Cause.FILL_MODEL
+            text = f"{text}; the same order rested in both"
+            return self._finding(pair, self.root, Subject.FILL, text, **more)
         cause = Cause.LATENCY if news.order in self.moved or root else Cause.VENUE_ANSWER
         self.root = cause
-        return self._finding(pair, cause, Subject.FILL, text)
+        return self._finding(pair, cause, Subject.FILL, text, **more)
+
+    # -- what is known of a live side ------------------------------------------------------------
+
+    def _unseen(self, number: int, side: str) -> tuple[Cause, str]:
+        """Say why the other run did not see a quote."""
+        other = "B" if side == "A" else "A"
+        ts, text = self.aligned.pairs[number].row.ts, f"only {side} saw this quote"
+        if self.hints.of(other).conflates:
+            for pair in self.aligned.pairs[number + 1 :]:
+                later = pair.a if other == "A" else pair.b
+                if pair.row.ts - ts > GAVE_WAY_MS:
+                    break
+                if later is not None:
+                    told = f"; in {other} it gave way to that of {later.ts - ts} ms later"
+                    return Cause.CONFLATION, text + told
+        return Cause.DATA_ORDER, text
+
+    def _fate(self, number: int, who: str, news: News) -> tuple[Cause, str] | None:
+        """Say what became of an order in the other run, which wanted it too; ``None``: it did not.
+
+        Its refusal may be told some quotes later, and its acceptance after the end.
+        """
+        other = "B" if who == "A" else "A"
+        decided = self.decided_b if who == "A" else self.decided_a
+        if not any(n >= number - 1 for n in decided.places.get(("PLACE", news.order_text), ())):
+            return None
+        alone = self.aligned.only_b if who == "A" else self.aligned.only_a
+        ts = self.aligned.pairs[number].row.ts
+        for later in range(number, len(self.aligned.pairs)):
+            lag = self.aligned.pairs[later].row.ts - ts
+            if lag > SAME_NEWS_MS:
+                return None
+            for one in alone.get(later, ()):
+                if one.order != news.order:
+                    continue
+                if one.kind == REFUSED:
+                    own = is_own_refusal(one.detail)
+                    cause = Cause.PROTECTION if own else Cause.VENUE_ANSWER
+                    return cause, f"; refused in {other} {lag} ms later ({one.detail})"
+                return None
+        return Cause.LATENCY, f"; in {other} nothing was answered yet at the end"
+
+    def _stops(self, pair: Pair) -> tuple[str, str]:
+        a = "" if pair.a is None else self.hints.a.stops.get(pair.a.index, "")
+        b = "" if pair.b is None else self.hints.b.stops.get(pair.b.index, "")
+        return a, b
+
+    def _is_stopped(self, pair: Pair) -> bool:
+        """Whether one of the two lets no new risk in and the other does."""
+        a, b = self._stops(pair)
+        return bool(a) != bool(b)
+
+    def _stopped(self, pair: Pair) -> Iterator[Finding]:
+        """Yield a decision that differs because one of the two was stopped."""
+        if not self._is_stopped(pair):
+            return
+        a, b = self._stops(pair)
+        differs = pair.a is not None and pair.b is not None and pair.a.decision != pair.b.decision
+        if differs:
+            self.root = Cause.PROTECTION
+            text = f"{'A' if a else 'B'} was stopped: {a or b}"
+            yield self._finding(pair, self.root, Subject.DECISION, text)
+
+    def _answer(self, pair: Pair) -> str:
+        """What became of a write that did not succeed, in the output of either; empty: none."""
+        a = "" if pair.a is None else self.hints.a.answers.get(pair.a.index, "")
+        return a or ("" if pair.b is None else self.hints.b.answers.get(pair.b.index, ""))
 
     def _decided(self, pair: Pair, elsewhere: Cause | None) -> Finding:
         a, b = pair.a, pair.b
@@ -300,7 +426,14 @@ class _Walk:
         row = pair.row
         self.last_ts = row.ts
         return Finding(
-            cause=cause, subject=subject, ts=row.ts, symbol=row.symbol, text=text, **more
+            cause=cause,
+            subject=subject,
+            ts=row.ts,
+            symbol=row.symbol,
+            text=text,
+            output_a=None if pair.a is None else pair.a.index,
+            output_b=None if pair.b is None else pair.b.index,
+            **more,
         )
 
 

@@ -29,6 +29,7 @@ from grinder_core.venue.exchange.vocabulary import (
 
 MARGIN_DIGITS: Final = 8
 HISTORY: Final = 2_000
+MONEY_HISTORY: Final = 50_000  # what a session is settled with
 
 
 @frozen
@@ -190,7 +191,8 @@ class TradingAccount:
         is_hedged: Long and short positions of a symbol are apart.
         positions: By ``key_of``; created when first needed, never dropped.
         open_counts: Open orders by symbol.
-        trades, income, amendments: The newest ``HISTORY`` of each.
+        trades, income: The newest ``MONEY_HISTORY`` of each.
+        amendments: The newest ``HISTORY``.
     """
 
     name: str
@@ -205,13 +207,14 @@ class TradingAccount:
     positions: dict[str, Position] = Factory(dict)
     terms: dict[str, Terms] = Factory(dict)
     open_counts: dict[str, int] = Factory(dict)
-    trades: deque[VenueTrade] = Factory(lambda: deque(maxlen=HISTORY))
-    income: deque[Income] = Factory(lambda: deque(maxlen=HISTORY))
+    trades: deque[VenueTrade] = Factory(lambda: deque(maxlen=MONEY_HISTORY))
+    income: deque[Income] = Factory(lambda: deque(maxlen=MONEY_HISTORY))
     amendments: deque[Amendment] = Factory(lambda: deque(maxlen=HISTORY))
 
     def __attrs_post_init__(self) -> None:
         # what was stored and loaded has forgotten its bound
-        self.trades, self.income = deque(self.trades, HISTORY), deque(self.income, HISTORY)
+        self.trades = deque(self.trades, MONEY_HISTORY)
+        self.income = deque(self.income, MONEY_HISTORY)
         self.amendments = deque(self.amendments, HISTORY)
 
     @property

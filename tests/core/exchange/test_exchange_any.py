@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from grinder_core.codec import dump_state, load_state
 from grinder_core.contracts.enums import Side
 from grinder_core.contracts.market import Funding, L2Snapshot, MarkPrice, Trade
-from grinder_core.venue.exchange.account import HISTORY
+from grinder_core.venue.exchange.account import HISTORY, MONEY_HISTORY
 from grinder_core.venue.exchange.conditional_order import WorkingPrice
 from grinder_core.venue.exchange.exchange import Exchange
 from grinder_core.venue.exchange.floor import Floor
@@ -481,7 +481,7 @@ def test_a_loaded_exchange_keeps_its_bounds_and_what_was_not_told_yet() -> None:
     assert kinds == ["OrderPush", "OrderPush", "AccountPush", "ConditionalPush", "AccountPush"]
     account = again.accounts[ME]
     kept = (account.trades, account.income, account.amendments)
-    assert [rows.maxlen for rows in kept] == [HISTORY] * 3
+    assert [rows.maxlen for rows in kept] == [MONEY_HISTORY, MONEY_HISTORY, HISTORY]
     (order,) = again.orders.values()
     assert again.books[AAA].orders[order.order_id] is order
 
@@ -501,6 +501,6 @@ def test_an_order_that_was_loaded_still_fills(move: str) -> None:
 def test_an_exchange_keeps_what_an_account_did_within_bounds() -> None:
     scene = Scene()
     account = scene.account()
-    for _ in range(HISTORY + 1):
+    for _ in range(MONEY_HISTORY + 1):
         account.note(scene.now, IncomeType.TRANSFER, "", D(0))
-    assert len(account.income) == HISTORY
+    assert len(account.income) == MONEY_HISTORY

@@ -155,8 +155,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_refusal_is_called_latency",
         f"{RUNNER}/causes.py",
-        "self.root = Cause.VENUE_ANSWER\n            return self._finding(pair, Cause.VENUE_ANSWER",
-        "self.root = Cause.LATENCY\n            return self._finding(pair, Cause.LATENCY",
+        "if is_own_refusal(news.detail) else Cause.VENUE_ANSWER\n",
+        "if is_own_refusal(news.detail) else Cause.LATENCY\n",
         CAUSES,
     ),
     Mutant(

@@ -286,8 +286,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "what_was_loaded_has_no_bound",
         EXCHANGE,
-        "deque(self.trades, HISTORY), deque(self.income, HISTORY)",
-        "deque(self.trades), deque(self.income)",
+        "self.income = deque(self.income, MONEY_HISTORY)",
+        "self.income = deque(self.income)",
         ANY,
     ),
 )
