@@ -16,6 +16,7 @@ from grinder_adapters.binance.permission import REAL_PORT_ACK
 from grinder_adapters.binance.signing import REDACTED
 from grinder_adapters.env import parse_bool, parse_enum
 from grinder_app.config import live_variables as names
+from grinder_app.config.live_keyring import KEYRING
 from grinder_app.config.live_keys import KeyPair, read_pair
 from grinder_app.config.live_variables import FEATURES, FROM_FILE, Variable
 from grinder_core.contracts.enums import Override
@@ -33,6 +34,7 @@ class LiveEnvironment:
         armed: ``None`` where nobody said, which leaves it to the flag; ``False`` wins over it.
         real_port_ack: The second acknowledgement of orders that cost money.
         keys: The venue's pair.
+        keyring: The service of the keyring that it came from, if it did.
         operator_override: What holds new orders from the start.
         name: Of the environment.
     """
@@ -42,6 +44,7 @@ class LiveEnvironment:
     allow_mainnet_trade: bool = False
     real_port_ack: str = ""
     keys: KeyPair | None = None
+    keyring: str = ""
     operator_override: Override | None = None
     name: str = PRODUCTION
 
@@ -56,6 +59,7 @@ class LiveEnvironment:
             names.ACKNOWLEDGEMENT: self.real_port_ack or None,
             names.OVERRIDE: self.operator_override and self.operator_override.value,
             names.ENVIRONMENT: self.name,
+            KEYRING: self.keyring or None,
         }[variable.name]
 
 
@@ -72,6 +76,7 @@ def read_live_environment(environ: Mapping[str, str]) -> LiveEnvironment:
         allow_mainnet_trade=_flag(names.ALLOW_MAINNET_TRADE, environ),
         real_port_ack=_acknowledgement(environ),
         keys=read_pair(environ),
+        keyring=environ.get(KEYRING, "").strip(),
         operator_override=_override(environ),
         name=_environment(environ),
     )

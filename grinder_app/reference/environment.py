@@ -27,8 +27,9 @@ their own; `grinder config show` prints what each says, with secrets as `[REDACT
 _ONLY_HERE: Final = f"""\
 No file and no flag can give these, but for `ARMED`, which is the flag `--armed` too. The two
 secrets may stand in files instead: `BINANCE_API_KEY{FROM_FILE}` and `BINANCE_API_SECRET{FROM_FILE}`
-name them, and each must be a regular file of mode 0600 or stricter. On loopback neither is used:
-the local exchange has a pair of its own, which is no secret."""
+name them, and each must be a regular file of mode 0600 or stricter. Or they stand in the user's
+keyring, under the service that `GRINDER_KEYRING` names and with the names of the variables. On
+loopback neither is used: the local exchange has a pair of its own, which is no secret."""
 
 _SETTINGS: Final = "These set a setting, whose page says more. Malformed values are refused."
 

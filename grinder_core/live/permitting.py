@@ -29,7 +29,7 @@ class Permit:
 
     def judge(self, effect: Effect, now: int) -> Verdict:
         """Judge one effect."""
-        return judge(self._subject(effect), self._inputs(), now)
+        return judge(self._subject(effect), self.inputs(), now)
 
     def recheck(self, risk: RiskIntent, symbol: str) -> str:
         """Say which gate refuses a write right before it leaves; empty: none (LIVE-13).
@@ -42,7 +42,7 @@ class Permit:
             return STOPPING
         # side and quantity are no question of the gates that are asked again
         subject = Subject(action=ActionType.PLACE, symbol=symbol, side=Side.BUY, qty=ONE)
-        verdict = recheck(subject, self._inputs(), self._engine.hot.now)
+        verdict = recheck(subject, self.inputs(), self._engine.hot.now)
         if verdict.reason is None:
             return ""
         return f"{verdict.reason.value} {verdict.detail}".strip()
@@ -65,6 +65,21 @@ class Permit:
         """Forget a token that was used."""
         if client_order_id in self._hot.tokens:
             self._hot.tokens.remove(client_order_id)
+
+    def inputs(self) -> EnvelopeInputs:
+        """Return what the gates judge by now."""
+        config, core, hot = self._config, self._engine.hot, self._hot
+        return EnvelopeInputs(
+            is_writing_port=config.is_writing,
+            is_leader=hot.orchestrator.inputs.ha_active,
+            armed=config.armed,
+            mode=config.mode,
+            kill_switch_active=core.kill.active,
+            whitelist=self._whitelist,
+            drawdown=core.guard,
+            orchestrator=hot.orchestrator,
+            fill_probability=self._fill_gate,
+        )
 
     def _subject(self, effect: Effect) -> Subject:
         if isinstance(effect, CancelOrder):
@@ -93,17 +108,3 @@ class Permit:
     def _position(self, symbol: str) -> Decimal:
         s = self._engine.hot.symbols.get(symbol)
         return ZERO if s is None else s.ledger.qty
-
-    def _inputs(self) -> EnvelopeInputs:
-        config, core, hot = self._config, self._engine.hot, self._hot
-        return EnvelopeInputs(
-            is_writing_port=config.is_writing,
-            is_leader=hot.orchestrator.inputs.ha_active,
-            armed=config.armed,
-            mode=config.mode,
-            kill_switch_active=core.kill.active,
-            whitelist=self._whitelist,
-            drawdown=core.guard,
-            orchestrator=hot.orchestrator,
-            fill_probability=self._fill_gate,
-        )

@@ -84,6 +84,7 @@ def test_every_variable_of_the_appendix_is_read_or_known_to_be_absent() -> None:
     assert {name for name in BY_NAME if name not in READ} == {
         "GRINDER_DATA_DIR",
         "GRINDER_CACHE_DIR",
+        "GRINDER_KEYRING",
     }
     assert {name for name in FEATURES if name not in NOT_THERE} == {"GRINDER_FREEZE_UTC_ISO"}
     assert len(VARIABLES) == len(BY_NAME)
