@@ -13,6 +13,7 @@ from attrs import frozen
 from cyclopts import App, Parameter
 
 from grinder_adapters.binance.permission import PortKind
+from grinder_adapters.clock import SystemClock
 from grinder_app.cli import Exit, output
 from grinder_app.runner.fault_choice import fault_plan
 from grinder_app.runner.options import ConfigOptions, Flag
@@ -20,9 +21,10 @@ from grinder_app.smoke.position import CAP
 from grinder_app.smoke.report import SmokeReport, write_junit
 from grinder_app.smoke.request import Confirmation, SmokeRequest, SmokeVenue, plan_smoke
 from grinder_app.smoke.steps import Done
+from grinder_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from grinder_app.smoke.run import Harness
+    from grinder_app.smoke.run import Harness, SmokeRun
     from grinder_app.smoke.trading import Trading
 
 app = App(name="smoke", help="Prove at a venue that orders come and go; leave nothing behind.")
@@ -138,6 +140,53 @@ def position(
     return _trade(request, Position, place, settings, report)
 
 
+@app.command
+def reconcile_loop(
+    *,
+    place: PlaceOptions = PLACE,
+    duration: float = 15,
+    inject_mismatch: Flag = False,
+    settings: ConfigOptions = CONFIG,
+    report: ReportOptions = REPORT,
+) -> int:
+    """Compare what is expected with what the venue shows, again and again; write nothing.
+
+    Without a venue it is simulated: no socket is opened. A venue out there needs a key that can
+    read, and no confirmation: nothing is ever written.
+
+    Parameters
+    ----------
+    duration
+        Compare for so many seconds.
+    inject_mismatch
+        Then expect an order that was never sent: it must be detected, and agree again.
+    """
+    from grinder_app.smoke.reconcile_loop import DURATION_MAX_S, DURATION_MIN_S
+
+    if not DURATION_MIN_S <= duration <= DURATION_MAX_S:
+        rule = f"must be {DURATION_MIN_S} to {DURATION_MAX_S}"
+        raise ConfigError(rule, field="--duration", value=duration)
+    request = _request("reconcile-loop", PortKind.NOOP, place, Decimal(1), Decimal(1))
+    run = _run(request, place, settings)
+    tell = _progress(request)
+    found = run.compare(round(duration * 1_000), inject_mismatch, tell, output.note)
+    return _show(asyncio.run(found), report)
+
+
+@app.command
+def no_orders(*, fixture: Path | None = None, report: ReportOptions = REPORT) -> int:
+    """Open all gates over a recorded case, and prove that nothing leaves this process.
+
+    Parameters
+    ----------
+    fixture
+        Fold this case instead of one made here.
+    """
+    from grinder_app.smoke.run import run_offline
+
+    return _show(asyncio.run(run_offline(fixture, SystemClock(), _tell)), report)
+
+
 def _request(
     harness: str, port: PortKind, place: PlaceOptions, max_notional: Decimal, cap: Decimal
 ) -> SmokeRequest:
@@ -160,23 +209,29 @@ def _trade(
     settings: ConfigOptions,
     report: ReportOptions,
 ) -> int:
-    from grinder_app.smoke.run import SmokeRun, banner
+    found = _run(request, place, settings).trade(make, _progress(request), output.note)
+    return _show(asyncio.run(found), report)
+
+
+def _run(request: SmokeRequest, place: PlaceOptions, settings: ConfigOptions) -> SmokeRun:
+    from grinder_app.smoke.run import SmokeRun
 
     plan = plan_smoke(request, settings.load(), os.environ)
-    run = SmokeRun(request=request, plan=plan, faults=fault_plan(place.faults), seed=place.seed)
-    return _show(asyncio.run(run.trade(make, _progress(banner(request)), output.note)), report)
+    return SmokeRun(request=request, plan=plan, faults=fault_plan(place.faults), seed=place.seed)
 
 
-def _progress(banner: str) -> Callable[[Done], None]:
-    """Return what tells of each step; the banner comes before all of them."""
-    if banner:
-        output.note(banner)
+def _progress(request: SmokeRequest) -> Callable[[Done], None]:
+    """Say where it runs, before anything is done; return what tells of each step."""
+    from grinder_app.smoke.run import banner
 
-    def tell(done: Done) -> None:
-        answer = f" [{done.answer}]" if done.answer else ""
-        output.note(f"{done.verdict.value:<5} {done.name}{answer}: {done.found}")
+    if text := banner(request):
+        output.note(text)
+    return _tell
 
-    return tell
+
+def _tell(done: Done) -> None:
+    answer = f" [{done.answer}]" if done.answer else ""
+    output.note(f"{done.verdict.value:<5} {done.name}{answer}: {done.found}")
 
 
 def _show(found: SmokeReport, report: ReportOptions) -> int:

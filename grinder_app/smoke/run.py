@@ -6,17 +6,22 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import Factory, frozen
 
+from grinder_adapters.clock import Clock
 from grinder_adapters.local_venue.faults import FaultPlan
+from grinder_adapters.network_watch import NetworkWatch, watched_network
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.surroundings import Surroundings
+from grinder_app.smoke.no_orders import NoOrders
 from grinder_app.smoke.places import place_of
+from grinder_app.smoke.reconcile_loop import ReconcileLoop
 from grinder_app.smoke.report import SmokeReport
 from grinder_app.smoke.request import SmokeRequest, SmokeVenue
-from grinder_app.smoke.steps import Step, Tell, run_steps
+from grinder_app.smoke.steps import Done, Step, StepVerdict, Tell, run_steps
 from grinder_app.smoke.trading import Trading
 
 SIMULATED: Final = "** SIMULATED - No real HTTP calls made **"
@@ -32,12 +37,17 @@ class Harness(Protocol):
 
 @frozen(kw_only=True)
 class SmokeRun:
-    """What to run, and what goes wrong at an exchange of this process meanwhile."""
+    """What to run, and what goes wrong at an exchange of this process meanwhile.
+
+    Attributes:
+        watches: Count what a dry run tries on the network.
+    """
 
     request: SmokeRequest
     plan: LivePlan
     faults: FaultPlan
     seed: int = 0
+    watches: list[NetworkWatch] = Factory(list)
 
     async def trade(
         self,
@@ -46,26 +56,76 @@ class SmokeRun:
         say: Callable[[str], None],
         world: Surroundings | None = None,
     ) -> SmokeReport:
-        """Run a harness that trades. The first signal ends it in order: it cleans up.
+        """Run a harness that trades. Each signal interrupts a step; it cleans up after the first.
 
         Raises:
             ConfigError: The local exchange does not have the symbol, or no socket can be had.
         """
-        request = self.request
         async with AsyncExitStack() as stack:
-            place, rest = await stack.enter_async_context(
-                place_of(request, self.plan, world or Surroundings(), self.faults, self.seed)
-            )
-            trading = Trading(request, self.plan, place, rest, stack, say)
-            harness = make(trading)
+            place, rest = await self._place(stack, world)
+            trading = Trading(self.request, self.plan, place, rest, stack, say)
             end_on_signals(stack)
-            done = await run_steps(harness.steps(), place.clock, trading.log.take, tell)
-            return SmokeReport(
-                harness=request.harness,
-                facts=facts_of(request, self.plan, rest) | trading.counts(),
-                steps=done,
-                left=trading.left,
+            done = await run_steps(make(trading).steps(), place.clock, trading.log.take, tell)
+            return self._report(done, rest, trading.counts(), trading.left)
+
+    async def compare(
+        self,
+        duration_ms: int,
+        injects: bool,
+        tell: Tell,
+        say: Callable[[str], None],
+        world: Surroundings | None = None,
+    ) -> SmokeReport:
+        """Run the reconcile loop; raises as ``trade`` does."""
+        async with AsyncExitStack() as stack:
+            place, rest = await self._place(stack, world)
+            loop = ReconcileLoop(
+                self.request,
+                self.plan,
+                place,
+                rest,
+                stack,
+                say,
+                duration_ms=duration_ms,
+                injects=injects,
             )
+            end_on_signals(stack)
+            done = await run_steps(loop.steps(), place.clock, loop.log.take, tell)
+            return self._report(done, rest, loop.counts(), ())
+
+    async def _place(
+        self, stack: AsyncExitStack, world: Surroundings | None
+    ) -> tuple[Surroundings, str]:
+        given = world or Surroundings()
+        if self.request.where is SmokeVenue.DRY:
+            self.watches.append(stack.enter_context(watched_network()))
+        place = place_of(self.request, self.plan, given, self.faults, self.seed)
+        return await stack.enter_async_context(place)
+
+    def _report(
+        self, done: tuple[Done, ...], rest_url: str, counts: dict[str, str], left: tuple[str, ...]
+    ) -> SmokeReport:
+        facts = facts_of(self.request, self.plan, rest_url) | counts
+        for watch in self.watches:
+            facts["network"] = "no attempt" if not watch.attempts else watch.attempts[0]
+            if watch.attempts:
+                done = (*done, _leak(watch.attempts))
+        return SmokeReport(harness=self.request.harness, facts=facts, steps=done, left=left)
+
+
+def _leak(attempts: list[str]) -> Done:
+    """Return the verdict on a dry run that was none."""
+    found = f"{len(attempts)} attempts on the network: {attempts[0]}"
+    return Done(name="zero network I/O", verdict=StepVerdict.FAIL, found=found)
+
+
+async def run_offline(fixture: Path | None, clock: Clock, tell: Tell) -> SmokeReport:
+    """Run the harness that must not reach anything."""
+    with watched_network() as watch:
+        harness = NoOrders(watch, fixture)
+        done = await run_steps(harness.steps(), clock, lambda: "", tell)
+    facts = {"venue": "none", "base_url": "none", "network_attempts": str(len(watch.attempts))}
+    return SmokeReport(harness="no-orders", facts=facts, steps=done)
 
 
 def facts_of(request: SmokeRequest, plan: LivePlan, rest_url: str) -> dict[str, str]:

@@ -115,7 +115,7 @@ class Trading:
         await patiently(self.client.venue_clock.sync, self._world.sleep)
         reading = self.client.venue_clock.reading
         skew = "" if reading is None else f", clock {reading.offset_ms:+d} ms"
-        return f"{plan.venue_class.value} at {self._rest_url}{skew}"
+        return f"{where(self.request, plan, self._rest_url)}{skew}"
 
     async def _load(self) -> str:
         symbol = self.symbol
@@ -393,3 +393,10 @@ class Trading:
             held = canonical(desk.net_qty)
             found.append(f"{held} of {self.symbol} may be held: look, and close it")
         return tuple(found)
+
+
+def where(request: SmokeRequest, plan: LivePlan, rest_url: str) -> str:
+    """Say where a harness runs."""
+    if request.where is SmokeVenue.DRY:
+        return "an exchange in memory"
+    return f"{plan.venue_class.value} at {rest_url}"
