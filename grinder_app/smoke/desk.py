@@ -227,7 +227,8 @@ class SmokeDesk:
             outcome = await self._port.cancel(symbol, name, answer.order_id)
             if not isinstance(outcome, Accepted):
                 raise StepError(f"{name} on {symbol}: {_why(outcome)}")
-        self._journal.intent_done(name, self._now_ms())
+        if name in self._journal.open_intents():
+            self._journal.intent_done(name, self._now_ms())
 
     async def take_back(self) -> None:
         """Cancel whatever of this run may rest, until the venue shows that it is gone.

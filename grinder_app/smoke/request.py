@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from grinder_adapters.binance.hosts import VenueClass
+from grinder_adapters.binance.hosts import VenueClass, venue_class
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.binance.spec import SPOT, USDM, VenueSpec
 from grinder_app.config.live_plan import (
@@ -142,8 +142,8 @@ def plan_smoke(request: SmokeRequest, loaded: Settings, environ: Mapping[str, st
             named.
     """
     _check_strategy(loaded)
+    _check_class(request)
     plan = draft_live(_flags(request), _neutral(loaded), _environ(request, environ))
-    _check_class(request, plan)
     cap = request.max_notional
     own = plan.live.max_notional_per_order
     permission = evolve(
@@ -224,11 +224,11 @@ def _check_strategy(loaded: Settings) -> None:
         )
 
 
-def _check_class(request: SmokeRequest, plan: LivePlan) -> None:
-    if plan.venue_class is not request.where.venue_class:
+def _check_class(request: SmokeRequest) -> None:
+    kind = request.where.venue_class if not request.rest_url else venue_class(request.rest_url)
+    if kind is not request.where.venue_class:
         raise ConfigError(
-            f"is of class {plan.venue_class.value}, and the harness is to run at "
-            f"{request.where.value}",
+            f"is of class {kind.value}, and the harness is to run at {request.where.value}",
             field="--rest-url",
             value=request.rest_url,
             remedy="name the venue that you mean",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -64,8 +64,9 @@ class SmokeRun:
         async with AsyncExitStack() as stack:
             place, rest = await self._place(stack, world)
             trading = Trading(self.request, self.plan, place, rest, stack, say)
-            end_on_signals(stack)
-            done = await run_steps(make(trading).steps(), place.clock, trading.log.take, tell)
+            steps = make(trading).steps()
+            with interruptible():
+                done = await run_steps(steps, place.clock, trading.log.take, tell)
             return self._report(done, rest, trading.counts(), trading.left)
 
     async def compare(
@@ -89,8 +90,8 @@ class SmokeRun:
                 duration_ms=duration_ms,
                 injects=injects,
             )
-            end_on_signals(stack)
-            done = await run_steps(loop.steps(), place.clock, loop.log.take, tell)
+            with interruptible():
+                done = await run_steps(loop.steps(), place.clock, loop.log.take, tell)
             return self._report(done, rest, loop.counts(), ())
 
     async def _place(
@@ -145,10 +146,16 @@ def banner(request: SmokeRequest) -> str:
     return {SmokeVenue.DRY: SIMULATED, SmokeVenue.MAINNET: LIVE_MAINNET}.get(request.where, "")
 
 
-def end_on_signals(stack: AsyncExitStack) -> None:
-    """Let each signal interrupt the step that runs; cleaning up follows."""
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let each signal interrupt the step that runs; the steps that clean up follow."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
         loop.add_signal_handler(number, task.cancel)
-        stack.callback(loop.remove_signal_handler, number)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

@@ -233,7 +233,7 @@ class Trading:
             return "nothing was sent"
         await desk.take_back()
         given_back = await self._give_back(desk)
-        return "; ".join((f"{len(desk.orders)} orders of this run are over", *given_back))
+        return "; ".join((f"orders of this run that are over: {len(desk.orders)}", *given_back))
 
     async def _verify(self) -> str:
         if self.desk is None:
