@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 
 from grinder_adapters.binance.hosts import VenueClass, venue_class
 from grinder_adapters.binance.spec import USDM
+from grinder_adapters.env import parse_decimal as read_decimal
 from grinder_adapters.exchange_info.document import read_constraints
 from grinder_app.cli import output
 from grinder_app.cli.data import Symbols
@@ -126,7 +127,7 @@ def show(
 @app.command(name="symbols")
 def cheap_symbols(
     *,
-    max_min_notional: Decimal,
+    max_min_notional: str,
     rest_url: str = REST_URL,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -147,11 +148,12 @@ def cheap_symbols(
     from grinder_adapters.exchange_info.fetch import ask, fetch_body
     from grinder_adapters.exchange_info.least_orders import ask_least_orders
 
-    if max_min_notional <= 0:
+    most = read_decimal("--max-min-notional", max_min_notional)
+    if most <= 0:
         raise InputError("must be > 0", field="--max-min-notional", value=max_min_notional)
     venue_class(rest_url)  # judges the address before anything is asked
     found = asyncio.run(ask_least_orders(ask, fetch_body, rest_url))
-    chosen = [order for order in found if order.notional <= max_min_notional]
+    chosen = [order for order in found if order.notional <= most]
     if json:
         output.print_json({"url": rest_url, "symbols": [to_dict(order) for order in chosen]})
         return 0

@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.clock import SystemClock
+from grinder_adapters.env import parse_decimal as read_decimal
 from grinder_app.cli import Exit, output
 from grinder_app.runner.fault_choice import fault_plan
 from grinder_app.runner.options import ConfigOptions, Flag
@@ -43,8 +44,7 @@ class PlaceOptions:
         Where to run: dry in memory, sim on loopback, testnet is the venue's demo. Without it, where
         the confirmation says, and without one dry.
     confirm
-        The word that a venue out there needs: TESTNET, or on mainnet MAINNET_TRADE for spot and
-        FUTURES_MAINNET_TRADE for futures.
+        The word that a venue out there needs: TESTNET, or FUTURES_MAINNET_TRADE on mainnet.
     symbol
         What to trade.
     rest_url
@@ -87,7 +87,7 @@ PLACE, REPORT, CONFIG = PlaceOptions(), ReportOptions(), ConfigOptions()
 def futures(
     *,
     place: PlaceOptions = PLACE,
-    max_notional: Decimal = Decimal(50),
+    max_notional: str = "50",
     kill_switch: Flag = False,
     settings: ConfigOptions = CONFIG,
     report: ReportOptions = REPORT,
@@ -120,7 +120,7 @@ def futures(
 def position(
     *,
     place: PlaceOptions = PLACE,
-    max_notional: Decimal = CAP,
+    max_notional: str = "20",
     settings: ConfigOptions = CONFIG,
     report: ReportOptions = REPORT,
 ) -> int:
@@ -166,7 +166,7 @@ def reconcile_loop(
     if not DURATION_MIN_S <= duration <= DURATION_MAX_S:
         rule = f"must be {DURATION_MIN_S} to {DURATION_MAX_S}"
         raise ConfigError(rule, field="--duration", value=duration)
-    request = _request("reconcile-loop", PortKind.NOOP, place, Decimal(1), Decimal(1))
+    request = _request("reconcile-loop", PortKind.NOOP, place, "1", Decimal(1))
     run = _run(request, place, settings)
     tell = _progress(request)
     found = run.compare(round(duration * 1_000), inject_mismatch, tell, output.note)
@@ -188,7 +188,7 @@ def no_orders(*, fixture: Path | None = None, report: ReportOptions = REPORT) ->
 
 
 def _request(
-    harness: str, port: PortKind, place: PlaceOptions, max_notional: Decimal, cap: Decimal
+    harness: str, port: PortKind, place: PlaceOptions, max_notional: str, cap: Decimal
 ) -> SmokeRequest:
     return SmokeRequest(
         harness=harness,
@@ -196,7 +196,7 @@ def _request(
         symbol=place.symbol,
         venue=place.venue,
         confirm=place.confirm,
-        max_notional=max_notional,
+        max_notional=read_decimal("--max-notional", max_notional),
         cap=cap,
         rest_url=place.rest_url,
     )

@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 
 from grinder_adapters.binance.hosts import VenueClass, venue_class
 from grinder_adapters.binance.permission import PortKind
-from grinder_adapters.binance.spec import SPOT, USDM, VenueSpec
+from grinder_adapters.binance.spec import USDM
 from grinder_app.config.live_plan import (
     GuardsMissingError,
     LiveFlags,
@@ -55,7 +55,6 @@ class Confirmation(StrEnum):
     """The word that a real run needs."""
 
     TESTNET = "TESTNET"
-    MAINNET_TRADE = "MAINNET_TRADE"
     FUTURES_MAINNET_TRADE = "FUTURES_MAINNET_TRADE"
 
     @property
@@ -71,6 +70,7 @@ class SmokeRequest:
     Attributes:
         harness: Its name.
         port: What kind of port it writes to out there; NOOP: it never writes.
+        symbol: The only one that it looks at.
         venue: ``None``: as the confirmation says, and without one nowhere.
         max_notional: Cap of one order, quote currency.
         cap: Largest cap that may be asked for.
@@ -114,11 +114,6 @@ class SmokeRequest:
         return SmokeVenue.DRY if self.confirm is None else self.confirm.venue
 
     @property
-    def spec(self) -> VenueSpec:
-        """What is traded there."""
-        return SPOT if self.port is PortKind.SPOT else USDM
-
-    @property
     def word(self) -> Confirmation | None:
         """The word that is needed there."""
         kind = self.where.venue_class
@@ -126,8 +121,7 @@ class SmokeRequest:
             return None
         if kind is VenueClass.TESTNET:
             return Confirmation.TESTNET
-        is_spot = self.port is PortKind.SPOT
-        return Confirmation.MAINNET_TRADE if is_spot else Confirmation.FUTURES_MAINNET_TRADE
+        return Confirmation.FUTURES_MAINNET_TRADE
 
 
 def plan_smoke(request: SmokeRequest, loaded: Settings, environ: Mapping[str, str]) -> LivePlan:
@@ -183,7 +177,7 @@ def _flags(request: SmokeRequest) -> LiveFlags:
     is_local = where.venue_class is VenueClass.SIM
     rest, stream = request.rest_url, ""
     if not is_local:
-        urls = request.spec.urls[where.venue_class]
+        urls = USDM.urls[where.venue_class]
         rest, stream = rest or urls.rest, urls.stream
     port = PortKind.SIM if is_local and request.port is not PortKind.NOOP else request.port
     return LiveFlags(

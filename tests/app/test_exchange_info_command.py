@@ -303,7 +303,7 @@ def test_quotes_that_are_none_are_the_venues_fault(
     assert "answers something else" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("limit", ["0", "-1"])
+@pytest.mark.parametrize("limit", ["0", "-1", "some", "1e3"])
 def test_a_limit_that_lists_nothing_is_refused(
     limit: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -196,12 +196,10 @@ def guards_of(venue: SmokeVenue) -> tuple[str, ...]:
     )
 
 
-def missing_with(venue: SmokeVenue, port: PortKind, given: dict[str, bool]) -> list[str]:
+def missing_with(venue: SmokeVenue, given: dict[str, bool]) -> list[str]:
     """Return the guards that are listed where some are given."""
     is_testnet = venue is SmokeVenue.TESTNET
     word = Confirmation.TESTNET if is_testnet else Confirmation.FUTURES_MAINNET_TRADE
-    if port is PortKind.SPOT and not is_testnet:
-        word = Confirmation.MAINNET_TRADE
     environ: dict[str, str] = {}
     acknowledgement = "ALLOW_TESTNET_TRADE" if is_testnet else "ALLOW_MAINNET_TRADE"
     for guard, names in {
@@ -215,7 +213,7 @@ def missing_with(venue: SmokeVenue, port: PortKind, given: dict[str, bool]) -> l
     flags = ALLOWED if given.get("allow_mainnet") else {}
     request = SmokeRequest(
         harness="futures",
-        port=port,
+        port=PortKind.FUTURES,
         symbol="XRPUSDT",
         venue=venue,
         confirm=word if given["confirm"] else None,
@@ -227,16 +225,13 @@ def missing_with(venue: SmokeVenue, port: PortKind, given: dict[str, bool]) -> l
     return []
 
 
-@pytest.mark.parametrize("port", [PortKind.FUTURES, PortKind.SPOT])
 @pytest.mark.parametrize("venue", [SmokeVenue.TESTNET, SmokeVenue.MAINNET])
-def test_of_all_guards_exactly_the_missing_ones_are_listed(
-    venue: SmokeVenue, port: PortKind
-) -> None:
+def test_of_all_guards_exactly_the_missing_ones_are_listed(venue: SmokeVenue) -> None:
     guards = guards_of(venue)
     for chosen in product([False, True], repeat=len(guards)):
         given = dict(zip(guards, chosen, strict=True))
         missing = [guard for guard in guards if not given[guard]]
-        assert missing_with(venue, port, given) == missing
+        assert missing_with(venue, given) == missing
 
 
 @pytest.mark.usefixtures("_no_sockets")
@@ -270,7 +265,7 @@ def test_a_word_alone_names_its_venue(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_the_word_for_another_venue_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["smoke", "futures", "--venue", "mainnet", "--confirm", "MAINNET_TRADE"]) == 1
+    assert run(["smoke", "futures", "--venue", "mainnet", "--confirm", "TESTNET"]) == 1
     assert "--confirm FUTURES_MAINNET_TRADE" in capsys.readouterr().err
 
 
@@ -286,6 +281,7 @@ def test_the_loop_needs_a_key_out_there_and_no_word(capsys: pytest.CaptureFixtur
     ("command", "rule"),
     [
         ("futures --max-notional 50.01", "must be > 0 and <= 50"),
+        ("futures --max-notional some", "must be a decimal"),
         ("futures --max-notional 0", "must be > 0 and <= 50"),
         ("position --max-notional 21", "must be > 0 and <= 20"),
         ("futures --symbol xrp", "--symbol"),

@@ -60,8 +60,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the_higher_of_two_caps_holds",
         _REQUEST,
-        "else min(own, request.max_notional)",
-        "else max(own, request.max_notional)",
+        "else min(own, cap)",
+        "else max(own, cap)",
         COMMAND,
     ),
     Mutant(
