@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match, RequestOp
 from grinder_adapters.local_venue.faults import FaultPlan
 from grinder_app.smoke.report import SmokeReport
+from grinder_app.smoke.request import SmokeVenue
 from grinder_app.smoke.steps import INTERRUPTED, StepVerdict
 from tests.support.smoke_scene import HARNESSES, SYMBOL, SmokeScene
 from tests.support.virtual_time import run
@@ -120,6 +121,25 @@ def test_the_loop_names_what_it_did_not_inject() -> None:
     assert trades == [1]
     assert failed(report) == ["runs, nothing differs"]
     assert "the venue holds 5" in report.steps[2].found
+
+
+@pytest.mark.parametrize("harness", HARNESSES)
+def test_the_demo_is_reached_by_the_same_way_once_the_budget_is_free(harness: str) -> None:
+    scene = SmokeScene()
+    began_ms = scene.clock.now_ms()
+    report = run(scene.run(harness, where=SmokeVenue.TESTNET), scene.clock)
+    assert report.has_passed, report.to_dict()
+    assert report.steps[0].found.startswith("testnet at https://demo-fapi.binance.com")
+    assert report.steps[8].found == "free after 60 s"
+    assert scene.clock.now_ms() - began_ms >= 60_000
+    assert leaves_nothing(scene)
+
+
+def test_on_mainnet_a_key_whose_rights_are_not_told_sends_nothing() -> None:
+    scene = SmokeScene()
+    report = run(scene.run(where=SmokeVenue.MAINNET), scene.clock)
+    assert failed(report) == ["key rights"]
+    assert not [record for record in scene.venue.log if record.is_write]
 
 
 # -- others --------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from random import Random
 
 from attrs import evolve
 
-from grinder_adapters.binance.permission import PortKind
-from grinder_adapters.local_venue.assembly import VenueOptions, assemble
+from grinder_adapters.binance.permission import REAL_PORT_ACK, PortKind
+from grinder_adapters.local_venue.assembly import LOCAL_KEY, VenueOptions, assemble
 from grinder_adapters.local_venue.fault_kinds import Fault
 from grinder_adapters.local_venue.faults import FaultPlan
-from grinder_adapters.local_venue.memory import HOST, MemoryHttp
+from grinder_adapters.local_venue.memory import HOST, MemoryHttp, split
 from grinder_adapters.transport import HttpAnswer
 from grinder_app.config import load_settings
 from grinder_app.live.surroundings import Surroundings
@@ -22,7 +22,7 @@ from grinder_app.smoke.futures import Futures
 from grinder_app.smoke.position import CAP, Position
 from grinder_app.smoke.reconcile_loop import ReconcileLoop
 from grinder_app.smoke.report import SmokeReport
-from grinder_app.smoke.request import SmokeRequest, SmokeVenue, plan_smoke
+from grinder_app.smoke.request import Confirmation, SmokeRequest, SmokeVenue, plan_smoke
 from grinder_app.smoke.steps import Done, run_steps
 from grinder_app.smoke.trading import Trading
 from grinder_core.contracts.enums import Side
@@ -37,6 +37,18 @@ from tests.support.virtual_time import VirtualClock
 SYMBOL = "XRPUSDT"
 ACCOUNT = "main"
 PRICES = {SYMBOL: ("2.2000", "2.2002"), "BTCUSDT": ("90000", "90000.1")}
+WORDS = {
+    SmokeVenue.TESTNET: Confirmation.TESTNET,
+    SmokeVenue.MAINNET: Confirmation.FUTURES_MAINNET_TRADE,
+}
+PERMITTED = {
+    "ARMED": "1",
+    "ALLOW_TESTNET_TRADE": "1",
+    "ALLOW_MAINNET_TRADE": "1",
+    "GRINDER_REAL_PORT_ACK": REAL_PORT_ACK,
+    "BINANCE_API_KEY": LOCAL_KEY.key,
+    "BINANCE_API_SECRET": LOCAL_KEY.secret,
+}
 HARNESSES = ("futures", "kill-switch", "position")
 
 Hook = Callable[[int, str, str], None]
@@ -57,7 +69,7 @@ class HookedHttp:
     ) -> HttpAnswer:
         """Send one."""
         self._count += 1
-        number, path = self._count, url.removeprefix(HOST).partition("?")[0]
+        number, path = self._count, split(url)[0]
         if not self._late:
             self._hook(number, method, path)
             await asyncio.sleep(0)
@@ -97,13 +109,14 @@ class SmokeScene:
         hook: Hook = lambda number, method, path: None,
         late: bool = False,
         duration_ms: int = 3_000,
+        where: SmokeVenue = SmokeVenue.SIM,
     ) -> SmokeReport:
         """Run a harness to its end; the market quotes on meanwhile."""
         self.venue.set_plan(FaultPlan(tuple(faults), started_at=self.clock.now_ms()))
         self.told = []
         market = asyncio.create_task(self._move())
         try:
-            return await self._run(harness, symbol, hook, late, duration_ms)
+            return await self._run(harness, symbol, hook, late, duration_ms, where)
         finally:
             market.cancel()
             self.venue.set_plan(FaultPlan(()))
@@ -163,6 +176,7 @@ class SmokeScene:
         hook: Hook,
         late: bool,
         duration_ms: int,
+        where: SmokeVenue,
     ) -> SmokeReport:
         is_loop = harness == "reconcile-loop"
         cap = CAP if harness == "position" else Decimal(50)
@@ -170,11 +184,16 @@ class SmokeScene:
             harness=harness,
             port=PortKind.NOOP if is_loop else PortKind.FUTURES,
             symbol=symbol,
-            venue=SmokeVenue.SIM,
+            venue=where,
+            confirm=WORDS.get(where),
             max_notional=cap,
             cap=cap,
         )
-        plan = plan_smoke(request, load_settings(None, environment={}), {})
+        flags = {"live.allow_mainnet": "true"}
+        environ = {} if where is SmokeVenue.SIM else PERMITTED
+        loaded = load_settings(None, environment=environ, flags=flags)
+        plan = plan_smoke(request, loaded, environ)
+        rest = HOST if plan.urls is None else plan.urls.rest
         inside = MemoryHttp(self.venue, self.clock, asyncio.sleep)
         world = Surroundings(
             clock=self.clock,
@@ -186,12 +205,12 @@ class SmokeScene:
         async with AsyncExitStack() as stack:
             if is_loop:
                 loop = ReconcileLoop(
-                    request, plan, world, HOST, stack, lambda text: None,
+                    request, plan, world, rest, stack, lambda text: None,
                     duration_ms=duration_ms, injects=True,
                 )  # fmt: skip
                 done = await run_steps(loop.steps(), self.clock, loop.log.take, tell)
                 return SmokeReport(harness=harness, facts=loop.counts(), steps=done)
-            trading = Trading(request, plan, world, HOST, stack, lambda text: None)
+            trading = Trading(request, plan, world, rest, stack, lambda text: None)
             made = (
                 Position(trading)
                 if harness == "position"
