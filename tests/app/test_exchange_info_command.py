@@ -250,7 +250,7 @@ def traded(symbol: str, step: str, least: str, notional: str, **more: str) -> di
 
 RULES = {
     "symbols": [
-        traded("BTCUSDT", "0.001", "0.001", "5"),
+        traded("BTCUSDT", "0.0005", "0.001", "5"),
         traded("DOGEUSDT", "1", "1", "5"),
         traded("XRPUSDT", "0.1", "0.1", "5"),
         traded("OLDUSDT", "1", "1", "5", status="SETTLING"),

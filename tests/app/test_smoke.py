@@ -274,6 +274,19 @@ def test_who_interrupts_the_cleaning_too_is_told_what_may_be_left(harness: str) 
     assert ("may be held" in report.left[0]) is (harness == "position")
 
 
+@pytest.mark.parametrize("stray_ms", [1, 500, 2_500, 4_900])
+@pytest.mark.parametrize("harness", HARNESSES)
+def test_an_order_that_arrives_after_the_interruption_is_taken_back(
+    harness: str, stray_ms: int
+) -> None:
+    scene = SmokeScene()
+    report = run(scene.run(harness, stray_ms=stray_ms), scene.clock)
+    assert report.is_interrupted
+    assert scene.orders_sent()[0] == "POST /fapi/v1/order", "it did arrive"
+    assert leaves_nothing(scene), report.to_dict()
+    assert report.left == ()
+
+
 # -- faults --------------------------------------------------------------------------------------
 
 DONE_OR_NOT = {FaultKind.SERVER_ERROR, FaultKind.UNKNOWN_503, FaultKind.TIMEOUT_1007}

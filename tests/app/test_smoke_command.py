@@ -77,6 +77,16 @@ def test_by_default_nothing_is_reached(
     assert not Path("var").exists(), "a dry run keeps nothing"
 
 
+@pytest.mark.usefixtures("_no_sockets")
+def test_a_dry_run_asks_nobody_for_keys_or_permission(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARMED", "0")
+    monkeypatch.setenv("GRINDER_KEYRING", "there-is-no-such-service")
+    assert run(["smoke", "futures", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["passed"]
+
+
 def test_a_dry_run_that_reaches_out_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

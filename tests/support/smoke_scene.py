@@ -59,10 +59,12 @@ class HookedHttp:
 
     Args:
         late: Call it when the request is done, and nobody has seen the answer yet.
+        stray_ms: The first order is on its way for so long, and whoever sent it is interrupted.
     """
 
-    def __init__(self, inside: MemoryHttp, hook: Hook, *, late: bool) -> None:
+    def __init__(self, inside: MemoryHttp, hook: Hook, *, late: bool, stray_ms: int) -> None:
         self._inside, self._hook, self._late, self._count = inside, hook, late, 0
+        self._stray_ms, self._strays = stray_ms, set[asyncio.Task[None]]()
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_ms: int
@@ -70,6 +72,14 @@ class HookedHttp:
         """Send one."""
         self._count += 1
         number, path = self._count, split(url)[0]
+        if self._stray_ms and method == "POST" and path == "/fapi/v1/order":
+            stray = self._stray(self._stray_ms, method, url, headers, body, timeout_ms)
+            self._strays.add(asyncio.create_task(stray))
+            self._stray_ms = 0
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)
         if not self._late:
             self._hook(number, method, path)
             await asyncio.sleep(0)
@@ -78,6 +88,18 @@ class HookedHttp:
             self._hook(number, method, path)
             await asyncio.sleep(0)
         return answer
+
+    async def _stray(
+        self,
+        stray_ms: int,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_ms: int,
+    ) -> None:
+        await asyncio.sleep(stray_ms / 1_000)
+        await self._inside.request(method, url, headers, body, timeout_ms)
 
     async def close(self) -> None:
         """Close it."""
@@ -110,13 +132,14 @@ class SmokeScene:
         late: bool = False,
         duration_ms: int = 3_000,
         where: SmokeVenue = SmokeVenue.SIM,
+        stray_ms: int = 0,
     ) -> SmokeReport:
         """Run a harness to its end; the market quotes on meanwhile."""
         self.venue.set_plan(FaultPlan(tuple(faults), started_at=self.clock.now_ms()))
         self.told = []
         market = asyncio.create_task(self._move())
         try:
-            return await self._run(harness, symbol, hook, late, duration_ms, where)
+            return await self._run(harness, symbol, hook, late, duration_ms, where, stray_ms)
         finally:
             market.cancel()
             self.venue.set_plan(FaultPlan(()))
@@ -177,6 +200,7 @@ class SmokeScene:
         late: bool,
         duration_ms: int,
         where: SmokeVenue,
+        stray_ms: int,
     ) -> SmokeReport:
         is_loop = harness == "reconcile-loop"
         cap = CAP if harness == "position" else Decimal(50)
@@ -197,7 +221,7 @@ class SmokeScene:
         inside = MemoryHttp(self.venue, self.clock, asyncio.sleep)
         world = Surroundings(
             clock=self.clock,
-            transport=lambda: HookedHttp(inside, hook, late=late),
+            transport=lambda: HookedHttp(inside, hook, late=late, stray_ms=stray_ms),
             open_journal=self.disk.open,
         )
 
