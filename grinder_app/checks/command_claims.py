@@ -14,8 +14,8 @@ from grinder_app.checks.repository import Repository
 
 _TOOLS: Final = """
 [ . apt-get awk brew bzip2 cat cd chmod cmp cp curl cut date df diff docker du echo
-export false find git grep gunzip gzip head jq kill less lint-imports ls make mkdir mv
-mypy nox open pip pip3 pipx printf promtool ps py pytest redis-cli redis-server rm ruff
+export false find git grep gunzip gzip head jq keyring kill less lint-imports ls make mkdir
+mv mypy nox open pip pip3 pipx printf promtool ps py pytest redis-cli redis-server rm ruff
 sed set sha256sum sort source tail tar tee test touch tr true uniq unset unzip uv wc
 which xdg-open xz zcat zip
 """

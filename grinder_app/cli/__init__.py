@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("grinder_app.cli.data:app", "Import, inspect, convert, download, record data."),
     "live": ("grinder_app.cli.live:app", "Run a live session; show how it stands."),
     "control": ("grinder_app.cli.control:app", "Command a running session."),
+    "smoke": ("grinder_app.cli.smoke:app", "Prove at a venue that orders come and go."),
     "state": ("grinder_app.cli.state:app", "Show, check, copy and mend a live session's state."),
     "journal": ("grinder_app.cli.journal:app", "Read, export and check a live session's journal."),
     "venue": ("grinder_app.cli.venue:app", "Serve the local exchange on loopback."),

@@ -6,11 +6,15 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
+from grinder_adapters.binance.hosts import VenueClass, venue_class
+from grinder_adapters.binance.spec import USDM
+from grinder_adapters.env import parse_decimal as read_decimal
 from grinder_adapters.exchange_info.document import read_constraints
 from grinder_app.cli import output
 from grinder_app.cli.data import Symbols
@@ -20,6 +24,11 @@ from grinder_core.codec import to_dict
 from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.errors import InputError
 from grinder_core.numbers import canonical
+
+if TYPE_CHECKING:
+    from grinder_adapters.exchange_info.least_orders import LeastOrder
+
+REST_URL: Final = USDM.urls[VenueClass.MAINNET].rest
 
 app = App(name="exchange-info", help="Fetch and show the venue's rules.")
 
@@ -113,6 +122,53 @@ def show(
         [_row(symbol, c) for symbol, c in chosen.items()],
     )
     return 0
+
+
+@app.command(name="symbols")
+def cheap_symbols(
+    *,
+    max_min_notional: str,
+    rest_url: str = REST_URL,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """List the symbols whose least order is cheap, cheapest first, at the prices of now.
+
+    Asks the venue for rules and quotes; needs no key. The least order is the price times the least
+    quantity, in whole steps, that meets the least notional too.
+
+    Parameters
+    ----------
+    max_min_notional
+        Largest least order to list, quote currency.
+    rest_url
+        Another venue, such as its demo, or that of ``grinder venue serve``.
+    json
+        Print one JSON line.
+    """
+    from grinder_adapters.exchange_info.fetch import ask, fetch_body
+    from grinder_adapters.exchange_info.least_orders import ask_least_orders
+
+    most = read_decimal("--max-min-notional", max_min_notional)
+    if most <= 0:
+        raise InputError("must be > 0", field="--max-min-notional", value=max_min_notional)
+    venue_class(rest_url)  # judges the address before anything is asked
+    found = asyncio.run(ask_least_orders(ask, fetch_body, rest_url))
+    chosen = [order for order in found if order.notional <= most]
+    if json:
+        output.print_json({"url": rest_url, "symbols": [to_dict(order) for order in chosen]})
+        return 0
+    rows = [(order.symbol, *map(canonical, _figures(order))) for order in chosen]
+    output.print_table(
+        f"{len(chosen)} of {len(found)} symbols at {rest_url}",
+        ("symbol", "min notional", "min qty", "step", "price", "min order notional"),
+        rows,
+    )
+    return 0
+
+
+def _figures(order: LeastOrder) -> tuple[Decimal, ...]:
+    rules = order.rules
+    return rules.min_notional, rules.min_qty, rules.step_size, order.price, order.notional
 
 
 def _cache_path(config: Path | None, profile: str | None, sets: Sequence[str]) -> Path:

@@ -16,6 +16,7 @@ from grinder_adapters.binance.permission import REAL_PORT_ACK
 from grinder_adapters.binance.signing import REDACTED, Secret
 from grinder_adapters.env import parse_bool, parse_enum
 from grinder_app.config import live_variables as names
+from grinder_app.config.live_keyring import KEYRING
 from grinder_app.config.live_keys import KeyPair, read_admin_tokens, read_pair
 from grinder_app.config.live_variables import FEATURES, FROM_FILE, Variable
 from grinder_app.config.live_webhook import WebhookKeys, read_webhook
@@ -35,6 +36,7 @@ class LiveEnvironment:
         real_port_ack: The second acknowledgement of orders that cost money.
         keys: The venue's pair.
         webhook: Where alerts go.
+        keyring: The service of the keyring that it came from, if it did.
         operator_override: What holds new orders from the start.
         name: Of the environment.
         admin_tokens: What opens the admin endpoint, the primary one first.
@@ -46,6 +48,7 @@ class LiveEnvironment:
     real_port_ack: str = ""
     keys: KeyPair | None = None
     webhook: WebhookKeys | None = None
+    keyring: str = ""
     operator_override: Override | None = None
     name: str = PRODUCTION
     admin_tokens: tuple[Secret, ...] = ()
@@ -61,6 +64,7 @@ class LiveEnvironment:
             names.ACKNOWLEDGEMENT: self.real_port_ack or None,
             names.OVERRIDE: self.operator_override and self.operator_override.value,
             names.ENVIRONMENT: self.name,
+            KEYRING: self.keyring or None,
         }[variable.name]
 
     def _secrets_given(self) -> set[str]:
@@ -87,6 +91,7 @@ def read_live_environment(environ: Mapping[str, str]) -> LiveEnvironment:
         real_port_ack=_acknowledgement(environ),
         keys=read_pair(environ),
         webhook=read_webhook(environ),
+        keyring=environ.get(KEYRING, "").strip(),
         operator_override=_override(environ),
         name=_environment(environ),
         admin_tokens=read_admin_tokens(environ),

@@ -1,17 +1,19 @@
-"""The secrets of a live run: from variables, or from files that only we can read."""
+"""The secrets of a live run: from variables, from files that only we can read, or a keyring."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from grinder_adapters.binance.permission import Credentials
 from grinder_adapters.binance.signing import REDACTED, Secret, Signer
 from grinder_adapters.local_venue.assembly import LOCAL_KEY
+from grinder_app.config.live_keyring import KEYRING, read_entries
 from grinder_app.config.live_variables import (
     ADMIN_TOKEN,
     ADMIN_TOKEN_SECONDARY,
@@ -23,16 +25,22 @@ from grinder_core.errors import ConfigError
 
 SECRET_BYTES_MAX: Final = 4_096
 TOKEN_MIN: Final = 16
+PAIR: Final = (API_KEY, API_SECRET)
 _FOR_OTHERS: Final = 0o077
 
 
 @frozen(kw_only=True)
 class KeyPair:
-    """An account's key and what requests are signed with; neither shows itself."""
+    """An account's key and what requests are signed with; neither shows itself.
+
+    Attributes:
+        origin: Where they came from, in words.
+    """
 
     key: Secret
     secret: Secret
     kind: Credentials
+    origin: str = field(default="", eq=False)
 
     def signer(self) -> Signer:
         """Return what signs requests with it."""
@@ -42,7 +50,10 @@ class KeyPair:
 def local_pair() -> KeyPair:
     """Return the pair that opens the local exchange and nothing else."""
     return KeyPair(
-        key=Secret(LOCAL_KEY.key), secret=Secret(LOCAL_KEY.secret), kind=Credentials.LOCAL
+        key=Secret(LOCAL_KEY.key),
+        secret=Secret(LOCAL_KEY.secret),
+        kind=Credentials.LOCAL,
+        origin="the local exchange's own pair, no secret",
     )
 
 
@@ -50,9 +61,11 @@ def read_pair(environ: Mapping[str, str]) -> KeyPair | None:
     """Return the venue's pair; ``None`` without one. An empty variable counts as unset.
 
     Raises:
-        ConfigError: One of the two is missing, given twice, malformed, or in a file that cannot
-            be read or that others may read; never shows what it read.
+        ConfigError: One of the two is missing, given twice, malformed, in a file that cannot be
+            read or that others may read, or not in the keyring; never shows what it read.
     """
+    if service := environ.get(KEYRING, "").strip():
+        return _of_keyring(service, environ)
     key, secret = read_secret(API_KEY, environ), read_secret(API_SECRET, environ)
     if key is None and secret is None:
         return None
@@ -64,7 +77,27 @@ def read_pair(environ: Mapping[str, str]) -> KeyPair | None:
             value=REDACTED,
             remedy=f"set {missing} too, or neither",
         )
-    return KeyPair(key=key, secret=secret, kind=Credentials.VENUE)
+    origin = " and ".join(dict.fromkeys(_origin(name, environ) for name in PAIR))
+    return KeyPair(key=key, secret=secret, kind=Credentials.VENUE, origin=origin)
+
+
+def _of_keyring(service: str, environ: Mapping[str, str]) -> KeyPair:
+    for name in (*PAIR, *(f"{name}{FROM_FILE}" for name in PAIR)):
+        if environ.get(name, ""):
+            raise ConfigError(
+                f"is given together with {KEYRING}",
+                field=name,
+                value=REDACTED,
+                remedy="set only one of them",
+            )
+    key, secret = map(partial(_secret, KEYRING), read_entries(service, PAIR))
+    origin = f"keyring, service {service}"
+    return KeyPair(key=key, secret=secret, kind=Credentials.VENUE, origin=origin)
+
+
+def _origin(name: str, environ: Mapping[str, str]) -> str:
+    path = environ.get(f"{name}{FROM_FILE}", "")
+    return f"file {path}, for us alone" if path else f"variable {name}"
 
 
 def read_admin_tokens(environ: Mapping[str, str]) -> tuple[Secret, ...]:

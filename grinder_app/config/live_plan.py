@@ -30,7 +30,7 @@ from grinder_app.config.live_environment import (
 from grinder_app.config.live_keys import KeyPair, local_pair
 from grinder_app.config.live_protection import PORTS, protect
 from grinder_app.config.live_settings import LiveSettings
-from grinder_app.config.live_variables import ACKNOWLEDGEMENT, API_KEY, ARMED
+from grinder_app.config.live_variables import ACKNOWLEDGEMENT, ARMED
 from grinder_app.config.live_venue import PORT, urls_of
 from grinder_app.config.live_webhook import WebhookKeys, check_signed
 from grinder_app.config.load import FLAG, Settings
@@ -356,7 +356,10 @@ def _advice(
     if flags.armed and environment.armed is False:
         said.append(f"--armed has no effect: {ARMED} says no")
     if kind is VenueClass.SIM and environment.keys is not None:
-        said.append(f"{API_KEY} is not used: loopback gets the local pair, never a venue's")
+        said.append(
+            f"the key of {environment.keys.origin} is not used: loopback gets the local pair, "
+            "never a venue's"
+        )
     if kind is not VenueClass.MAINNET and (
         environment.real_port_ack or environment.allow_mainnet_trade
     ):

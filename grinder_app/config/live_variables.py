@@ -13,6 +13,7 @@ from typing import Final
 from attrs import frozen
 
 from grinder_adapters.binance.permission import REAL_PORT_ACK
+from grinder_app.config.live_keyring import KEYRING
 
 ARMED: Final = "ARMED"
 ALLOW_TESTNET_TRADE: Final = "ALLOW_TESTNET_TRADE"
@@ -119,6 +120,13 @@ VARIABLES: Final = (
         default="unset",
         meaning="What posts are signed with; the `generic` format needs it.",
         is_secret=True,
+    ),
+    Variable(
+        name=KEYRING,
+        kind="name of a service",
+        default="none",
+        meaning="Takes key and secret from this service of the user's keyring; needs the extra "
+        "`keyring`.",
     ),
     Variable(name="GRINDER_MODE", setting="live.safe_mode"),
     Variable(name="GRINDER_EXCHANGE_PORT", setting="live.exchange_port"),

@@ -28,8 +28,9 @@ _ONLY_HERE: Final = f"""\
 No file and no flag can give these, but for `ARMED`, which is the flag `--armed` too. Secrets may
 stand in files instead: `BINANCE_API_KEY{FROM_FILE}`, `BINANCE_API_SECRET{FROM_FILE}`,
 `GRINDER_WEBHOOK_URL_FILE` and `GRINDER_WEBHOOK_SECRET_FILE` name them, and each must be a regular
-file of mode 0600 or stricter. On loopback the pair of the venue is not used: the local exchange has
-one of its own, which is no secret."""
+file of mode 0600 or stricter. The venue's pair may stand in the user's keyring too, under the
+service that `GRINDER_KEYRING` names and with the names of the variables. On loopback the pair of
+the venue is not used: the local exchange has one of its own, which is no secret."""
 
 _SETTINGS: Final = "These set a setting, whose page says more. Malformed values are refused."
 

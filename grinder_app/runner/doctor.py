@@ -81,6 +81,7 @@ def _examine_plan(plan: LivePlan) -> Iterator[Finding]:
     for warning in plan.warnings:
         text, _, remedy = warning.partition("; ")
         yield warned("configuration", text, remedy or "see that it is meant")
+    yield fine("keys", "none: only public questions" if plan.keys is None else plan.keys.origin)
     yield _examine_permission(plan)
 
 

@@ -30,7 +30,7 @@ class Permit:
 
     def judge(self, effect: Effect, now: int) -> Verdict:
         """Judge one effect."""
-        return judge(self._subject(effect), self._inputs(), now)
+        return judge(self._subject(effect), self.inputs(), now)
 
     def recheck(self, risk: RiskIntent, symbol: str) -> str:
         """Say which gate refuses a write right before it leaves; empty: none (LIVE-13).
@@ -45,7 +45,7 @@ class Permit:
         subject = Subject(
             action=ActionType.PLACE, symbol=symbol, side=Side.BUY, qty=ONE, holds_token=True
         )
-        verdict = recheck(subject, self._inputs(), self._engine.hot.now)
+        verdict = recheck(subject, self.inputs(), self._engine.hot.now)
         if verdict.reason is None:
             return ""
         return f"{verdict.reason.value} {verdict.detail}".strip()
@@ -68,6 +68,31 @@ class Permit:
         """Forget a token that was used."""
         if client_order_id in self._hot.tokens:
             self._hot.tokens.remove(client_order_id)
+
+    def inputs(self) -> EnvelopeInputs:
+        """What the gates judge by now; made anew only where something of it changed."""
+        config, core, hot = self._config, self._engine.hot, self._hot
+        known, machine = self._known, hot.orchestrator
+        is_leader, is_killed = machine.inputs.ha_active, core.kill.active
+        if (
+            known is None
+            or known.is_leader is not is_leader
+            or known.kill_switch_active is not is_killed
+            or known.drawdown is not core.guard
+            or known.orchestrator is not machine
+        ):
+            known = self._known = EnvelopeInputs(
+                is_writing_port=config.is_writing,
+                is_leader=is_leader,
+                armed=config.armed,
+                mode=config.mode,
+                kill_switch_active=is_killed,
+                whitelist=self._whitelist,
+                drawdown=core.guard,
+                orchestrator=machine,
+                fill_probability=self._fill_gate,
+            )
+        return known
 
     def _subject(self, effect: Effect) -> Subject:
         if isinstance(effect, CancelOrder):
@@ -96,28 +121,3 @@ class Permit:
     def _position(self, symbol: str) -> Decimal:
         s = self._engine.hot.symbols.get(symbol)
         return ZERO if s is None else s.ledger.qty
-
-    def _inputs(self) -> EnvelopeInputs:
-        """What the gates judge by now; made anew only where something of it changed."""
-        config, core, hot = self._config, self._engine.hot, self._hot
-        known, machine = self._known, hot.orchestrator
-        is_leader, is_killed = machine.inputs.ha_active, core.kill.active
-        if (
-            known is None
-            or known.is_leader is not is_leader
-            or known.kill_switch_active is not is_killed
-            or known.drawdown is not core.guard
-            or known.orchestrator is not machine
-        ):
-            known = self._known = EnvelopeInputs(
-                is_writing_port=config.is_writing,
-                is_leader=is_leader,
-                armed=config.armed,
-                mode=config.mode,
-                kill_switch_active=is_killed,
-                whitelist=self._whitelist,
-                drawdown=core.guard,
-                orchestrator=machine,
-                fill_probability=self._fill_gate,
-            )
-        return known

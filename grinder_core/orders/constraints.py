@@ -12,7 +12,7 @@ from attrs import frozen
 
 from grinder_core.contracts.enums import ExecReason
 from grinder_core.contracts.limits import SymbolConstraints
-from grinder_core.numbers import dec_down, floor_div
+from grinder_core.numbers import ceil_div, dec_down, floor_div
 
 QTY_DIGITS: Final = 8  # of the order contract
 
@@ -45,6 +45,28 @@ def floor_to_step(qty: Decimal, step: Decimal) -> Decimal:
         Decimal('7.75')
     """
     return step * floor_div(qty, step)
+
+
+def least_order(limits: SymbolConstraints, price: Decimal) -> Decimal:
+    """Return the least quantity of an order at a price that adds risk, in whole steps.
+
+    Args:
+        limits: The symbol's rules.
+        price: Quote currency, ``> 0``.
+
+    Source:
+        LIVE-35.
+
+    Example:
+        >>> limits = SymbolConstraints(
+        ...     step_size=Decimal(1), min_qty=Decimal(1), min_notional=Decimal(5)
+        ... )
+        >>> least_order(limits, Decimal("0.15"))
+        Decimal('34')
+    """
+    step = limits.step_size
+    steps = max(ceil_div(limits.min_qty, step), ceil_div(limits.min_notional, price * step), 1)
+    return step * steps
 
 
 def constrain(

@@ -207,3 +207,105 @@ def test_show_reads_the_recorded_bodies(
     ):
         assert run(["exchange-info", "show", str(recordings / "rest" / name), "--json"]) == 0
         assert len(json.loads(capsys.readouterr().out)["symbols"]) == symbols
+
+
+# -- symbols -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def market(rules: object, quotes: object) -> Iterator[str]:
+    """A venue that answers rules and quotes, whichever is asked for."""
+    bodies = {
+        "/fapi/v1/exchangeInfo": json.dumps(rules).encode(),
+        "/fapi/v1/ticker/bookTicker": json.dumps(quotes).encode(),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = bodies[self.path]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def traded(symbol: str, step: str, least: str, notional: str, **more: str) -> dict[str, Any]:
+    filters = [
+        {"filterType": "LOT_SIZE", "stepSize": step, "minQty": least},
+        {"filterType": "MIN_NOTIONAL", "notional": notional},
+    ]
+    return {"symbol": symbol, "status": "TRADING", "filters": filters, **more}
+
+
+RULES = {
+    "symbols": [
+        traded("BTCUSDT", "0.0005", "0.001", "5"),
+        traded("DOGEUSDT", "1", "1", "5"),
+        traded("XRPUSDT", "0.1", "0.1", "5"),
+        traded("OLDUSDT", "1", "1", "5", status="SETTLING"),
+        traded("QTRUSDT", "1", "1", "5", contractType="CURRENT_QUARTER"),
+        traded("DEADUSDT", "1", "1", "5"),
+    ]
+}
+ASKS = {
+    "BTCUSDT": "90000",
+    "DOGEUSDT": "0.15",
+    "XRPUSDT": "2.2",
+    "OLDUSDT": "1",
+    "QTRUSDT": "1",
+    "DEADUSDT": "0",
+}
+QUOTES = [{"symbol": symbol, "bidPrice": "0.1", "askPrice": ask} for symbol, ask in ASKS.items()]
+
+
+def test_the_least_orders_are_listed_the_cheapest_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = "exchange-info symbols --max-min-notional 90 --json --rest-url"
+    with market(RULES, QUOTES) as url:
+        assert run([*command.split(), url]) == 0
+    listed = json.loads(capsys.readouterr().out)["symbols"]
+    # a lot of BTC is worth 90 although the venue asks for 5 only
+    rows = [(row["symbol"], row["qty"], row["notional"]) for row in listed]
+    assert rows == [
+        ("XRPUSDT", "2.3", "5.06"),
+        ("DOGEUSDT", "34", "5.1"),
+        ("BTCUSDT", "0.001", "90"),
+    ]
+
+
+def test_a_symbol_above_the_limit_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    command = "exchange-info symbols --max-min-notional 89.99 --json --rest-url"
+    with market(RULES, QUOTES) as url:
+        assert run([*command.split(), url]) == 0
+    listed = json.loads(capsys.readouterr().out)["symbols"]
+    assert [row["symbol"] for row in listed] == ["XRPUSDT", "DOGEUSDT"]
+
+
+@pytest.mark.parametrize("quotes", [{"code": -1}, [{"symbol": "XRPUSDT"}], [7]])
+def test_quotes_that_are_none_are_the_venues_fault(
+    quotes: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "exchange-info symbols --max-min-notional 10 --rest-url"
+    with market(RULES, quotes) as url:
+        assert run([*command.split(), url]) == 4
+    assert "answers something else" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "some", "1e3"])
+def test_a_limit_that_lists_nothing_is_refused(
+    limit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["exchange-info", "symbols", f"--max-min-notional={limit}"]) == 2
+    assert "--max-min-notional" in capsys.readouterr().err

@@ -93,6 +93,7 @@ def test_every_variable_of_the_appendix_is_read_or_known_to_be_absent() -> None:
         "GRINDER_WEBHOOK_URL",
         "GRINDER_WEBHOOK_SECRET",
         "GRINDER_WEBHOOK_MIN_SEVERITY",
+        "GRINDER_KEYRING",
     }
     assert {name for name in FEATURES if name not in NOT_THERE} == {"GRINDER_FREEZE_UTC_ISO"}
     assert len(VARIABLES) == len(BY_NAME)

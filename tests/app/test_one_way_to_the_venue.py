@@ -30,12 +30,15 @@ MAY_WRITE = {
     "grinder_app/live/dead_man.py": {"arm_countdown"},
     # leaves nothing behind that adds risk when the session itself has failed
     "grinder_app/live/trading_account.py": {"cancel_own"},
+    # proofs with orders of their own, each judged by the envelope and journalled before it goes
+    "grinder_app/smoke/desk.py": {"place", "place_market", "amend", "cancel"},
     # paper on this machine, in lockstep: the exchange is the process's own
     "grinder_app/runner/socket_venue.py": {"place", "place_market", "cancel"},
 }
 MAY_PERFORM = {
     "grinder_app/live/loop.py",
     "grinder_app/live/ports.py",
+    "grinder_app/smoke/no_orders.py",  # counts on the way to the venue of a fixture
     "grinder_app/runner/free_paper.py",
     "grinder_app/runner/free_venue.py",
 }
@@ -86,6 +89,8 @@ def test_only_the_desk_writes_and_only_the_loop_hands_it_effects() -> None:
         ("grinder_app/live/trading_account.py", "await self.port.place(order)"),
         ("grinder_app/live/trading_account.py", "self.desk.perform(effect)"),
         ("grinder_app/cli/live.py", "port.amend(order)"),
+        ("grinder_app/smoke/desk.py", "await self._port.cancel_own('BTCUSDT')"),
+        ("grinder_app/smoke/futures.py", "await self._port.place(order)"),
         ("grinder_app/live/health.py", "write = self._port.place_market"),
         ("grinder_app/live/health.py", "self.loop.port.perform(effect, 0)"),
     ],

@@ -13,7 +13,7 @@ from grinder_core.contracts.enums import ExecReason
 from grinder_core.contracts.limits import SymbolConstraints
 from grinder_core.errors import ConfigError, ContractError
 from grinder_core.numbers import exact
-from grinder_core.orders.constraints import Lot, constrain, floor_to_step
+from grinder_core.orders.constraints import Lot, constrain, floor_to_step, least_order
 from grinder_core.orders.settings import OrderSettings
 
 D = Decimal
@@ -130,3 +130,25 @@ def test_rules_finer_than_an_order_are_no_setting(changes: dict[str, Any], field
     with pytest.raises(ConfigError) as caught:
         OrderSettings(symbol_constraints={"BTCUSDT": SymbolConstraints(**values)})
     assert caught.value.field == field
+
+
+@given(
+    step=st.integers(1, 10**6),
+    least=st.integers(0, 10**7),
+    notional=st.integers(0, 10**6),
+    price=st.integers(1, 10**9),
+)
+def test_the_least_order_is_taken_and_one_step_less_is_not(
+    step: int, least: int, notional: int, price: int
+) -> None:
+    with exact():
+        limits = SymbolConstraints(
+            step_size=Decimal(step).scaleb(-4),
+            min_qty=Decimal(least).scaleb(-4),
+            min_notional=Decimal(notional).scaleb(-2),
+        )
+        at = Decimal(price).scaleb(-4)
+        qty = least_order(limits, at)
+        assert constrain(qty, at, limits, reduce_only=False) == Lot(qty, None)
+        fewer = qty - limits.step_size
+        assert constrain(fewer, at, limits, reduce_only=False).refusal is not None
