@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from grinder_adapters.local_venue.markets.pacing import UNPACED
 from grinder_app.cli import output
+from grinder_app.runner.amounts import Amount
 from grinder_app.runner.options import DataFiles, Flag, Texts
 from grinder_app.runner.speed import parse_speed
 
@@ -32,7 +33,7 @@ def serve(
     speed: str = "1",
     loop: Flag = False,
     port: int = 8790,
-    deposit: Decimal = Decimal(10_000),
+    deposit: Amount = Decimal(10_000),
     faults: str = "calm",
     state: Path | None = None,
     log: Path | None = None,
