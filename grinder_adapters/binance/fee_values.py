@@ -112,8 +112,8 @@ class FeeValues:
         now = self._network.now_ms()
         for asset in sorted(set(assets) - {"", self._quote}):
             known = self.prices.get(asset)
-            due_ms = self._due_ms.setdefault(asset, 0)
-            if due_ms <= now and (known is None or known.ts_ms + REFRESH_MS <= now):
+            self._due_ms.setdefault(asset, 0)
+            if known is None or known.ts_ms + REFRESH_MS <= now:
                 await self._learn(asset)
 
     async def run(self) -> None:
@@ -121,14 +121,15 @@ class FeeValues:
         while True:
             await self._network.wait_ms(REFRESH_MS)
             try:
-                await self.prepare(list(self._due_ms))
+                for asset in sorted(self._due_ms):
+                    await self._learn(asset)
             except ConnectorClosedError:
                 return
 
     async def _learn(self, asset: str) -> None:
-        if self._ask is None:
-            return
         now = self._network.now_ms()
+        if self._ask is None or now < self._due_ms[asset]:
+            return
         try:
             async with asyncio.timeout(ANSWER_MS / 1_000):
                 price = await self._ask(asset + self._quote)
