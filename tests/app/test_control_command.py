@@ -145,8 +145,9 @@ def test_a_state_that_the_next_process_writes_was_let_go(session: Commanded) -> 
     assert has_ended(before, 0)
     assert not has_ended(writer_of(session.folder), 0)
     with subprocess.Popen(["sleep", "60"]) as closing:  # its state is free, its listener is not
-        assert not has_ended(before, closing.pid)
+        is_over = has_ended(before, closing.pid)
         closing.kill()
+        assert not is_over
         os.waitid(os.P_PID, closing.pid, os.WEXITED | os.WNOWAIT)
         assert has_ended(before, closing.pid)  # nobody has reaped it yet
     assert has_ended(before, closing.pid)
