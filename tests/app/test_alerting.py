@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from grinder_adapters.redact import Redactor
 from grinder_adapters.webhook.records import Alert, AlertKind, AlertStatus, OrderCounts, Severity
-from grinder_app.live.alert_facts import facts_of
+from grinder_app.live.alert_facts import facts_of, stuck_facts
 from grinder_app.live.alert_words import BY_KIND, BY_REASON, KIND_OF, RUNBOOKS, SEVERITY
 from grinder_app.live.alerting import (
     FREE_CRITICAL,
@@ -504,7 +504,10 @@ def test_every_trigger_that_halts_or_degrades_is_told_as_something() -> None:
 
 def test_every_fact_that_a_cause_names_is_there() -> None:
     hand = Hand()
-    known = {*facts_of(hand.core, "", 0, ()), *disk_facts("", 0), "error"}
+    known = {
+        *facts_of(hand.core, "", 0, ()), *disk_facts("", 0), *stuck_facts(()), "error",
+        "pause_by", "emergency_by", "unprotected",
+    }  # fmt: skip
     for words in (*BY_REASON.values(), *BY_KIND.values()):
         named = {name for _, name, _, _ in Formatter().parse(words.cause + words.orders) if name}
         assert named <= known
