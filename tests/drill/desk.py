@@ -41,6 +41,7 @@ from grinder_core.live.config import CONTRACT_VERSION
 from grinder_core.live.core import LiveCore, Step
 from tests.adapters.local_venue.market_cases import quote
 from tests.simulation.live_process import Plug, Process, Wire, watch_tasks
+from tests.support.memory_journal import MemoryRow
 from tests.support.memory_session import ACCOUNT, PRICES, QUOTE_MS, URL, MemoryLive, mark
 from tests.support.virtual_time import run
 
@@ -235,6 +236,12 @@ class Desk(MemoryLive):
     def placements(self) -> list[Left]:
         """Orders that left for the exchange."""
         return [one for one in self.left if (one.method, one.path) == ("POST", ORDER)]
+
+    @staticmethod
+    def body(row: MemoryRow) -> dict[str, Any]:
+        """The body of a row of the journal."""
+        body: dict[str, Any] = orjson.loads(row.body)
+        return body
 
     @property
     def core(self) -> LiveCore:
