@@ -23,6 +23,7 @@ ON_NEWEST = (
     *(f"tests/adapters/{name}" for name in ("feeds", "journal", "local_venue")),
     *(f"tests/app/test_{name}.py" for name in ("backtest", "paper", "live_zero_writes")),
 )
+BETWEEN = ("tests/core/live", "tests/core/test_numbers.py", "tests/fixtures")
 ORACLES = ("ccxt", "python-binance", "futures-connector", "sdk")
 CODE = ("grinder_core", "grinder_adapters", "grinder_app", "benchmarks", "tests", "noxfile.py")
 
@@ -64,9 +65,9 @@ def tests(session: nox.Session) -> None:
     """Run all tests on every Python found.
 
     On the oldest all of them. On the newest the core, the fixtures, the files, the journal, the
-    exchange and what of the application drives them all; between the two only the core and the
-    fixtures; on both without the browser and, where a test does not say how many, with a tenth of
-    the examples of each property.
+    exchange and what of the application drives them all; between the two only the live core and
+    the fixtures; on both without the browser and, where a test does not say how many, with a tenth
+    of the examples of each property.
     """
     session.install("-q", "-e", ".[dev]")
     further = session.python != FIRST
@@ -74,9 +75,9 @@ def tests(session: nox.Session) -> None:
     session.run(
         "pytest",
         "-q",
-        *("-n", "2"),
+        *("-n", "3"),  # many tests wait for a clock or a socket
         *(("-m", "not browser") if further else ()),
-        *((ON_NEWEST[:2] if between else ON_NEWEST) if further else ()),
+        *((BETWEEN if between else ON_NEWEST) if further else ()),
         *session.posargs,
         env={"GRINDER_TEST_PROFILE": "further" if further else "grinder"},
     )

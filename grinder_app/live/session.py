@@ -15,13 +15,12 @@ from typing import Any, Final
 from attrs import frozen
 
 from grinder_adapters.binance.hosts import VenueClass
-from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.binance.tasks import Tasks
 from grinder_adapters.control import ControlFile
 from grinder_adapters.journal import JournalHead
 from grinder_app.config.live_plan import GuardsMissingError, LivePlan
 from grinder_app.live.auditing import AuditTrail
-from grinder_app.live.connecting import VenueRules, load_rules, open_client, with_rules
+from grinder_app.live.connecting import load_rules, open_client
 from grinder_app.live.control_channel import ControlChannel
 from grinder_app.live.evidence import FsmEvidence
 from grinder_app.live.farewell import Farewell, summary
@@ -29,7 +28,7 @@ from grinder_app.live.foundation import Foundation
 from grinder_app.live.health import HealthWatch
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.market_side import MarketSide
-from grinder_app.live.ports import PaperPort
+from grinder_app.live.opening import live_config, open_admin, paper_port, tell_of_start
 from grinder_app.live.recovering import Restored, checkpoint_text
 from grinder_app.live.scribe import Configured, JournalPort, Scribe
 from grinder_app.live.surroundings import Surroundings
@@ -50,7 +49,6 @@ from grinder_core.live.config import CONTRACT_VERSION, LiveConfig
 from grinder_core.live.core import LiveCore, Step
 from grinder_core.ports import Policy
 from grinder_core.resilience.budget import BudgetWindow
-from grinder_core.venue.sim import RestingVenue, SimVenue
 
 TIMER_MS: Final = 250
 CHECKPOINT_MS: Final = 60_000
@@ -194,7 +192,7 @@ class LiveSession:
                 client.budget.observe(window, 0, client.now())
         rules = await base.patiently(lambda: load_rules(client, plan.symbols))
         self.rules_ms = base.now_ms()
-        config = _live_config(plan, rules)
+        config = live_config(plan, rules)
         self.journal = self._open_journal(config)
         # with the lock: a process that still ends could write more after it was read
         self.restored = world.restore(base.folder, self._policy)
@@ -204,11 +202,12 @@ class LiveSession:
             name = HealthName.CONSTRAINTS_LOADED.value
             self.loop.put(Health(name=name, value=known, symbol=symbol))
         if plan.admin_secrets:
-            await self._listen()
+            assert self.trail is not None
+            await open_admin(base, self.control.file, self.trail)
         override = plan.operator_override
         if override is not None:
             self.loop.put(Control(command=Command(override.value), actor=ENVIRONMENT))
-        self._told_of_start(self.restored)
+        tell_of_start(base, self.restored)
         if plan.will_write:
             assert self.trail is not None
             account = TradingAccount(base, client, self.loop, self.journal, self.trail)
@@ -216,7 +215,7 @@ class LiveSession:
             self.account = account
             account.take_up()
         else:
-            self._open_paper(config)
+            self.loop.port = paper_port(plan, config, self.loop.put)
         put, reads_depth = self.loop.put, config.engine.uses_depth
         self.market = await MarketSide.open(base, client, put, reads_depth=reads_depth)
         stream = None if self.account is None else self.account.stream
@@ -272,50 +271,12 @@ class LiveSession:
         self.loop.put(Leadership(is_leader=True))
         self.loop.look = self.control.look
 
-    async def _listen(self) -> None:
-        """Open the admin endpoint.
-
-        Raises:
-            ConfigError: Its address cannot be listened at.
-        """
-        from grinder_app.server.access import AdminTokens
-        from grinder_app.server.listening import AdminListener
-
-        assert self.trail is not None
-        base, settings = self.base, self.plan.admin
-        primary, *others = self.plan.admin_secrets
-        tokens = AdminTokens(primary=primary, secondary=others[0] if others else None)
-        listener = AdminListener(settings, tokens, self.control.file, self.trail, base.now_ms)
-        await listener.open()
-        base.stack.push_async_callback(listener.close)
-        self._tell("admin", f"commands are taken at http://{settings.admin_host}:{listener.port}")
-
     async def _make_durable(self) -> None:
         """Get on disk what is latched; until that succeeds, health says that it cannot be."""
         try:
             await self.journal.sync()
         except StateWriteError as error:
             self._tell("journal", str(error))
-
-    def _told_of_start(self, restored: Restored) -> None:
-        if restored.core is None:
-            self._tell("state", f"a new session in {self.base.folder}")
-            return
-        hot = restored.core.engine.hot
-        orders = sum(len(s.grid.live) + len(s.grid.leaving) for s in hot.symbols.values())
-        self._tell(
-            "state",
-            f"recovered from {self.base.folder}: {restored.replayed} events replayed, "
-            f"{orders} orders to clear up",
-        )
-        for name, value in sorted(restored.core.hot.latches.items()):
-            self._tell("latch", f"{name} is {value}, as it was left")
-
-    def _open_paper(self, config: LiveConfig) -> None:
-        """Nobody out there is written to: paper, shadow, or all blocked by the envelope."""
-        kind = SimVenue if self.plan.exchange_port is PortKind.PAPER else RestingVenue
-        venue = kind(config.engine.venue, config.engine.risk.initial_capital)
-        self.loop.port = PaperPort(venue, self.loop.put)
 
     def _stepped(self, event: Event, step: Step) -> None:
         """Look at a step that is over."""
@@ -423,24 +384,3 @@ class LiveSession:
             unknown_outcomes=0 if account is None else account.desk.unknown_outcomes,
             orders=summary(orders) or "none were open",
         )
-
-
-def _live_config(plan: LivePlan, rules: VenueRules) -> LiveConfig:
-    limits = rules.info.rate_limits
-    engine = with_rules(plan.engine, rules, plan.symbols)
-    if plan.will_write and engine.venue.funding_source.value != "none":
-        engine = engine.with_values({"funding_source": "none"})  # the venue says it itself
-    return LiveConfig(
-        engine=engine,
-        armed=plan.armed,
-        mode=plan.mode,
-        is_writing=plan.has_writing_port,
-        whitelist=plan.symbols,
-        orchestrator=plan.orchestrator,
-        router=plan.router,
-        fill_gate=plan.fill_gate,
-        limits={symbol: rules.limits[symbol] for symbol in plan.symbols if symbol in rules.limits},
-        expected_max_orders=plan.reconcile.expected_max_orders,
-        orders_10s=limits.get(BudgetWindow.ORDERS_10S, 300),
-        orders_1m=limits.get(BudgetWindow.ORDERS_1M, 1_200),
-    )

@@ -85,7 +85,7 @@ _WORDS_HEAD = ("kind", "cause", "orders", "to type next", "page")
 
 
 def _kind_row(kind: AlertKind) -> tuple[str, ...]:
-    return code(kind.value), SEVERITY[kind].value, _when(kind), BY_KIND[kind].runbook
+    return code(kind.value), SEVERITY[kind].value, _when(kind), _link(BY_KIND[kind].runbook)
 
 
 def _when(kind: AlertKind) -> str:
@@ -120,7 +120,7 @@ def _reason_rows() -> list[tuple[str, ...]]:
 
 
 def _words_row(name: str, words: Words) -> tuple[str, ...]:
-    return name, words.cause, words.orders, "; ".join(words.next), words.runbook
+    return name, words.cause, words.orders, ", ".join(map(code, words.next)), _link(words.runbook)
 
 
 def _fields(kind: type[Alert] | type[OrderCounts]) -> str:
@@ -137,3 +137,9 @@ def _values() -> str:
     severities = ", ".join(code(each.value) for each in Severity)
     statuses = ", ".join(code(each.value) for each in AlertStatus)
     return f"{first_paragraph(Severity)} {severities}. Statuses: {statuses}."
+
+
+def _link(runbook: str) -> str:
+    """A runbook as a page of the reference links it."""
+    name = runbook.rpartition("/")[2]
+    return f"[{name.removesuffix('.md').replace('-', ' ')}](../how-to/{name})"
