@@ -59,6 +59,7 @@ class AlertKind(StrEnum):
     SESSION_FAILED = "SESSION_FAILED"
     SUMMARY = "SUMMARY"
     TEST = "TEST"
+    CANCEL_STUCK = "CANCEL_STUCK"
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,7 @@ from grinder_core.live.state import LiveHot
 from grinder_core.numbers import ZERO, canonical, dec_half_even, exact
 
 UNKNOWN_AFTER_MS = 10_000
+STUCK_AFTER_MS = 10_000
 MIB = 1 << 20
 
 
@@ -140,6 +141,26 @@ def _unknown(hot: LiveHot, core: LiveCore, symbol: str, now: int) -> Mapping[str
         "unknown_count": len(ages),
         "unknown_s": _seconds(max(ages, default=0) // 1_000 * 1_000),
         "unknown_max_s": _seconds(UNKNOWN_AFTER_MS),
+    }
+
+
+def stuck_facts(ages_ms: Sequence[int]) -> dict[str, object]:
+    """Return what a cause may say of cancels that do not come to an end.
+
+    Args:
+        ages_ms: How long ago each was asked for.
+    """
+    return {
+        "stuck_count": len(ages_ms),
+        "stuck_s": _seconds(max(ages_ms, default=0) // 1_000 * 1_000),
+        "stuck_max_s": _seconds(STUCK_AFTER_MS),
+    }
+
+
+def cancels_under_way(core: LiveCore) -> dict[str, str]:
+    """Return the symbols of the orders whose cancel was asked for, by client id."""
+    return {
+        order.client_order_id: order.symbol for order, is_leaving in _orders(core, "") if is_leaving
     }
 
 

@@ -78,16 +78,14 @@ BY_REASON: Final[dict[StateReason, Words]] = {
         _RESUME,
     ),
     _R.OPERATOR_EMERGENCY: _w(
-        "OPERATOR_EMERGENCY: an operator, or the environment, ordered EMERGENCY; it lasts until "
-        "somebody resumes.",
+        "OPERATOR_EMERGENCY: {emergency_by} ordered EMERGENCY; it lasts until somebody resumes.",
         _HALTED,
         START,
         _STATUS,
         _RESUME,
     ),
     _R.OPERATOR_PAUSE: _w(
-        "OPERATOR_PAUSE: an operator, or the environment, ordered PAUSE; it lasts until somebody "
-        "resumes.",
+        "OPERATOR_PAUSE: {pause_by} ordered PAUSE; it lasts until somebody resumes.",
         _HALTED,
         START,
         _STATUS,
@@ -196,10 +194,11 @@ BY_REASON: Final[dict[StateReason, Words]] = {
         _VERIFY,
     ),
     _R.DEAD_MAN_FAILED: _w(
-        "DEAD_MAN_FAILED: the venue's countdown that cancels our orders could not be renewed; it "
-        "may run out.",
-        "No new risk is taken; the venue itself cancels every order of the symbol when its "
-        "countdown runs out, reduce-only ones included.",
+        "DEAD_MAN_FAILED: the venue's countdown that cancels our orders is not kept running: "
+        "{unprotected}.",
+        "No new risk is taken; orders that add risk are cancelled once this has lasted "
+        "{degraded_cancel_s} s; a countdown that runs out before cancels every order of the "
+        "symbol, reduce-only ones included.",
         LOST,
         _STATUS,
         _DOCTOR,
@@ -325,6 +324,15 @@ BY_KIND: Final[dict[AlertKind, Words]] = {
         _STATUS,
         _TAIL,
     ),
+    _K.CANCEL_STUCK: _w(
+        "CANCEL_STUCK: {stuck_count} orders that were to be cancelled may still rest and fill, one "
+        "for {stuck_s} s, and the limit is {stuck_max_s} s.",
+        "The cancels are sent again until the venue says that the orders are over.",
+        STUCK,
+        _STATUS,
+        _DOCTOR,
+        _TAIL,
+    ),
     _K.RATE_LIMIT_BAN: BY_REASON[_R.RATE_LIMIT_BAN],
     _K.CLOCK_SKEW: BY_REASON[_R.CLOCK_SKEW],
     _K.STATE_WRITE_FAILED: BY_REASON[_R.STATE_WRITE_FAILED],
@@ -378,6 +386,7 @@ SEVERITY: Final[dict[AlertKind, Severity]] = {
     _K.INIT_TIMEOUT: Severity.WARNING,
     _K.MISMATCH: Severity.WARNING,
     _K.UNKNOWN_OUTCOME: Severity.CRITICAL,
+    _K.CANCEL_STUCK: Severity.CRITICAL,
     _K.RATE_LIMIT_BAN: Severity.CRITICAL,
     _K.CLOCK_SKEW: Severity.WARNING,
     _K.STATE_WRITE_FAILED: Severity.CRITICAL,

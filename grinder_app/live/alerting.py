@@ -22,9 +22,17 @@ from grinder_adapters.webhook.records import (
     OrderCounts,
     Severity,
 )
-from grinder_app.live.alert_facts import MIB, count_orders, facts_of, unknown_symbols
+from grinder_app.live.alert_facts import (
+    MIB,
+    STUCK_AFTER_MS,
+    cancels_under_way,
+    count_orders,
+    facts_of,
+    stuck_facts,
+    unknown_symbols,
+)
 from grinder_app.live.alert_words import AT_ONCE, KIND_OF, SEVERITY, Words, words_of
-from grinder_core.contracts.control import Health, Timer
+from grinder_core.contracts.control import Command, Control, Health, Timer
 from grinder_core.contracts.enums import OrderState, Override
 from grinder_core.contracts.event import Event
 from grinder_core.contracts.live import HealthName, OperatingState, StateReason
@@ -37,6 +45,7 @@ FREE_MIN: Final = 2 << 30
 FREE_CRITICAL: Final = 256 << 20
 DISK_LOW: Final = "DISK_LOW"
 DISK_NEARLY_FULL: Final = "DISK_NEARLY_FULL"
+SOMEBODY: Final = "an operator, or the environment,"
 
 _MARKET: Final = (Snapshot, Trade, MarkPrice, L2Snapshot)
 _TOLD: Final = OperatingState.DEGRADED.rank
@@ -80,6 +89,7 @@ class Alerts:
     Args:
         core: The session, for reading only.
         mismatches: What differs at the venue, in lines for people.
+        unprotected: Why a symbol's countdown is not kept running; empty: it is.
         about: The session in words, for its start.
     """
 
@@ -88,8 +98,12 @@ class Alerts:
         core: LiveCore,
         mismatches: Callable[[], Sequence[str]] = tuple,
         about: str = "",
+        unprotected: Callable[[str], str] = lambda symbol: "",
     ) -> None:
         self._core, self._mismatches, self._about = core, mismatches, about
+        self._unprotected = unprotected
+        self._ordered_by: dict[Command, str] = {}
+        self._cancelling_since: dict[str, tuple[str, int]] = {}
         self._incidents: dict[Condition, _Incident] = {}
         self._free_bytes: int | None = None
         self._has_started = False
@@ -106,6 +120,9 @@ class Alerts:
             self._note_end(payload)
         elif isinstance(payload, Health):
             alerts += self._started(payload, now)
+        elif isinstance(payload, Control):
+            self._ordered_by[payload.command] = _who(payload)
+        self._note_cancels(now)
         return [*alerts, *self._look(now, is_timer=isinstance(payload, Timer))]
 
     def note_free(self, free_bytes: int) -> None:
@@ -163,6 +180,8 @@ class Alerts:
         unknown = unknown_symbols(core, now)
         for symbol in sorted(unknown):
             yield Condition(AlertKind.UNKNOWN_OUTCOME, symbol)
+        for symbol in sorted(self._stuck(now)):
+            yield Condition(AlertKind.CANCEL_STUCK, symbol)
         yield from self._disk()
         for condition in self._triggered():
             is_streak = has_streak and core.hot.ordered is not Override.PAUSE
@@ -242,6 +261,8 @@ class Alerts:
         facts = {
             **facts_of(self._core, symbol, now, lines),
             **disk_facts(condition.reason, self._free_bytes or 0),
+            **stuck_facts(self._stuck(now).get(symbol, ())),
+            **self._people_facts(symbol),
         }
         counts = count_orders(self._core, symbol, incident.cancelled)
         return Alert(
@@ -272,12 +293,45 @@ class Alerts:
             kind = AlertKind.SESSION_STARTED
             yield self._event(kind, now, SEVERITY[kind], detail=self._about)
 
+    def _people_facts(self, symbol: str) -> dict[str, object]:
+        """Return who ordered what stands, and why a symbol is not protected, in words."""
+        return {
+            "pause_by": self._ordered_by.get(Command.PAUSE, SOMEBODY),
+            "emergency_by": self._ordered_by.get(Command.EMERGENCY, SOMEBODY),
+            "unprotected": self._unprotected(symbol) or "it could not be renewed",
+        }
+
+    def _note_cancels(self, now: int) -> None:
+        """Remember since when each order is being cancelled."""
+        before = self._cancelling_since
+        self._cancelling_since = {
+            name: before.get(name, (symbol, now))
+            for name, symbol in cancels_under_way(self._core).items()
+        }
+
+    def _stuck(self, now: int) -> dict[str, list[int]]:
+        """Return by symbol how long ago those cancels were asked for that take too long.
+
+        In INIT no cancel may leave: that it lasts too long is told by itself.
+        """
+        found: dict[str, list[int]] = {}
+        if self._core.hot.orchestrator.inputs.bootstrap_ok:
+            for symbol, since_ms in self._cancelling_since.values():
+                if now - since_ms > STUCK_AFTER_MS:
+                    found.setdefault(symbol, []).append(now - since_ms)
+        return found
+
     def _note_end(self, update: OrderUpdate) -> None:
         if update.state is not OrderState.CANCELLED:
             return
         for condition, incident in self._incidents.items():
             if condition.kind in _HALTING and condition.symbol in ("", update.symbol):
                 incident.cancelled += 1
+
+
+def _who(control: Control) -> str:
+    """Return who gave a command, with the words for it."""
+    return f"{control.actor} ({control.text})" if control.text else control.actor
 
 
 def disk_facts(reason: str, free_bytes: int) -> dict[str, object]:

@@ -133,7 +133,7 @@ class Announcer:
         if self._alerts is None:
             assert self._session is not None
             about = f"{self._about()['mode']} on {', '.join(self._plan.symbols)}"
-            self._alerts = Alerts(self._session.core, self._mismatches, about)
+            self._alerts = Alerts(self._session.core, self._mismatches, about, self._unprotected)
         return self._alerts
 
     def _announce(self, alert: Alert) -> None:
@@ -153,6 +153,11 @@ class Announcer:
         account = None if self._session is None else self._session.account
         compared = None if account is None else account.reconciliation
         return () if compared is None else tuple(compared.lines)
+
+    def _unprotected(self, symbol: str) -> str:
+        account = None if self._session is None else self._session.account
+        dead_man = None if account is None else account.dead_man
+        return "" if dead_man is None else dead_man.why_not(symbol)
 
     def _about(self) -> dict[str, str]:
         plan = self._plan

@@ -60,6 +60,10 @@ class DeadMan:
         """Return when the venue cancels a symbol's orders unless it is renewed; 0: never."""
         return self._until_ms.get(symbol, 0)
 
+    def why_not(self, symbol: str) -> str:
+        """Return why a symbol's countdown is not kept running; empty: it is."""
+        return self._told.get(symbol, "")
+
     async def arm(self) -> None:
         """Start every countdown; what cannot be started holds new risk on its symbol."""
         for symbol in self._base.plan.symbols:
@@ -124,8 +128,8 @@ class DeadMan:
 
     async def _withdraw(self, symbol: str) -> None:
         """Stop a countdown that would hit orders of others; new risk stops before."""
-        self._tell_health(HealthName.DEAD_MAN_OK, 0, symbol)
         self._tell(symbol, "orders of others are there, which its countdown would cancel: stopped")
+        self._tell_health(HealthName.DEAD_MAN_OK, 0, symbol)
         try:
             await self._port.arm_countdown(symbol, 0)
         except ConnectorClosedError:

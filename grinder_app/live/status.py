@@ -68,7 +68,8 @@ class StatusBoard:
         payload = event.payload
         if isinstance(payload, Control):
             words = f"{payload.command.value} by {payload.actor} {payload.symbol}".rstrip()
-            self._note(event.ts_ms, "CONTROL", words)
+            why = f": {payload.text}" if payload.text else ""
+            self._note(event.ts_ms, "CONTROL", words + why)
         for record in step.records:
             if record.kind is not RecordKind.DECISION and record.is_notable:
                 self._take(record.kind, record.ts_ms, orjson.loads(record.line))

@@ -95,7 +95,7 @@ def _when(kind: AlertKind) -> str:
         return "when alerts come faster than the rate"
     if kind is AlertKind.TEST:
         return "when the check-up posts one"
-    if kind is AlertKind.UNKNOWN_OUTCOME:
+    if kind in {AlertKind.UNKNOWN_OUTCOME, AlertKind.CANCEL_STUCK}:
         return "after 10 s; its end"
     if kind in _WAITING:
         return "after the cooldown of DEGRADED; its end"

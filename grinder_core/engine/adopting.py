@@ -35,6 +35,7 @@ def _shift(hot: HotState, amount: Decimal) -> None:
 def adopt_position(hot: HotState, s: SymbolState, update: PositionUpdate) -> None:
     """Hold what the venue holds, at cost until a price is known."""
     s.ledger.adopt(update.qty, update.entry_price)
+    s.pnl_cache = None  # a process that starts here has none of the old position either
     if not s.mark:
         s.mark = s.mid = update.entry_price
     hot.revalue(s)

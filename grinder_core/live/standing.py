@@ -141,7 +141,7 @@ def _symbol(core: LiveCore, symbol: str) -> SymbolStanding:
         entries=sum(not order.reduce_only for order in resting),
         exits=sum(order.reduce_only for order in resting),
         leaving=len(leaving),
-        unknown=_unknown(resting) + _unknown(leaving),
+        unknown=_unknown(core, resting) + _unknown(core, leaving),
         position=s.ledger.qty,
         entry_price=s.ledger.avg_entry_price,
         mark=s.mark,
@@ -159,5 +159,8 @@ def _planned(out: PaperOutput | None) -> int | None:
     return 0 if out.plan is None else out.plan.shape.level_count
 
 
-def _unknown(orders: Iterable[OrderRecord]) -> int:
-    return sum(order.state is OrderState.UNKNOWN for order in orders)
+def _unknown(core: LiveCore, orders: Iterable[OrderRecord]) -> int:
+    unknown = core.hot.unknown_since
+    return sum(
+        order.client_order_id in unknown or order.state is OrderState.UNKNOWN for order in orders
+    )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from grinder_adapters.redact import Redactor
 from grinder_adapters.webhook.records import Alert, AlertKind, AlertStatus, OrderCounts, Severity
-from grinder_app.live.alert_facts import facts_of
+from grinder_app.live.alert_facts import facts_of, stuck_facts
 from grinder_app.live.alert_words import BY_KIND, BY_REASON, KIND_OF, RUNBOOKS, SEVERITY
 from grinder_app.live.alerting import (
     FREE_CRITICAL,
@@ -504,7 +504,10 @@ def test_every_trigger_that_halts_or_degrades_is_told_as_something() -> None:
 
 def test_every_fact_that_a_cause_names_is_there() -> None:
     hand = Hand()
-    known = {*facts_of(hand.core, "", 0, ()), *disk_facts("", 0), "error"}
+    known = {
+        *facts_of(hand.core, "", 0, ()), *disk_facts("", 0), *stuck_facts(()), "error",
+        "pause_by", "emergency_by", "unprotected",
+    }  # fmt: skip
     for words in (*BY_REASON.values(), *BY_KIND.values()):
         named = {name for _, name, _, _ in Formatter().parse(words.cause + words.orders) if name}
         assert named <= known
@@ -519,3 +522,59 @@ def test_the_words_pass_the_redactor_as_they_are() -> None:
 def test_an_event_needs_no_session() -> None:
     alert = event_alert(K.TEST, 5)
     assert (alert.status, alert.ts_ms, alert.counts) == (S.EVENT, 5, None)
+
+
+def test_a_cancel_that_does_not_pass_is_told_after_a_while_and_its_end() -> None:
+    hand = Hand()
+    placed = hand.rest()
+    hand.drain()
+    hand.order(Command.PAUSE)
+    hand.drain()
+    hand.pass_ms(10_000)
+    assert hand.drain() == []
+    hand.pass_ms(1_000)
+    [alert] = hand.drain()
+    assert (alert.kind, alert.symbol, alert.status) == (K.CANCEL_STUCK, BTC, S.OPEN)
+    assert alert.cause == (
+        f"CANCEL_STUCK: {len(placed)} orders that were to be cancelled may still rest and fill, "
+        "one for 10 s, and the limit is 10 s."
+    )
+    assert alert.counts is not None
+    assert alert.counts.cancelling == len(placed)
+    for effect in placed:
+        hand.cancelled(effect)
+    assert (K.CANCEL_STUCK, "", BTC, S.RESOLVED) in hand.facts()
+    hand.pass_ms(20_000)
+    assert K.CANCEL_STUCK not in {kind for kind, _, _, _ in hand.facts()}
+
+
+def test_cancels_that_wait_for_recovery_are_no_alert_of_their_own() -> None:
+    hand = Hand()
+    hand.rest()
+    hand.order(Command.PAUSE)
+    hand.start(recovered=False)
+    hand.drain()
+    hand.pass_ms(30_000)
+    assert K.CANCEL_STUCK not in {kind for kind, _, _, _ in hand.facts()}
+
+
+@pytest.mark.parametrize("command", [Command.PAUSE, Command.EMERGENCY])
+def test_who_ordered_a_halt_is_told_with_the_words_for_it(command: Command) -> None:
+    hand = a_hand()
+    hand.feed(Control(command=command, actor="control file", text="cannot be understood: x"))
+    [alert] = hand.drain()
+    assert alert.cause == (
+        f"OPERATOR_{command.value}: control file (cannot be understood: x) ordered "
+        f"{command.value}; it lasts until somebody resumes."
+    )
+
+
+def test_why_a_countdown_does_not_run_is_told() -> None:
+    hand = Hand()
+    hand.alerts = Alerts(hand.core, unprotected=lambda symbol: f"{symbol} has orders of others")
+    hand.start()
+    hand.drain()
+    hand.tell(HealthName.DEAD_MAN_OK, 0, BTC)
+    [alert] = hand.drain()
+    assert alert.kind is K.DEAD_MAN_FAILED
+    assert alert.cause.endswith(f"is not kept running: {BTC} has orders of others.")

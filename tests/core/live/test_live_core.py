@@ -17,6 +17,7 @@ from grinder_core.contracts.control import (
     Command,
     Control,
     Leadership,
+    PositionUpdate,
     Restarted,
     Timer,
 )
@@ -28,6 +29,7 @@ from grinder_core.contracts.plan import GridPlan
 from grinder_core.errors import ConfigError
 from grinder_core.live.config import LiveConfig
 from grinder_core.live.core import LiveCore
+from grinder_core.live.standing import standing_of
 from grinder_core.live.state import LiveState
 from tests.support.live_core import BTC, LIMITS, LiveHand, a_config
 
@@ -476,3 +478,32 @@ def test_a_configuration_reads_back_as_it_was() -> None:
     config = a_config((BTC, ETH))
     assert LiveConfig.from_dict(config.to_dict()) == config
     assert evolve(config, armed=False).config_hash != config.config_hash
+
+
+def test_a_position_taken_over_shows_at_once_as_it_does_after_a_restart() -> None:
+    hand = LiveHand(a_config())
+    hand.rest()
+    hand.feed(
+        PositionUpdate(ts=hand.now, symbol=BTC, qty=D(2), entry_price=D(59_000), is_adopted=True)
+    )
+    loaded = LiveCore.from_state(hand.core.state(), hand.config)
+    again = LiveHand(hand.config)
+    again.core, again.now = loaded, hand.now
+    steps = [one.quote(60_000) for one in (hand, again)]
+    live, restarted = ([record.line for record in step.records] for step in steps)
+    assert live == restarted
+    assert hand.core.last_outputs[BTC].pnl_snapshot.qty == D(2)
+    assert hand.core.digest == again.core.digest
+
+
+def test_orders_of_unknown_outcome_are_counted_where_people_look() -> None:
+    hand = LiveHand(a_config())
+    hand.start()
+    hand.quote(60_000)
+    first, *_ = hand.places()
+    hand.wrote(first, BlockReason.OUTCOME_UNKNOWN.value)
+    (row,) = [one for one in standing_of(hand.core).symbols if one.symbol == BTC]
+    assert row.unknown == 1
+    hand.update(first, OrderState.OPEN)
+    (row,) = [one for one in standing_of(hand.core).symbols if one.symbol == BTC]
+    assert row.unknown == 0
