@@ -12,11 +12,12 @@ from grinder_adapters.feeds.atomic import atomic_file
 from grinder_app.report.money_page import Bar, MoneyPage, MoneyTable, waterfall
 from grinder_app.report.wording import utc
 from grinder_core.analysis.balance import Settlement, kind_of
-from grinder_core.analysis.settlement import Finding, Ledger, Statement
+from grinder_core.analysis.settlement import Finding, Ledger, Statement, Verdict
 from grinder_core.codec import to_dict
 from grinder_core.numbers import ZERO, canonical
 
 Cells = tuple[str, ...]
+NAMES_MAX: Final = 3
 FINDING_COLUMNS: Final = ("verdict", "entry", "symbol", "time", "number", "where", "values")
 TERM_COLUMNS: Final = ("term", "here", "at the venue", "difference")
 SYMBOL_COLUMNS: Final = (
@@ -40,9 +41,28 @@ def finding_rows(findings: tuple[Finding, ...]) -> list[Cells]:
             utc(f.ts),
             str(f.number) if f.number else "-",
             f.where.value,
-            "; ".join(f"{who} {value}" for who, value in f.values.items()),
+            "; ".join([*(f"{who} {value}" for who, value in f.values.items()), *_owner(f)]),
         )
         for f in findings
+    ]
+
+
+def _owner(finding: Finding) -> list[str]:
+    return [f"order {finding.owner}"] if finding.owner else []
+
+
+def advice(found: Settlement) -> list[str]:
+    """Say how to book what somebody else traded on our symbols, a line for each symbol."""
+    names: dict[str, list[str]] = {}
+    for one in found.findings:
+        if one.verdict is Verdict.BY_HAND:
+            names.setdefault(one.symbol, []).append(one.owner)
+    return [
+        f"{symbol}: {len(owners)} trades by hand, of orders that are not ours "
+        f"({', '.join(list(dict.fromkeys(owners))[:NAMES_MAX])}): to book them, close by hand what "
+        "they opened or keep it, stop the session, and take over what the venue holds with grinder "
+        "state adopt-exchange; from then on the ledger settles again"
+        for symbol, owners in names.items()
     ]
 
 
@@ -83,6 +103,9 @@ def sentence(found: Settlement, quote: str) -> str:
     """Say what came out."""
     late = len(found.pending)
     rest = f"; {late} entries are pending" if late else ""
+    if found.not_booked:
+        what = "they make" if late and not found.open_findings else "what is not booked makes"
+        rest += f"; {what} {canonical(found.not_booked)} {quote} of equity"
     if found.is_settled:
         tail = f", {canonical(found.rounding)} {quote} of it rounding" if found.rounding else ""
         return f"Settled: every entry is explained to the last digit{tail}{rest}."
@@ -113,6 +136,8 @@ def settle_json(ledger: Ledger, statement: Statement, found: Settlement) -> dict
         "unexplained": canonical(found.unexplained),
         "rounding": canonical(found.rounding),
         "fees_elsewhere": canonical(found.fees_elsewhere),
+        "not_booked": canonical(found.not_booked),
+        "advice": advice(found),
         "from_ms": ledger.begin_ms,
         "journal_ms": ledger.end_ms,
         "venue_ms": statement.read_ms,
@@ -137,6 +162,7 @@ def settle_page(ledger: Ledger, statement: Statement, found: Settlement) -> Mone
         about=f"{', '.join(ledger.symbols)}, {span} UTC",
         lead=sentence(found, ledger.quote),
         tone="good" if found.is_settled else "bad",
+        warnings=tuple(advice(found)),
         charts=(
             waterfall(
                 "balance",

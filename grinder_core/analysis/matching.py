@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from grinder_core.analysis.settlement import (
     BookedFill,
@@ -24,12 +24,16 @@ from grinder_core.analysis.settlement import (
 from grinder_core.contracts.orders import Fill
 from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import ZERO, canonical, exact
+from grinder_core.orders.identity import parse_client_order_id
 
 COMMISSION: Final = "COMMISSION"
 REALIZED_PNL: Final = "REALIZED_PNL"
 FUNDING: Final = frozenset({"FUNDING_FEE", "SPECIAL_FUNDING_FEE", "INSURANCE_CLEAR"})
 OF_TRADES: Final = {COMMISSION: EntryKind.FEE, REALIZED_PNL: EntryKind.REALIZED}
 APART_MS: Final = 5_000  # how far the times of our side and the list may be apart
+FORCED: Final = (  # how the venue's own closing orders begin their client ids
+    *("autoclose-", "adl_autoclose", "settlement_autoclose-", "delivery_autoclose-"),
+)
 DIGIT: Final = Decimal("0.00000001")  # the venue's last digit of money and of entry prices
 
 
@@ -192,8 +196,11 @@ def _judge(
     if len(one.listed) > 1:
         yield say(Verdict.TWICE, Record.TRADES)
     if not one.booked:
-        is_late = one.ts > ledger.end_ms
-        yield say(Verdict.PENDING if is_late else Verdict.MISSING_HERE, Record.LEDGER)
+        owner = _stranger(symbol, one, statement)
+        verdict = Verdict.PENDING if one.ts > ledger.end_ms else Verdict.MISSING_HERE
+        if owner and not owner.startswith(FORCED):
+            verdict = Verdict.BY_HAND
+        yield evolve(say(verdict, Record.LEDGER), owner=owner)
     elif not one.listed:
         is_late = one.ts > statement.read_ms
         yield say(Verdict.PENDING if is_late else Verdict.MISSING_THERE, Record.TRADES)
@@ -202,6 +209,12 @@ def _judge(
         for what in ("side", "price", "qty"):
             if getattr(a, what) != getattr(b, what):
                 yield say(Verdict.DIFFERENT, Record.LEDGER, what, _text(a, what), _text(b, what))
+
+
+def _stranger(symbol: str, one: _Execution, statement: Statement) -> str:
+    """Return whose order it is, where that is none of ours; empty: it is ours, or nobody said."""
+    owners = (statement.owners.get((symbol, row.fill.order_id), "") for row in one.listed)
+    return next((owner for owner in owners if owner and parse_client_order_id(owner) is None), "")
 
 
 Said = dict[Record, tuple[Decimal, str]]

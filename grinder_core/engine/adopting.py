@@ -37,6 +37,7 @@ def adopt_position(hot: HotState, s: SymbolState, update: PositionUpdate) -> Non
     s.ledger.adopt(update.qty, update.entry_price)
     if not s.mark:
         s.mark = s.mid = update.entry_price
+    s.pnl_cache = None  # no fill and no new price tells that it is another position
     hot.revalue(s)
 
 
