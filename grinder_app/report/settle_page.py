@@ -108,6 +108,11 @@ def sentence(found: Settlement, quote: str) -> str:
         rest += f"; {what} {canonical(found.not_booked)} {quote} of equity"
     if found.is_settled:
         tail = f", {canonical(found.rounding)} {quote} of it rounding" if found.rounding else ""
+        if found.reordered:
+            rest += (
+                f"; fills that were told late or in another order keep "
+                f"{canonical(found.reordered)} {quote} of realised profit unrealised here"
+            )
         return f"Settled: every entry is explained to the last digit{tail}{rest}."
     words = []
     if found.open_findings:
@@ -135,6 +140,7 @@ def settle_json(ledger: Ledger, statement: Statement, found: Settlement) -> dict
         "unlisted": canonical(found.unlisted),
         "unexplained": canonical(found.unexplained),
         "rounding": canonical(found.rounding),
+        "reordered": canonical(found.reordered),
         "fees_elsewhere": canonical(found.fees_elsewhere),
         "not_booked": canonical(found.not_booked),
         "advice": advice(found),

@@ -78,6 +78,8 @@ class Settlement:
         unlisted: Wallet now less the start and everything listed, or known and not listed yet.
         rounding: Realised profit there less ours, of fills that both have.
         rounding_max: How far the equities may be apart by the venue's rounding.
+        reordered: Realised profit that our ledger shows as unrealised, or the other way round
+            where negative, because it was told of fills in another order than they were made.
         others: What symbols that the session does not trade earned.
         fees_elsewhere: Fees that our ledger valued, and that another asset paid.
         not_booked: What named entries that our ledger lacks make of equity, less what those make
@@ -93,6 +95,7 @@ class Settlement:
     unlisted: Decimal
     rounding: Decimal
     rounding_max: Decimal
+    reordered: Decimal
     others: Decimal
     fees_elsewhere: Decimal
     not_booked: Decimal = ZERO
@@ -181,6 +184,7 @@ def _settled(ledger: Ledger, statement: Statement, matched: Matched) -> Settleme
         unlisted=unlisted,
         rounding=rounding,
         rounding_max=(held + count) * DIGIT,
+        reordered=sum(matched.reordered.values(), ZERO),
         others=others,
         fees_elsewhere=elsewhere,
         not_booked=_not_booked(matched, ledger, statement),

@@ -45,10 +45,13 @@ class Matched:
         findings: In time; pending ones included.
         rounding: Realised profit there less that which ours makes of the same fills, where the
             venue rounds its entry prices; by symbol, within ``rounding_max``.
+        reordered: Realised profit of our ledger's fills in the order in which they were made, less
+            that in the order in which we were told; by symbol. Unrealised profit makes up for it.
     """
 
     findings: tuple[Finding, ...]
     rounding: Mapping[str, Decimal]
+    reordered: Mapping[str, Decimal]
 
 
 Key = tuple[str, int]  # symbol, trade id
@@ -82,6 +85,13 @@ def match(ledger: Ledger, statement: Statement) -> Matched:
             if symbol not in unclear:
                 profits |= _profits(symbol, executions, ledger)
         rounding = dict.fromkeys(ledger.symbols, ZERO)
+        lacking = {key[0] for key, one in executions.items() if not one.booked}
+        reordered = {
+            symbol: sum((p for key, p in profits.items() if key[0] == symbol), ZERO)
+            - ledger.realized.get(symbol, ZERO)
+            for symbol in ledger.symbols
+            if symbol not in unclear | lacking
+        }
         for key, one in sorted(executions.items()):
             if one.booked or one.listed:
                 fees, earned = _fees(one, ledger), _earned(one, profits.get(key))
@@ -94,6 +104,7 @@ def match(ledger: Ledger, statement: Statement) -> Matched:
     return Matched(
         findings=tuple(sorted(findings, key=lambda f: (f.ts, f.symbol, f.kind, f.number))),
         rounding=rounding,
+        reordered=reordered,
     )
 
 

@@ -67,6 +67,7 @@ def settled(state: Path, address: str, *, is_listed: bool) -> Explained:
         "terms": {one["name"]: [one["here"], one["there"]] for one in told["terms"]},
         "equity": [told["equity_here"], told["equity_there"]],
         "rounding": told["rounding"],
+        "reordered": told["reordered"],
         "not_booked": told["not_booked"],
         "findings": kinds,
     }
