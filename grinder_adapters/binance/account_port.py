@@ -17,6 +17,7 @@ from grinder_adapters.binance.rest_answers import (
     read_balances,
     read_income,
     read_listen_key,
+    read_order,
     read_positions,
     read_record,
     read_records,
@@ -100,6 +101,13 @@ class AccountPort:
             if len(page) < TRADES_MAX or not new:
                 return tuple(found[trade_id] for trade_id in sorted(found))
             from_id = max(new) + 1
+
+    async def owner(self, symbol: str, order_id: str) -> str | None:
+        """Return the client id of an order; ``None``: the venue does not know it any more."""
+        check_symbol(symbol)
+        request = Request(endpoints.QUERY, {"symbol": symbol, "orderId": order_id})
+        found = await self._client.find(request, read_order)
+        return None if found is None else found.client_order_id
 
     async def first_trade(self, symbol: str, from_ms: int, until_ms: int) -> int | None:
         """Return the id of our first trade from one time until another; ``None``: there is none."""

@@ -115,3 +115,5 @@ def _print(ledger: Ledger, found: Settlement) -> None:
         rows = page.finding_rows(found.findings)
         output.print_table("Not the same everywhere", page.FINDING_COLUMNS, rows)
     print(page.sentence(found, ledger.quote))
+    for line in page.advice(found):
+        output.note(line)

@@ -31,17 +31,37 @@ class _Before:
     level_id: int = 0
     qty: Decimal = ZERO
     cost: Decimal = ZERO
+    cash: Decimal = ZERO
+    has_started: bool = False
+
+
+@define
+class _Since:
+    """From where on the newest start counts.
+
+    Attributes:
+        fills, funding: How many were booked before it.
+        adopted: Positions that it began with, and those adopted later.
+    """
+
+    fills: int = 0
+    funding: int = 0
+    adopted: list[Adoption] = Factory(list)
 
 
 @define
 class Bookkeeper:
     """Looks on while a journal is folded.
 
+    A session that took over what its venue holds begins anew with the account's balance: a ledger
+    is of what came since, while books are of the whole session.
+
     Attributes:
-        start: First equity: the account's, or the capital of a session without one.
+        first: First equity: the account's, or the capital of a session without one.
+        start: That of the newest beginning.
         begin_ms: When that was.
-        opening: Profit that the ledger held when reading began, by symbol; of a journal whose
-            first rows are archived.
+        taken: What money did without a trade between both, and what taking over made of it.
+        opening: Profit that the ledger held then, by symbol.
         events: Number of the event that booked each fill, in their order.
     """
 
@@ -50,10 +70,13 @@ class Bookkeeper:
     transfers: list[BookedMoney] = Factory(list)
     adopted: list[Adoption] = Factory(list)
     events: list[int] = Factory(list)
+    first: Decimal = ZERO
     start: Decimal = ZERO
     begin_ms: int = 0
+    taken: Decimal = ZERO
     opening: dict[str, Decimal] = Factory(dict)
     _before: _Before = Factory(_Before)
+    _since: _Since = Factory(_Since)
     _has_begun: bool = False
 
     def before(self, core: LiveCore, event: Event) -> bool:
@@ -64,6 +87,7 @@ class Bookkeeper:
         if isinstance(payload, _BOOKED):
             stats, note = core.engine.hot.stats, self._before
             note.fills, note.funding = stats.total_fills, stats.funding_payments
+            note.cash, note.has_started = core.engine.hot.cash, core.hot.has_started
             s = core.engine.hot.symbols.get(getattr(payload, "symbol", ""))
             note.qty = ZERO if s is None else s.ledger.qty
             note.cost = ZERO if s is None else s.ledger.cost_basis
@@ -82,7 +106,8 @@ class Bookkeeper:
     def _begin(self, core: LiveCore, event: Event) -> None:
         self._has_begun = True
         hot = core.engine.hot
-        self.start, self.begin_ms = hot.cash, hot.now or event.ts_ms
+        self.first = self.start = hot.cash
+        self.begin_ms = hot.now or event.ts_ms
         for symbol, s in hot.symbols.items():
             self.opening[symbol] = s.ledger.realized_pnl
             if s.ledger.qty:
@@ -108,8 +133,7 @@ class Bookkeeper:
                 self.funding.append(BookedMoney(ts=payload.ts, symbol=payload.symbol, amount=paid))
         elif isinstance(payload, AccountUpdate):
             if payload.start is not None:
-                self.start, self.begin_ms = payload.start, payload.ts
-                self.transfers.clear()
+                self._start(core, payload.ts, payload.start)
             if payload.transfer:
                 one = BookedMoney(ts=payload.ts, symbol="", amount=payload.transfer)
                 self.transfers.append(one)
@@ -120,7 +144,28 @@ class Bookkeeper:
             self._adopt(payload.ts, payload.symbol, qty, cost)
 
     def _adopt(self, ts: int, symbol: str, qty: Decimal, cost: Decimal) -> None:
-        self.adopted.append(Adoption(ts=ts, symbol=symbol, qty=qty, cost=cost))
+        one = Adoption(ts=ts, symbol=symbol, qty=qty, cost=cost)
+        self.adopted.append(one)
+        self._since.adopted.append(one)
+
+    def _start(self, core: LiveCore, ts: int, start: Decimal) -> None:
+        """Begin with an equity, at first or anew."""
+        if self._before.has_started:
+            with exact():
+                moved = sum((one.amount for one in self.transfers), ZERO)
+                self.taken += moved + start - self._before.cash
+            self._since = _Since(fills=len(self.fills), funding=len(self.funding))
+            for symbol, s in core.engine.hot.symbols.items():
+                self.opening[symbol] = s.ledger.realized_pnl
+                if s.ledger.qty:
+                    held = Adoption(
+                        ts=ts, symbol=symbol, qty=s.ledger.qty, cost=s.ledger.cost_basis
+                    )
+                    self._since.adopted.append(held)
+        else:
+            self.first = start
+        self.start, self.begin_ms = start, ts
+        self.transfers.clear()
 
     # -- what it comes to ------------------------------------------------------------------------
 
@@ -129,7 +174,7 @@ class Bookkeeper:
         hot = core.engine.hot
         with exact():
             moved = sum((one.amount for one in self.transfers), ZERO)
-            stated = hot.cash + hot.unrealized - self.start - moved
+            stated = hot.cash + hot.unrealized - self.first - self.taken - moved
             funding = -sum((one.amount for one in self.funding), ZERO)
         return Books(
             fills=tuple(one.fill for one in self.fills),
@@ -158,10 +203,10 @@ class Bookkeeper:
             end_ms=hot.now,
             told_ms=core.hot.income_ms,
             start=self.start,
-            fills=tuple(self.fills),
-            funding=tuple(self.funding),
+            fills=tuple(self.fills[self._since.fills :]),
+            funding=tuple(self.funding[self._since.funding :]),
             transfers=tuple(self.transfers),
-            adopted=tuple(self.adopted),
+            adopted=tuple(self._since.adopted),
             realized=realized,
             positions={
                 symbol: (s.ledger.qty, s.ledger.cost_basis) for symbol, s in hot.symbols.items()

@@ -10,13 +10,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve
+
 from grinder_adapters.binance.account_port import AccountPort
 from grinder_adapters.journal import JournalReader
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.bookkeeping import Bookkeeper
 from grinder_app.live.connecting import open_client
 from grinder_app.live.retelling import Reteller, Retold
-from grinder_app.live.statement import read_statement
+from grinder_app.live.statement import owners, read_statement
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.report.wording import quote_currency
 from grinder_core.analysis.balance import Settlement, settle
@@ -70,7 +72,8 @@ class Settling:
         """
         statement = await read_statement(account, ledger.symbols, ledger.begin_ms, advance)
         self._check(self._reteller.more(self._reader))
-        return self._ledger(), statement
+        ledger = self._ledger()
+        return ledger, evolve(statement, owners=await owners(account, ledger, statement, advance))
 
     @property
     def _core(self) -> LiveCore:

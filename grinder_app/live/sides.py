@@ -54,7 +54,7 @@ class Told:
     Attributes:
         config: Its engine's, as it was last.
         whitelist: What it may trade.
-        start: Its first equity.
+        start: Its first equity, before anything was taken over.
         parting: Where a replay says otherwise; ``None``: nowhere.
         events: How many were folded.
         free_from: By symbol, number of the first event at which it let new risk in.
@@ -185,7 +185,7 @@ def live_side(
         side=side,
         config=config.engine,
         whitelist=config.whitelist,
-        start=books.start,
+        start=books.first,
         parting=found.parting,
         events=found.events,
         free_from=watch.free_from,

@@ -8,12 +8,13 @@ from typing import Final
 from grinder_adapters.binance.account_port import WINDOW_MS, AccountPort
 from grinder_adapters.binance.rest_records import IncomeAnswer, TradeAnswer
 from grinder_app.live.money import LAG_MS
-from grinder_core.analysis.settlement import IncomeRow, Statement, TradeRow
+from grinder_core.analysis.settlement import IncomeRow, Ledger, Statement, TradeRow
 from grinder_core.contracts.enums import Liquidity
 from grinder_core.contracts.orders import Fill
 from grinder_core.errors import ConnectorError
 
 ROUNDS: Final = 5
+OWNERS_MAX: Final = 200  # a ledger that lacks more lacks everything
 Advance = Callable[[int], None]
 
 
@@ -78,6 +79,32 @@ async def read_statement(
             if one.position_side == "BOTH"
         },
     )
+
+
+async def owners(
+    account: AccountPort,
+    ledger: Ledger,
+    statement: Statement,
+    advance: Advance = lambda questions: None,
+) -> dict[tuple[str, str], str]:
+    """Ask whose the orders are whose trades a ledger lacks, the first ``OWNERS_MAX`` of them.
+
+    Raises:
+        ConnectorError: The venue cannot be asked.
+    """
+    booked = {(one.fill.symbol, one.trade_id) for one in ledger.fills}
+    lacking = dict.fromkeys(
+        (row.fill.symbol, row.fill.order_id)
+        for row in statement.trades
+        if (row.fill.symbol, row.trade_id) not in booked
+    )
+    found = {}
+    for symbol, order_id in list(lacking)[:OWNERS_MAX]:
+        name = await account.owner(symbol, order_id)
+        if name is not None:
+            found[symbol, order_id] = name
+        advance(1)
+    return found
 
 
 def windows(begin_ms: int, end_ms: int) -> list[tuple[int, int]]:

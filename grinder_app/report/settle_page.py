@@ -12,11 +12,12 @@ from grinder_adapters.feeds.atomic import atomic_file
 from grinder_app.report.money_page import Bar, MoneyPage, MoneyTable, waterfall
 from grinder_app.report.wording import utc
 from grinder_core.analysis.balance import Settlement, kind_of
-from grinder_core.analysis.settlement import Finding, Ledger, Statement
+from grinder_core.analysis.settlement import Finding, Ledger, Statement, Verdict
 from grinder_core.codec import to_dict
 from grinder_core.numbers import ZERO, canonical
 
 Cells = tuple[str, ...]
+NAMES_MAX: Final = 3
 FINDING_COLUMNS: Final = ("verdict", "entry", "symbol", "time", "number", "where", "values")
 TERM_COLUMNS: Final = ("term", "here", "at the venue", "difference")
 SYMBOL_COLUMNS: Final = (
@@ -41,9 +42,28 @@ def finding_rows(findings: tuple[Finding, ...]) -> list[Cells]:
             utc(f.ts),
             str(f.number) if f.number else "-",
             f.where.value,
-            "; ".join(f"{who} {value}" for who, value in f.values.items()),
+            "; ".join([*(f"{who} {value}" for who, value in f.values.items()), *_owner(f)]),
         )
         for f in findings
+    ]
+
+
+def _owner(finding: Finding) -> list[str]:
+    return [f"order {finding.owner}"] if finding.owner else []
+
+
+def advice(found: Settlement) -> list[str]:
+    """Say how to book what somebody else traded on our symbols, a line for each symbol."""
+    names: dict[str, list[str]] = {}
+    for one in found.findings:
+        if one.verdict is Verdict.BY_HAND:
+            names.setdefault(one.symbol, []).append(one.owner)
+    return [
+        f"{symbol}: {len(owners)} trades by hand, of orders that are not ours "
+        f"({', '.join(list(dict.fromkeys(owners))[:NAMES_MAX])}): to book them, close by hand what "
+        "they opened or keep it, stop the session, and take over what the venue holds with grinder "
+        "state adopt-exchange; from then on the ledger settles again"
+        for symbol, owners in names.items()
     ]
 
 
@@ -92,8 +112,16 @@ def sentence(found: Settlement, quote: str) -> str:
     """Say what came out."""
     late = len(found.pending)
     rest = f"; {late} entries are pending" if late else ""
+    if found.not_booked:
+        what = "they make" if late and not found.open_findings else "what is not booked makes"
+        rest += f"; {what} {canonical(found.not_booked)} {quote} of equity"
     if found.is_settled:
         tail = f", {canonical(found.rounding)} {quote} of it rounding" if found.rounding else ""
+        if found.reordered:
+            rest += (
+                f"; fills that were told late or in another order keep "
+                f"{canonical(found.reordered)} {quote} of realised profit unrealised here"
+            )
         return f"Settled: every entry is explained to the last digit{tail}{rest}."
     words = []
     if found.open_findings:
@@ -121,8 +149,11 @@ def settle_json(ledger: Ledger, statement: Statement, found: Settlement) -> dict
         "unlisted": canonical(found.unlisted),
         "unexplained": canonical(found.unexplained),
         "rounding": canonical(found.rounding),
+        "reordered": canonical(found.reordered),
         "fees_elsewhere": canonical(found.fees_elsewhere),
         "elsewhere": [to_dict(one) for one in found.elsewhere],
+        "not_booked": canonical(found.not_booked),
+        "advice": advice(found),
         "from_ms": ledger.begin_ms,
         "journal_ms": ledger.end_ms,
         "venue_ms": statement.read_ms,
@@ -147,6 +178,7 @@ def settle_page(ledger: Ledger, statement: Statement, found: Settlement) -> Mone
         about=f"{', '.join(ledger.symbols)}, {span} UTC",
         lead=sentence(found, ledger.quote),
         tone="good" if found.is_settled else "bad",
+        warnings=tuple(advice(found)),
         charts=(
             waterfall(
                 "balance",

@@ -12,7 +12,8 @@ from attrs import frozen
 
 from grinder_adapters.feeds.lines import read_lines
 from grinder_adapters.runs import RunView, SessionView
-from grinder_app.runner.causes import Causes, explain
+from grinder_app.runner.causes import Causes
+from grinder_app.runner.walking import explain
 from grinder_core.errors import FixtureError
 
 ABSENT: Final = "(absent)"

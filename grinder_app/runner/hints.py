@@ -24,6 +24,12 @@ ANSWERS: Final = frozenset(
 OWN_REFUSALS: Final = (
     frozenset(reason.value for reason in (*BlockReason, *RouteReason)) - ANSWERS
 ) | {"withdrawn"}
+WAITS: Final = frozenset({RouteReason.ORDER_IN_FLIGHT.value, RouteReason.CANCEL_IN_FLIGHT.value})
+ROUTED: Final = (
+    frozenset(reason.value for reason in RouteReason)
+    - WAITS
+    - {RouteReason.RATE_BUDGET.value, RouteReason.RATE_BUDGET_DERISK.value}
+)
 
 
 @frozen(kw_only=True)
@@ -64,4 +70,18 @@ NOTHING: Final = Hints()
 
 def is_own_refusal(detail: str) -> bool:
     """Whether an order was refused by the session itself, and never reached the venue."""
-    return detail.partition(" ")[0] in OWN_REFUSALS
+    return _reason(detail) in OWN_REFUSALS
+
+
+def is_wait(detail: str) -> bool:
+    """Whether an order had to wait: the answer to the write before it was still out."""
+    return _reason(detail) in WAITS
+
+
+def is_routed(detail: str) -> bool:
+    """Whether the router found that the venue's order does, or that it may not be changed now."""
+    return _reason(detail) in ROUTED
+
+
+def _reason(detail: str) -> str:
+    return detail.partition(" ")[0]

@@ -14,8 +14,9 @@ from attrs import frozen
 
 from grinder_adapters.feeds.lines import read_lines
 from grinder_adapters.runs import RunView, SessionView
-from grinder_app.runner.causes import Cause, Causes, Finding, Subject, explain
+from grinder_app.runner.causes import Cause, Causes, Finding, Subject
 from grinder_app.runner.hints import Hints, SideHints
+from grinder_app.runner.walking import explain
 from grinder_core.analysis.bridge import Books, Bridge, bridge
 from grinder_core.analysis.pieces import Piece, Tolerance, align_fills
 from grinder_core.contracts.enums import Liquidity

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Final
 
 from attrs import frozen
 
@@ -17,6 +18,7 @@ from grinder_core.analysis.matching import (
     match,
 )
 from grinder_core.analysis.settlement import (
+    BookedMoney,
     EntryKind,
     Finding,
     IncomeRow,
@@ -25,7 +27,10 @@ from grinder_core.analysis.settlement import (
     Statement,
     Verdict,
 )
+from grinder_core.contracts.orders import Fill
 from grinder_core.numbers import ZERO, exact
+
+MOVED: Final = frozenset({EntryKind.FUNDING, EntryKind.TRANSFER})
 
 
 @frozen(kw_only=True)
@@ -91,9 +96,13 @@ class Settlement:
         unlisted: Wallet now less the start and everything listed, or known and not listed yet.
         rounding: Realised profit there less ours, of fills that both have.
         rounding_max: How far the equities may be apart by the venue's rounding.
+        reordered: Realised profit that our ledger shows as unrealised, or the other way round
+            where negative, because it was told of fills in another order than they were made.
         others: What symbols that the session does not trade earned.
         fees_elsewhere: Fees that our ledger valued, and that another asset paid.
         elsewhere: The same by asset.
+        not_booked: What named entries that our ledger lacks make of equity, less what those make
+            that it has ahead of the venue's answers.
     """
 
     findings: tuple[Finding, ...]
@@ -105,9 +114,11 @@ class Settlement:
     unlisted: Decimal
     rounding: Decimal
     rounding_max: Decimal
+    reordered: Decimal
     others: Decimal
     fees_elsewhere: Decimal
     elsewhere: tuple[FeesElsewhere, ...] = ()
+    not_booked: Decimal = ZERO
 
     @property
     def open_findings(self) -> tuple[Finding, ...]:
@@ -121,17 +132,15 @@ class Settlement:
 
     @property
     def unexplained(self) -> Decimal:
-        """Equity there less here, less what others did, beyond rounding and pending entries."""
+        """Equity there less here, beyond rounding, others' doings and entries that are named."""
         with exact():
-            left = self.equity_there - self.equity_here - self.others
+            left = self.equity_there - self.equity_here - self.others - self.not_booked
             return ZERO if abs(left) <= self.rounding_max else left
 
     @property
     def is_settled(self) -> bool:
         """Whether everything is explained."""
-        if self.open_findings or self.unlisted:
-            return False
-        return bool(self.pending) or not self.unexplained
+        return not (self.open_findings or self.unlisted or self.unexplained)
 
 
 def settle(ledger: Ledger, statement: Statement) -> Settlement:
@@ -195,9 +204,11 @@ def _settled(ledger: Ledger, statement: Statement, matched: Matched) -> Settleme
         unlisted=unlisted,
         rounding=rounding,
         rounding_max=(held + count) * DIGIT,
+        reordered=sum(matched.reordered.values(), ZERO),
         others=others,
         fees_elsewhere=elsewhere,
         elsewhere=_by_asset(ledger, statement, foreign),
+        not_booked=_not_booked(matched, ledger, statement),
     )
 
 
@@ -227,13 +238,46 @@ def _not_listed_yet(matched: Matched, ledger: Ledger, statement: Statement) -> D
             total -= trade.fill.fee if trade.fee_asset == ledger.quote else ZERO
         elif finding.kind is EntryKind.REALIZED and trade is not None:
             total += trade.realized
-    late_money = [f for f in late if f.kind in {EntryKind.FUNDING, EntryKind.TRANSFER}]
+    late_money = [f for f in late if f.kind in MOVED and f.ts <= statement.read_ms]
     for finding in late_money:
         booked = ledger.funding if finding.kind is EntryKind.FUNDING else ledger.transfers
-        total += next(
-            (m.amount for m in booked if m.ts == finding.ts and m.symbol == finding.symbol), ZERO
-        )
+        total += _amount_of(finding, booked)
     return total
+
+
+def _not_booked(matched: Matched, ledger: Ledger, statement: Statement) -> Decimal:
+    """Equity of entries that one side lacks altogether, as they are worth at the mark."""
+    rows = {(r.symbol, r.ts, r.tran_id): r for r in statement.income if r.asset == ledger.quote}
+    trades = {(t.fill.symbol, t.trade_id): t for t in statement.trades}
+    booked = {(b.fill.symbol, b.trade_id): b.fill for b in ledger.fills}
+    total = ZERO
+    for one in matched.findings:
+        trade = trades.get((one.symbol, one.number))
+        if one.kind is EntryKind.FILL and not one.what and one.verdict is not Verdict.TWICE:
+            if one.where is Record.LEDGER and trade is not None:
+                fee = trade.fill.fee if trade.fee_asset == ledger.quote else ZERO
+                total += _worth(trade.fill, statement) - fee
+            elif one.where is Record.TRADES:
+                fill = booked[one.symbol, one.number]
+                total -= _worth(fill, statement) - fill.fee
+        elif one.kind is not EntryKind.FILL and one.where is Record.LEDGER and not one.what:
+            row = rows.get((one.symbol, one.ts, one.number))
+            if row is not None and Record.LEDGER.value not in one.values:
+                total += row.amount
+        elif one.kind in MOVED and one.verdict is Verdict.PENDING and one.ts > statement.read_ms:
+            held = ledger.funding if one.kind is EntryKind.FUNDING else ledger.transfers
+            total -= _amount_of(one, held)
+    return total
+
+
+def _worth(fill: Fill, statement: Statement) -> Decimal:
+    mark = statement.positions.get(fill.symbol, (ZERO, ZERO, ZERO))[1]
+    return fill.side.sign * fill.qty * (mark - fill.price)
+
+
+def _amount_of(one: Finding, booked: Iterable[BookedMoney]) -> Decimal:
+    own = (m.amount for m in booked if m.ts == one.ts and m.symbol == one.symbol)
+    return next(own, ZERO)
 
 
 def _paid_elsewhere(ledger: Ledger, statement: Statement) -> dict[Key, str]:

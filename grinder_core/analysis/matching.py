@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from grinder_core.analysis.settlement import (
     BookedFill,
@@ -24,12 +24,16 @@ from grinder_core.analysis.settlement import (
 from grinder_core.contracts.orders import Fill
 from grinder_core.ledger import SymbolLedger
 from grinder_core.numbers import ZERO, canonical, exact
+from grinder_core.orders.identity import parse_client_order_id
 
 COMMISSION: Final = "COMMISSION"
 REALIZED_PNL: Final = "REALIZED_PNL"
 FUNDING: Final = frozenset({"FUNDING_FEE", "SPECIAL_FUNDING_FEE", "INSURANCE_CLEAR"})
 OF_TRADES: Final = {COMMISSION: EntryKind.FEE, REALIZED_PNL: EntryKind.REALIZED}
 APART_MS: Final = 5_000  # how far the times of our side and the list may be apart
+FORCED: Final = (  # how the venue's own closing orders begin their client ids
+    *("autoclose-", "adl_autoclose", "settlement_autoclose-", "delivery_autoclose-"),
+)
 DIGIT: Final = Decimal("0.00000001")  # the venue's last digit of money and of entry prices
 
 
@@ -41,10 +45,13 @@ class Matched:
         findings: In time; pending ones included.
         rounding: Realised profit there less that which ours makes of the same fills, where the
             venue rounds its entry prices; by symbol, within ``rounding_max``.
+        reordered: Realised profit of our ledger's fills in the order in which they were made, less
+            that in the order in which we were told; by symbol. Unrealised profit makes up for it.
     """
 
     findings: tuple[Finding, ...]
     rounding: Mapping[str, Decimal]
+    reordered: Mapping[str, Decimal]
 
 
 Key = tuple[str, int]  # symbol, trade id
@@ -78,6 +85,13 @@ def match(ledger: Ledger, statement: Statement) -> Matched:
             if symbol not in unclear:
                 profits |= _profits(symbol, executions, ledger)
         rounding = dict.fromkeys(ledger.symbols, ZERO)
+        lacking = {key[0] for key, one in executions.items() if not one.booked}
+        reordered = {
+            symbol: sum((p for key, p in profits.items() if key[0] == symbol), ZERO)
+            - ledger.realized.get(symbol, ZERO)
+            for symbol in ledger.symbols
+            if symbol not in unclear | lacking
+        }
         for key, one in sorted(executions.items()):
             if one.booked or one.listed:
                 fees, earned = _fees(one, ledger), _earned(one, profits.get(key))
@@ -90,6 +104,7 @@ def match(ledger: Ledger, statement: Statement) -> Matched:
     return Matched(
         findings=tuple(sorted(findings, key=lambda f: (f.ts, f.symbol, f.kind, f.number))),
         rounding=rounding,
+        reordered=reordered,
     )
 
 
@@ -192,8 +207,11 @@ def _judge(
     if len(one.listed) > 1:
         yield say(Verdict.TWICE, Record.TRADES)
     if not one.booked:
-        is_late = one.ts > ledger.end_ms
-        yield say(Verdict.PENDING if is_late else Verdict.MISSING_HERE, Record.LEDGER)
+        owner = _stranger(symbol, one, statement)
+        verdict = Verdict.PENDING if one.ts > ledger.end_ms else Verdict.MISSING_HERE
+        if owner and not owner.startswith(FORCED):
+            verdict = Verdict.BY_HAND
+        yield evolve(say(verdict, Record.LEDGER), owner=owner)
     elif not one.listed:
         is_late = one.ts > statement.read_ms
         yield say(Verdict.PENDING if is_late else Verdict.MISSING_THERE, Record.TRADES)
@@ -202,6 +220,12 @@ def _judge(
         for what in ("side", "price", "qty"):
             if getattr(a, what) != getattr(b, what):
                 yield say(Verdict.DIFFERENT, Record.LEDGER, what, _text(a, what), _text(b, what))
+
+
+def _stranger(symbol: str, one: _Execution, statement: Statement) -> str:
+    """Return whose order it is, where that is none of ours; empty: it is ours, or nobody said."""
+    owners = (statement.owners.get((symbol, row.fill.order_id), "") for row in one.listed)
+    return next((owner for owner in owners if owner and parse_client_order_id(owner) is None), "")
 
 
 Said = dict[Record, tuple[Decimal, str]]

@@ -42,6 +42,7 @@ class Verdict(StrEnum):
     DIFFERENT = "different amount"
     TWICE = "booked twice"
     PENDING = "pending"
+    BY_HAND = "trade by hand"
 
 
 @frozen(kw_only=True)
@@ -143,6 +144,7 @@ class Statement:
         listed_ms: Up to when its income list is complete.
         wallet: Quote currency, without what open positions gain or lose.
         positions: Quantity, mark and unrealised profit, by symbol.
+        owners: Client id of orders whose trades our ledger lacks, by symbol and the venue's id.
     """
 
     trades: tuple[TradeRow, ...]
@@ -151,6 +153,7 @@ class Statement:
     listed_ms: int
     wallet: Decimal
     positions: Mapping[str, tuple[Decimal, Decimal, Decimal]] = Factory(dict)
+    owners: Mapping[tuple[str, str], str] = Factory(dict)
 
 
 @frozen(kw_only=True)
@@ -162,6 +165,7 @@ class Finding:
         number: The venue's trade id, or the transaction's; 0 where there is none.
         what: Which value differs; empty: the entry as a whole.
         values: By record, as text; a record without the entry is left out.
+        owner: Client id of the order that traded, where it is none of ours.
     """
 
     verdict: Verdict
@@ -172,6 +176,7 @@ class Finding:
     number: int = 0
     what: str = ""
     values: Mapping[str, str] = Factory(dict)
+    owner: str = ""
 
     @property
     def is_open(self) -> bool:

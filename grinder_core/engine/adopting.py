@@ -38,6 +38,7 @@ def adopt_position(hot: HotState, s: SymbolState, update: PositionUpdate) -> Non
     s.pnl_cache = None  # a process that starts here has none of the old position either
     if not s.mark:
         s.mark = s.mid = update.entry_price
+    s.pnl_cache = None  # no fill and no new price tells that it is another position
     hot.revalue(s)
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from grinder_adapters.local_venue.assembly import generated
 from grinder_adapters.local_venue.exchange_info import LOCAL_SYMBOLS
-from grinder_app.runner.causes import Cause, Causes, Subject, explain
+from grinder_app.runner.causes import Cause, Causes, Subject
 from grinder_app.runner.venues import with_rules
+from grinder_app.runner.walking import explain
 from grinder_core.contracts.effects import CancelOrder, Effect
 from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.market import Snapshot

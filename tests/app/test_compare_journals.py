@@ -18,9 +18,10 @@ from grinder_adapters.runs import RunStore, load_run
 from grinder_app.cli import run
 from grinder_app.live.retelling import Reteller
 from grinder_app.live.sides import backtest_side, live_side
-from grinder_app.runner.causes import Cause, Subject, explain
+from grinder_app.runner.causes import Cause, Subject
 from grinder_app.runner.hints import Hints, SideHints
 from grinder_app.runner.sides import Side, SideComparison, SideKind, compare_sides
+from grinder_app.runner.walking import explain, refusal_cause
 from grinder_core.analysis.bridge import Books, StepKind
 from grinder_core.contracts.control import Command, Control
 from grinder_core.contracts.enums import FillMode
@@ -66,6 +67,14 @@ def played(tmp_path: Path, scene: Scene, faults: Iterable[Fault] = ()) -> SideCo
     return found
 
 
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A session that is only read."""
+    folder = tmp_path_factory.mktemp("story") / "sim"
+    a_story(folder)
+    return folder
+
+
 def ours(world: MemoryLive, side: OrderSide) -> str:
     return next(n for n, o in world.open_orders().items() if o.side is side)
 
@@ -86,11 +95,10 @@ def test_a_session_and_its_replay_do_not_differ(
 
 
 def test_a_word_that_a_replay_says_otherwise_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, story: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    a_story(tmp_path / "one")
     rewritten(
-        tmp_path / "one",
+        story,
         tmp_path / "two",
         lambda _, row: evolve(row, body=row.body.replace('"PLACE"', '"CANCEL"')),
     )
@@ -218,6 +226,25 @@ def test_a_quote_that_gave_way_is_conflation(tmp_path: Path) -> None:
     assert Cause.CONFLATION not in explain(b, a, of_live).firsts
 
 
+@pytest.mark.parametrize(
+    ("detail", "cause"),
+    [
+        ("ORDER_IN_FLIGHT", Cause.LATENCY),
+        ("CANCEL_IN_FLIGHT grinder_x_1", Cause.LATENCY),
+        ("AMEND_INTERVAL", Cause.ROUTING),
+        ("WITHIN_TOLERANCE", Cause.ROUTING),
+        ("EXEC_NOTIONAL_BELOW_MIN", Cause.ROUTING),
+        ("RATE_BUDGET", Cause.PROTECTION),
+        ("KILL_SWITCH_ACTIVE", Cause.PROTECTION),
+        ("withdrawn", Cause.PROTECTION),
+        ("NON_RETRYABLE_ERROR -2019", Cause.VENUE_ANSWER),
+        ("-2019", Cause.VENUE_ANSWER),
+    ],
+)
+def test_a_refusal_has_the_cause_of_who_refused(detail: str, cause: Cause) -> None:
+    assert refusal_cause(detail) is cause
+
+
 def a_side(fills: tuple[object, ...] = (), **values: object) -> Side:
     known = {"marks": {"AAAUSDT": D(101)}, "funding": ZERO, "stated": ZERO, **values}
     return Side(name="side", kind=SideKind.RUN, books=Books(fills=fills, **known))  # type: ignore[arg-type]
@@ -250,7 +277,7 @@ def test_a_difference_without_a_cause_ends_with_1(
     """Two sessions of one market under different settings: nothing told them apart but those."""
     for name, levels in (("one", 3), ("two", 2)):
         config = live_config(engine=ENGINE.with_values({"levels": levels}))
-        a_story(tmp_path / name, config=config)
+        a_story(tmp_path / name, 150, config=config)
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     assert run(["compare", one, two]) == 1
     assert "unexplained" in capsys.readouterr().out
@@ -268,12 +295,11 @@ def test_a_difference_without_a_cause_ends_with_1(
 
 
 def test_a_page_with_a_waterfall_is_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, story: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("plotly")
-    a_story(tmp_path / "sim")
     page = tmp_path / "bridge.html"
-    words = ["compare", str(tmp_path / "sim"), "--against", "backtest", "--out", str(page)]
+    words = ["compare", str(story), "--against", "backtest", "--out", str(page)]
     assert run(words) == 0
     text = page.read_text()
     assert '"waterfall"' in text
@@ -290,10 +316,9 @@ def test_a_page_with_a_waterfall_is_written(
     ],
 )
 def test_what_cannot_be_compared_is_refused(
-    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+    story: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    a_story(tmp_path / "sim", 50)
-    assert run(["compare", str(tmp_path / "sim"), *words]) == 2
+    assert run(["compare", str(story), *words]) == 2
     assert "E_CONFIG" in capsys.readouterr().err
 
 
@@ -303,16 +328,15 @@ def test_a_run_has_no_replay_of_its_own(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_run_is_a_side_whose_profit_is_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, story: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of another market: no fill is the same, and the bridge still leads from one to the other."""
-    a_story(tmp_path / "sim")
     where = ["--runs-dir", str(tmp_path / "runs")]
     paper = ["paper", "--fixture", "fixtures/sample_day_allowed", "--no-report", *where]
     assert run([*paper, "--set", "app.outputs=all", "--json"]) == 0
     capsys.readouterr()
     (session,) = load_run(RunStore(tmp_path / "runs").find("latest")).sessions
-    assert run(["compare", str(tmp_path / "sim"), "latest", *where, "--json"]) == 0
+    assert run(["compare", str(story), "latest", *where, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     bridge = told["bridge"]
     assert told["b"]["kind"] == "run"

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from grinder_adapters.journal import JournalReader
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match
+from grinder_app.live.sides import live_side
+from grinder_app.report.settle_page import advice
 from grinder_core.analysis.balance import Settlement
 from grinder_core.analysis.settlement import EntryKind, Record, Verdict
 from grinder_core.contracts.enums import Side
 from grinder_core.numbers import exact
 from grinder_core.venue.exchange import market
 from tests.support.memory_session import ACCOUNT, SYMBOL, MemoryLive, live
-from tests.support.settled import settled
+from tests.support.settled import settled, taken_over
 
 LISTED_MS = 150_000
 
@@ -116,13 +119,71 @@ def test_a_trade_that_nobody_told_the_session_is_named(tmp_path: Path) -> None:
         _, statement, found = await settled(world, tmp_path / "journal")
         (one,) = found.open_findings
         assert (one.verdict, one.kind, one.where) == (
-            Verdict.MISSING_HERE,
+            Verdict.BY_HAND,
             EntryKind.FILL,
             Record.LEDGER,
         )
         assert one.number == statement.trades[-1].trade_id
         assert one.values["trades"].startswith("BUY 0.001 @ ")
+        assert one.owner.startswith("web_")
         assert not found.is_settled
+        # it is named to the last digit: nothing else is left of the difference
+        assert found.unexplained == 0
+        assert found.not_booked == found.equity_there - found.equity_here != 0
+        (line,) = advice(found)
+        assert one.owner in line
+        assert "state adopt-exchange" in line
+
+    live(tmp_path, scene)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.INJECTED_POSITION, FaultKind.FOREIGN_ORDER])
+def test_what_a_fault_trades_is_a_trade_by_hand(tmp_path: Path, kind: FaultKind) -> None:
+    async def scene(world: MemoryLive) -> None:
+        await world.started()
+        offset = {"offset_bps": 0} if kind is FaultKind.FOREIGN_ORDER else {}
+        match = Match(symbol=SYMBOL, side=Side.BUY, from_ms=1_000)
+        world.suffer(Fault(kind=kind, match=match, notional=Decimal(500), **offset))
+        await world.pass_ms(3_000)
+        for name in world.open_orders():
+            if name.startswith("web_foreign_"):
+                world.fill(name, 10_000)
+        await world.pass_ms(LISTED_MS)
+        _, _, found = await settled(world, tmp_path / "journal")
+        assert {one.verdict for one in found.open_findings} == {Verdict.BY_HAND}
+        assert found.open_findings[0].owner.startswith("web_foreign_")
+        assert found.unexplained == 0
+
+    live(tmp_path, scene)
+
+
+def test_a_trade_by_hand_that_was_taken_over_is_booked(tmp_path: Path) -> None:
+    """After ``state adopt-exchange`` the ledger begins anew, and settles to the last digit."""
+
+    async def scene(world: MemoryLive) -> None:
+        await traded(world)
+        world.trade(Side.BUY, "0.003")
+        await world.pass_ms(LISTED_MS)
+        await world.end()
+        await taken_over(world)
+        await world.started(20_000)
+        world.fill(ours(world, Side.SELL), 5_000)
+        world.deposit(40)
+        await world.pass_ms(LISTED_MS)
+        ledger, statement, found = await settled(world, tmp_path / "journal")
+        assert found.is_settled
+        assert found.findings == ()
+        # what was taken over is held at the venue's entry price, which is rounded
+        left = found.equity_there - found.equity_here
+        assert 0 < abs(left) < Decimal("0.00000001")
+        assert len(ledger.fills) == len(statement.trades) == 1
+        assert ledger.adopted
+        assert sum(m.amount for m in ledger.transfers) == 40
+        with JournalReader(tmp_path / "journal") as reader:
+            told = live_side(reader, "live", tmp_path / "a.jsonl")
+        books = told.side.books
+        assert len(books.fills) == 3  # of the whole session
+        assert books.stated == books.pnl
 
     live(tmp_path, scene)
 

@@ -63,7 +63,9 @@ class MemoryLive:
         engine: dict[str, Any],
         symbols: tuple[str, ...] = (SYMBOL,),
         fees: FeeWallet | None = None,
+        walk_bps: int = 0,
     ) -> None:
+        self.walk_bps = walk_bps
         self.clock = VirtualClock()
         self.venue = assemble(VenueOptions(deposit=DEPOSIT, seed=7, fee_wallet=fees))
         self.disk = MemoryDisk(self.clock, Random(7))
@@ -226,11 +228,15 @@ class MemoryLive:
         )
 
     async def move_market(self) -> None:
-        """Quote the same prices over and over, and let time pass at the exchange."""
+        """Quote the same prices over and over, or let them walk; time passes at the exchange."""
+        dice, prices = Random(7), dict(PRICES)
         while True:
             now = self.clock.now_ms()
             self.venue.tick(now)
-            for symbol, price in PRICES.items():
+            for symbol in PRICES:
+                step = 10_000 + dice.randint(-self.walk_bps, self.walk_bps)
+                price = str((Decimal(prices[symbol]) * step / 10_000).quantize(Decimal("0.1")))
+                prices[symbol] = price
                 ask = str(Decimal(price) + Decimal("0.1"))
                 self.venue.on_event(mark(now, symbol, price), now)
                 self.venue.on_event(quote(now, price, ask, symbol=symbol), now)
@@ -258,9 +264,10 @@ def live(
     faults: Iterable[Fault] = (),
     symbols: tuple[str, ...] = (SYMBOL,),
     fees: FeeWallet | None = None,
+    walk_bps: int = 0,
 ) -> T:
-    """Play a scene; its market has begun."""
-    world = MemoryLive(folder, settings or {}, engine or {}, symbols, fees)
+    """Play a scene; its market has begun, and moves up to ``walk_bps`` with each quote."""
+    world = MemoryLive(folder, settings or {}, engine or {}, symbols, fees, walk_bps)
 
     async def play() -> T:
         market = asyncio.create_task(world.move_market())

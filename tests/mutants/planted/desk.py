@@ -154,16 +154,16 @@ MUTANTS: tuple[Mutant, ...] = (
     # -- why runs differ
     Mutant(
         "a_refusal_is_called_latency",
-        f"{RUNNER}/causes.py",
-        "if is_own_refusal(news.detail) else Cause.VENUE_ANSWER\n",
-        "if is_own_refusal(news.detail) else Cause.LATENCY\n",
+        f"{RUNNER}/walking.py",
+        "if is_own_refusal(detail) else Cause.VENUE_ANSWER\n",
+        "if is_own_refusal(detail) else Cause.LATENCY\n",
         CAUSES,
     ),
     Mutant(
         "news_of_a_missing_quote_is_latency",
-        f"{RUNNER}/causes.py",
-        "self.root = Cause.LATENCY if pair.a and pair.b else Cause.DATA_ORDER",
-        "self.root = Cause.LATENCY",
+        f"{RUNNER}/walking.py",
+        "cause = Cause.LATENCY if pair.a and pair.b else Cause.DATA_ORDER",
+        "cause = Cause.LATENCY",
         CAUSES,
     ),
     Mutant(

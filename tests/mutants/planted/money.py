@@ -8,6 +8,8 @@ BRIDGE = ("tests/core/analysis/test_bridge.py",)
 SETTLE = ("tests/core/analysis/test_settle.py",)
 SETTLING = ("tests/app/test_settling.py",)
 COMPARED = ("tests/app/test_compare_journals.py",)
+EXPLAINED = ("tests/app/test_session_explained.py",)
+RESTING = ("tests/app/test_resting.py",)
 
 _PIECES = "grinder_core/analysis/pieces.py"
 _BRIDGE = "grinder_core/analysis/bridge.py"
@@ -16,7 +18,9 @@ _BALANCE = "grinder_core/analysis/balance.py"
 _BOOKS = "grinder_app/live/bookkeeping.py"
 _STATEMENT = "grinder_app/live/statement.py"
 _SIDES = "grinder_app/live/sides.py"
-_CAUSES = "grinder_app/runner/causes.py"
+_CAUSES = "grinder_app/runner/walking.py"
+_RESTING = "grinder_app/runner/resting.py"
+_ADOPTING = "grinder_core/engine/adopting.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
@@ -92,8 +96,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "money_in_no_list_is_settled",
         _BALANCE,
-        "if self.open_findings or self.unlisted:",
-        "if self.open_findings:",
+        "self.open_findings or self.unlisted or self.unexplained",
+        "self.open_findings or self.unexplained",
         SETTLE,
     ),
     Mutant(
@@ -134,8 +138,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_fill_of_another_venue_is_its_answer",
         _CAUSES,
-        "            self.root = Cause.FILL_MODEL\n",
-        "            self.root = Cause.VENUE_ANSWER\n",
+        "self._direct(pair, Cause.FILL_MODEL, text",
+        "self._direct(pair, Cause.VENUE_ANSWER, text",
         COMPARED,
     ),
     Mutant(
@@ -151,5 +155,75 @@ MUTANTS: tuple[Mutant, ...] = (
         "        return bool(a) != bool(b)\n",
         "        return False\n",
         COMPARED,
+    ),
+    Mutant(
+        "an_order_that_waits_for_an_answer_is_protection",
+        _CAUSES,
+        "    if is_wait(detail):\n        return Cause.LATENCY\n",
+        "",
+        COMPARED,
+    ),
+    Mutant(
+        "what_a_fill_leaves_rests_whole",
+        _RESTING,
+        "                left = here.get(order, Decimal(0)) - Decimal(news.qty)\n",
+        "                left = here.get(order, Decimal(0))\n",
+        RESTING,
+    ),
+    Mutant(
+        "an_order_is_blamed_that_rests_in_both",
+        _RESTING,
+        "            if order in self.whys and a.get(order) != b.get(order):\n",
+        "            if order in self.whys:\n",
+        RESTING,
+    ),
+    Mutant(
+        "a_pending_payment_is_worth_nothing",
+        _BALANCE,
+        "                total += row.amount\n",
+        "                pass\n",
+        EXPLAINED,
+    ),
+    Mutant(
+        "what_a_hand_bought_is_worth_nothing",
+        _BALANCE,
+        "                total += _worth(trade.fill, statement) - fee\n",
+        "                pass\n",
+        SETTLING,
+    ),
+    Mutant(
+        "a_trade_by_hand_is_only_missing",
+        _MATCHING,
+        "            verdict = Verdict.BY_HAND\n",
+        "            pass\n",
+        SETTLING,
+    ),
+    Mutant(
+        "profit_in_another_order_is_not_named",
+        _BALANCE,
+        "        reordered=sum(matched.reordered.values(), ZERO),\n",
+        "        reordered=ZERO,\n",
+        EXPLAINED,
+    ),
+    Mutant(
+        "a_ledger_that_began_anew_counts_the_old_fills",
+        _BOOKS,
+        "            self._since = _Since(fills=len(self.fills), funding=len(self.funding))\n",
+        "",
+        SETTLING,
+    ),
+    Mutant(
+        "what_taking_over_made_of_the_balance_is_profit",
+        _BOOKS,
+        "                self.taken += moved + start - self._before.cash\n",
+        "                self.taken += moved\n",
+        SETTLING,
+    ),
+    Mutant(
+        "a_position_that_was_taken_over_is_shown_as_it_was",
+        _ADOPTING,
+        "    s.pnl_cache = None  # no fill and no new price tells that it is another position\n",
+        "",
+        SETTLING,
     ),
 )
