@@ -144,6 +144,22 @@ class AccountPort:
         """Return the venue's time, ms, as it answers; ``RestClient.venue_clock`` measures it."""
         return await self._client.read(Request(endpoints.TIME), read_server_time)
 
+    async def last_price(self, symbol: str) -> Decimal:
+        """Return the price at which a symbol traded last; asked once, in the background.
+
+        Raises:
+            ConnectorNonRetryableError: The venue has no such symbol, or nothing may be sent now.
+            ConnectorError: The venue cannot be asked.
+        """
+        check_symbol(symbol)
+        answer = await self._client.look(
+            Request(endpoints.LAST_PRICE, {"symbol": symbol}),
+            lambda body: read_record(body, "ticker", lambda data: number(data, "price")),
+        )
+        if isinstance(answer, Failed):
+            raise answer.error
+        return answer
+
     async def is_hedge_mode(self) -> bool:
         """Whether the account holds long and short positions of one symbol apart."""
         return await self._client.read(

@@ -122,6 +122,7 @@ _BACKGROUND: Final = RequestClass.BACKGROUND
 EXCHANGE_INFO: Final = ask("/fapi/v1/exchangeInfo", Security.NONE, Operation.SNAPSHOT, _BACKGROUND)
 BRACKETS: Final = ask("/fapi/v1/leverageBracket", purpose=_BACKGROUND)
 COMMISSION: Final = ask("/fapi/v1/commissionRate", purpose=_BACKGROUND)
+LAST_PRICE: Final = ask("/fapi/v2/ticker/price", Security.NONE, Operation.SNAPSHOT, _BACKGROUND)
 
 
 def _listen_key(method: str) -> Endpoint:

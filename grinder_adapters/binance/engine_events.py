@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from grinder_adapters.binance.fee_values import split_fee
 from grinder_adapters.binance.user_events import AccountEvent, FuturesOrderEvent
 from grinder_core.contracts.control import FundingPaid, PositionUpdate
 from grinder_core.contracts.enums import Liquidity, OrderState
@@ -31,7 +32,8 @@ EXPIRIES: Final = {
 
 
 def update_of(event: FuturesOrderEvent) -> OrderUpdate:
-    """What the engine learns of one order."""
+    """What the engine learns of one order; a fee in another asset is not valued yet."""
+    fee, fee_asset, fee_qty = split_fee(event.symbol, event.fee, event.fee_asset)
     return OrderUpdate(
         ts=event.ts,
         symbol=event.symbol,
@@ -42,7 +44,9 @@ def update_of(event: FuturesOrderEvent) -> OrderUpdate:
         filled_qty=event.executed_qty,
         last_price=event.last_price,
         last_qty=event.last_qty,
-        fee=event.fee,
+        fee=fee,
+        fee_asset=fee_asset,
+        fee_qty=fee_qty,
         liquidity=Liquidity.TAKER if event.last_qty and not event.is_maker else Liquidity.MAKER,
         trade_id=event.trade_id,
         reason=reason_of(event),

@@ -14,6 +14,7 @@ from typing import Final
 from grinder_adapters.binance.account_port import AccountPort
 from grinder_adapters.binance.effect_queue import EffectQueue
 from grinder_adapters.binance.effect_requests import limit_order, market_order
+from grinder_adapters.binance.fee_values import FeeValues
 from grinder_adapters.binance.funding_news import FundingNews
 from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_inquiries import DeskSettings, OrderInquiries
@@ -57,6 +58,7 @@ class OrderDesk:
         tell_write: Called once for each effect, with how its write ended.
         trades_told: Called with a symbol and the trade id up to which all are told.
         heard: Called with each event of the private stream, once the engine was told of it.
+        fees: Values fees in other assets; without it, by the venue's base rate.
 
     Attributes:
         news: The orders that are not over.
@@ -77,6 +79,7 @@ class OrderDesk:
         tell_write: TellWrite = lambda result: None,
         trades_told: Callable[[str, int], None] = lambda symbol, trade_id: None,
         heard: Callable[[UserEvent], None] = lambda event: None,
+        fees: FeeValues | None = None,
     ) -> None:
         self._heard = heard
         self._tell_write = tell_write
@@ -84,6 +87,7 @@ class OrderDesk:
         self._port, self._account, self._stream = port, account, stream
         self._network, self._tell = network, tell
         self._settings = settings or DeskSettings()
+        self._fees = fees or FeeValues("quote currency", network)
         self._queue = EffectQueue()
         self._tasks = Tasks()
         self._failure: BaseException | None = None
@@ -100,6 +104,7 @@ class OrderDesk:
             self._send,
             self._queue.is_busy,
             trades_told,
+            self._fees.prepare,
         )
         self.unknown_outcomes = self.streams_lost = 0
 
@@ -159,6 +164,7 @@ class OrderDesk:
         """Begin to follow the private stream, and to clear up."""
         self._tasks.start(self._follow(), "desk: private stream", self._failed)
         self._tasks.start(self.inquiries.run(), "desk: inquiries", self._failed)
+        self._tasks.start(self._fees.run(), "desk: prices of fees", self._failed)
 
     async def settle(self) -> None:
         """Wait until the venue has been asked for everything that is not known for certain.
@@ -321,7 +327,7 @@ class OrderDesk:
 
     def _say(self, updates: Iterable[OrderUpdate | FundingPaid]) -> None:
         for update in updates:
-            self._tell(update)
+            self._tell(self._fees.valued(update) if isinstance(update, OrderUpdate) else update)
 
     # -- failing -------------------------------------------------------------------------------
 

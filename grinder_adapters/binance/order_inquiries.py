@@ -15,6 +15,7 @@ from typing import Final
 from attrs import define, frozen
 
 from grinder_adapters.binance.account_port import AccountPort
+from grinder_adapters.binance.fee_values import split_fee
 from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_news import OrderNews, forced_close_of
 from grinder_adapters.binance.orders_port import ExecutionPort
@@ -28,8 +29,13 @@ from grinder_core.errors import ConnectorClosedError, ConnectorError
 from grinder_core.settings import setting
 
 Say = Callable[[Iterable[OrderUpdate]], None]
+PriceFees = Callable[[Iterable[str]], Awaitable[None]]
 STRANGERS_MAX: Final = 1_000
 FORCED: Final = "autoclose-"  # client ids of orders by which the venue closes a position
+
+
+async def no_prices(assets: Iterable[str]) -> None:
+    """Learn nothing: who is told of the trades values their fees without a price."""
 
 
 @frozen(kw_only=True)
@@ -84,6 +90,7 @@ class OrderInquiries:
         cancel: Has a cancel sent again.
         is_busy: Whether a request about an order is under way.
         trades_told: Called with a symbol and the trade id up to which all are told.
+        price_fees: Learns what the assets are worth in which fees were paid; it may fail.
 
     Attributes:
         merges: Comparisons with the venue's open orders that were completed.
@@ -102,8 +109,9 @@ class OrderInquiries:
         cancel: Callable[[CancelOrder], None],
         is_busy: Callable[[str], bool],
         trades_told: Callable[[str, int], None] = lambda symbol, trade_id: None,
+        price_fees: PriceFees = no_prices,
     ) -> None:
-        self._trades_told = trades_told
+        self._trades_told, self._price_fees = trades_told, price_fees
         self._port, self._account, self._stream = port, account, stream
         self._network, self._settings = network, settings
         self.news, self._say, self._cancel, self._is_busy = news, say, cancel, is_busy
@@ -212,6 +220,9 @@ class OrderInquiries:
         from_id = fold.cursors.get(symbol, 0) + 1
         trades = await self._account.trades(symbol, from_id)
         strangers = await self._strangers_of(trades)
+        await self._price_fees(
+            {t.fee_asset for t in trades if split_fee(symbol, t.fee, t.fee_asset)[1]}
+        )
         cursor, new, is_whole = from_id - 1, [], True
         told = self._told.setdefault(symbol, TradeIds())
         closed: list[OrderUpdate] = []

@@ -16,6 +16,7 @@ from decimal import Decimal
 from attrs import Factory, define, evolve
 
 from grinder_adapters.binance.engine_events import reason_of, update_of
+from grinder_adapters.binance.fee_values import split_fee
 from grinder_adapters.binance.outcomes import Seen
 from grinder_adapters.binance.rest_records import OrderAnswer, TradeAnswer
 from grinder_adapters.binance.user_events import FuturesOrderEvent
@@ -230,7 +231,11 @@ class OrderNews:
 
 
 def forced_close_of(order: OrderAnswer, trade: TradeAnswer) -> OrderUpdate:
-    """Return what the engine learns of a trade by which the venue closed a position."""
+    """Return what the engine learns of a trade by which the venue closed a position.
+
+    A fee in another asset is not valued yet, here as everywhere in this file.
+    """
+    fee, fee_asset, fee_qty = split_fee(trade.symbol, trade.fee, trade.fee_asset)
     return OrderUpdate(
         ts=trade.ts,
         symbol=trade.symbol,
@@ -241,13 +246,16 @@ def forced_close_of(order: OrderAnswer, trade: TradeAnswer) -> OrderUpdate:
         filled_qty=order.executed_qty,
         last_price=trade.price,
         last_qty=trade.qty,
-        fee=trade.fee,
+        fee=fee,
+        fee_asset=fee_asset,
+        fee_qty=fee_qty,
         liquidity=Liquidity.MAKER if trade.is_maker else Liquidity.TAKER,
         trade_id=trade.trade_id,
     )
 
 
 def _update_of_trade(order: SentOrder, trade: TradeAnswer) -> OrderUpdate:
+    fee, fee_asset, fee_qty = split_fee(trade.symbol, trade.fee, trade.fee_asset)
     return OrderUpdate(
         ts=trade.ts,
         symbol=trade.symbol,
@@ -258,7 +266,9 @@ def _update_of_trade(order: SentOrder, trade: TradeAnswer) -> OrderUpdate:
         filled_qty=trade.qty,
         last_price=trade.price,
         last_qty=trade.qty,
-        fee=trade.fee,
+        fee=fee,
+        fee_asset=fee_asset,
+        fee_qty=fee_qty,
         liquidity=Liquidity.MAKER if trade.is_maker else Liquidity.TAKER,
         trade_id=trade.trade_id,
     )

@@ -62,6 +62,32 @@ class StateLock:
         os.close(self.handle)
 
 
+def pid_of(folder: Path) -> int:
+    """Return the process that wrote the lock file last; 0: it is not of this host, or unknown."""
+    try:
+        fields = orjson.loads((folder / LOCK_FILE).read_bytes())
+        return int(fields["pid"]) if fields["host"] == socket.gethostname() else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def is_process(pid: int) -> bool:
+    """Whether another process of this host runs; one that only waits to be reaped does not."""
+    if pid <= 0 or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, but there
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:  # gone since, or a system without /proc
+        return not Path("/proc/self").exists()
+    return stat.rpartition(b")")[2].split()[0] not in {b"Z", b"X"}
+
+
 def holder_of(folder: Path) -> str:
     """Return who wrote the lock file last, in words."""
     try:

@@ -22,7 +22,7 @@ ADD, REMOVE = 1, 2
 def balance(call: Call) -> list[dict[str, Any]]:
     """GET /v2/balance and /v3/balance."""
     held = _balance(call)
-    return [
+    rows = [
         {
             "accountAlias": call.account,
             "asset": QUOTE,
@@ -35,6 +35,13 @@ def balance(call: Call) -> list[dict[str, Any]]:
             "updateTime": call.now,
         }
     ]
+    fees = call.exchange.floor.account(call.account).fee_wallet
+    if fees is not None:
+        amount = canonical(fees.balance)
+        free = {"availableBalance": amount, "maxWithdrawAmount": amount, "marginAvailable": False}
+        names = {"asset": fees.asset, "balance": amount, "crossWalletBalance": amount}
+        rows.append({**rows[0], "crossUnPnl": "0", **names, **free})
+    return rows
 
 
 def account_v2(call: Call) -> dict[str, Any]:
@@ -151,7 +158,7 @@ def income(call: Call) -> list[dict[str, Any]]:
             "symbol": row.symbol,
             "incomeType": row.kind.value,
             "income": canonical(row.amount),
-            "asset": QUOTE,
+            "asset": row.asset or QUOTE,
             "info": row.kind.value,
             "time": row.ts,
             "tranId": row.tran_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import orjson
-from attrs import frozen
+from attrs import evolve, frozen
 
 from grinder_adapters.feeds.atomic import atomic_file
 from grinder_adapters.local_venue.board import MarketBoard
@@ -22,12 +22,14 @@ from grinder_adapters.local_venue.markets.generator import (
     GeneratedSymbol,
     GeneratorSettings,
 )
+from grinder_adapters.local_venue.order_texts import QUOTE
 from grinder_adapters.local_venue.request_log import RequestLog
 from grinder_adapters.local_venue.security import ApiKey, KeyRing
 from grinder_adapters.local_venue.venue import LocalVenue
 from grinder_core.codec import dump_state, load_state, sha256_hex
 from grinder_core.errors import ArtifactError, ConfigError
 from grinder_core.settings import setting
+from grinder_core.venue.exchange.account import FeeWallet
 from grinder_core.venue.exchange.exchange import FIRST_NUMBER, Exchange
 from grinder_core.venue.exchange.floor import Floor
 from grinder_core.venue.exchange.instrument import Instrument
@@ -43,7 +45,7 @@ START_PRICES: Final = {
     "DOGEUSDT": Decimal("0.15"),
     "XRPUSDT": Decimal("2.2"),
 }
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 BY_NUMBER: Final = ("orders", "closed", "conditionals", "finished_conditionals")
 
 
@@ -52,6 +54,7 @@ class VenueOptions:
     """What a local exchange is made of.
 
     Attributes:
+        fee_wallet: Another asset that pays every account's fees while it lasts.
         fills: How orders fill and what that costs.
         log_path: A file for every request.
         derives: Make quotes and marks of what the market has, where it has none.
@@ -62,6 +65,7 @@ class VenueOptions:
     deposit: Decimal = setting(
         Decimal(10_000), "First deposit of each account, settlement asset.", gt=0
     )
+    fee_wallet: FeeWallet | None = None
     fills: VenueSettings = FAITHFUL
     rules: ExchangeSettings = ExchangeSettings()
     limits: LimitSettings = LimitSettings()
@@ -82,15 +86,22 @@ def assemble(options: VenueOptions, floor: Floor | None = None) -> LocalVenue:
         exchange = Exchange.of(
             options.instruments, deposits, options.fills, options.rules, FIRST_NUMBER
         )
+        for account in exchange.floor.accounts.values():
+            fees = options.fee_wallet
+            account.fee_wallet = None if fees is None else evolve(fees)
     else:
         exchange = Exchange(floor)
+    board = MarketBoard(
+        exchange.floor.instruments.values(),
+        rate_limits(options.limits),
+        derives=options.derives,
+    )
+    for account in exchange.floor.accounts.values():
+        if (wallet := account.fee_wallet) is not None:
+            board.stated_prices[wallet.asset + QUOTE] = wallet.price
     return LocalVenue(
         exchange,
-        MarketBoard(
-            exchange.floor.instruments.values(),
-            rate_limits(options.limits),
-            derives=options.derives,
-        ),
+        board,
         KeyRing.of(options.keys),
         Limits(options.limits),
         ListenKeys(seed=options.seed),
@@ -167,6 +178,7 @@ def load_floor(path: Path) -> Floor | None:
             field="version",
             value=state["version"],
             where=os.fspath(path),
+            remedy="delete it to start with fresh accounts",
         )
     floor = state["floor"]
     for name in BY_NUMBER:  # keys of JSON are text

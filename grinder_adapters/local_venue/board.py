@@ -7,6 +7,7 @@ Times on the wire are those of the events, which the caller keeps on the venue's
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
 from grinder_adapters.local_venue.exchange_info import RATE_LIMITS, RateLimit
 from grinder_adapters.local_venue.symbol_board import BookChange, SymbolBoard
@@ -32,6 +33,10 @@ class MarketBoard:
         limits: What ``exchangeInfo`` says about request limits.
         derives: Make of what a source has what it lacks; see ``SymbolBoard``.
 
+    Attributes:
+        stated_prices: Last prices of symbols that nobody trades here, such as those in which fees
+            are valued.
+
     Example:
         >>> from decimal import Decimal
         >>> from grinder_adapters.local_venue.exchange_info import LOCAL_SYMBOLS
@@ -43,7 +48,7 @@ class MarketBoard:
         Decimal('90000')
     """
 
-    __slots__ = ("_derives", "_symbols", "limits")
+    __slots__ = ("_derives", "_symbols", "limits", "stated_prices")
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class MarketBoard:
     ) -> None:
         self.limits = tuple(limits)
         self._derives = derives
+        self.stated_prices: dict[str, Decimal] = {}
         self._symbols = {
             instrument.symbol: SymbolBoard(instrument, derives=derives)
             for instrument in instruments

@@ -282,6 +282,9 @@ def _price_ticker(board: MarketBoard, given: Parameters, now: int) -> Any:
             "time": symbol.prints[-1].ts if symbol.prints else now,
         }
 
+    stated = board.stated_prices.get(given.get("symbol", ""))
+    if stated is not None:
+        return {"symbol": given["symbol"], "price": TEXTS[stated], "time": now}
     return _one_or_all(board, given, show)
 
 

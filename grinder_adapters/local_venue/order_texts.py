@@ -67,7 +67,7 @@ def trade_row(trade: VenueTrade) -> dict[str, Any]:
     return {
         "buyer": trade.side is Side.BUY,
         "commission": canonical(trade.fee),
-        "commissionAsset": QUOTE,
+        "commissionAsset": trade.fee_asset or QUOTE,
         "id": trade.trade_id,
         "maker": trade.is_maker,
         "orderId": trade.order_number,

@@ -118,7 +118,7 @@ def _order(push: OrderPush) -> dict[str, Any]:
         "er": str(int(push.expiry)),
     }
     if push.fee:
-        body["N"], body["n"] = QUOTE, TEXTS[push.fee]
+        body["N"], body["n"] = push.fee_asset or QUOTE, TEXTS[push.fee]
     if push.modify_id is not None:
         body["M"] = push.modify_id
     return {"e": "ORDER_TRADE_UPDATE", "E": push.ts, "T": push.ts, "o": body}
@@ -169,6 +169,9 @@ def _account(push: AccountPush) -> dict[str, Any]:
             for position in push.positions
         ],
     }
+    if push.fee_asset:
+        balance = canonical(push.fee_balance)
+        body["B"].append({"a": push.fee_asset, "wb": balance, "cw": balance, "bc": "0"})
     if push.symbol:
         body["S"] = push.symbol
     return {"e": "ACCOUNT_UPDATE", "E": push.ts, "T": push.ts, "a": body}

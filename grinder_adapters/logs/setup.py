@@ -16,6 +16,7 @@ from grinder_adapters.logs.sink import Descriptor, LogSink, LogTarget, SinkStats
 from grinder_adapters.redact import Redactor
 from grinder_core.errors import ConfigError
 
+STDOUT: Final = 1
 STDERR: Final = 2
 _FILE_MODE: Final = 0o600
 
@@ -24,7 +25,8 @@ class Log:
     """The log of one process.
 
     Attributes:
-        is_on_terminal: Whether lines go where people read along.
+        leaves_out_told: Whether people read its lines between those that they were told, on one
+            terminal, so that a line that was told need not come again.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class Log:
         target: LogTarget,
         *,
         is_terminal: bool,
+        is_shared: bool = False,
     ) -> None:
-        self.is_on_terminal = is_terminal
+        self.leaves_out_told = is_shared and settings.log_format is LogFormat.AUTO
         as_text = settings.log_format is LogFormat.TEXT or (
             settings.log_format is LogFormat.AUTO and is_terminal
         )
@@ -68,7 +71,8 @@ class Log:
             target, is_terminal = Descriptor(os.dup(STDERR)), os.isatty(STDERR)
         else:
             target, is_terminal = Descriptor(_open_file(settings.log_file)), False
-        return cls(settings, redactor, now_ms, target, is_terminal=is_terminal)
+        is_shared = is_terminal and on_one_terminal(STDOUT, STDERR)
+        return cls(settings, redactor, now_ms, target, is_terminal=is_terminal, is_shared=is_shared)
 
     def named(self, name: str) -> structlog.typing.FilteringBoundLogger:
         """Return the logger of one room."""
@@ -101,6 +105,15 @@ class _Queueing:
 def _hand_over(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Pass the record on as it is: it is rendered in the thread of the sink."""
     return event
+
+
+def on_one_terminal(one: int, other: int) -> bool:
+    """Whether two file descriptors lead to the same terminal."""
+    try:
+        same = os.fstat(one).st_rdev == os.fstat(other).st_rdev
+    except OSError:  # one of them is closed
+        return False
+    return same and os.isatty(one) and os.isatty(other)
 
 
 def _open_file(path: str) -> int:

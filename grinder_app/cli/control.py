@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from grinder_app.live.control_view import ControlView
 
 WAIT_S: Final = 5.0
+STOP_WAIT_S: Final = 30.0
 SHOWN: Final = 10
 WAITING: Final = "WAITING"
 _NEEDS_A_PROCESS: Final = frozenset({Command.FLATTEN, Command.STOP})
@@ -43,13 +44,14 @@ class OrderOptions:
     reason
         Your words for it, for the record: one line, at most 500 characters.
     wait
-        Seconds to wait until the session has carried it out.
+        Seconds to wait until the session has carried it out: 5 if not said. After stop until its
+        process has ended: 30 if not said.
     json
         Print one JSON line.
     """
 
     reason: str = ""
-    wait: float = WAIT_S
+    wait: float | None = None
     json: Flag = False
 
 
@@ -140,7 +142,10 @@ def flatten(
 def stop(
     *, order: Order = PLAINLY, where: Where = ANYWHERE, settings: ConfigOptions = SETTINGS
 ) -> int:
-    """End the process in order, as its first Ctrl-C does: entries are cancelled, exits stay."""
+    """End the process in order, as its first Ctrl-C does: entries are cancelled, exits stay.
+
+    It returns once the process has ended, so that the next one can start.
+    """
     return _give(Command.STOP, order, where, settings)
 
 
@@ -175,16 +180,20 @@ def _give(
     settings: ConfigOptions,
     symbols: Sequence[str] = ("",),
 ) -> int:
-    from grinder_adapters.control import ControlFile
+    from grinder_adapters.control import ControlFile, Outcome
     from grinder_adapters.control.records import ACTOR_MAX
-    from grinder_app.live.control_view import commanded_state, wait_until_done
+    from grinder_adapters.journal.lock import pid_of
+    from grinder_app.live.control_view import commanded_state, wait_until_done, wait_until_ended
     from grinder_app.live.state_audit import who
     from grinder_app.live.state_folder import writer_of
 
-    if not 0 <= order.wait < inf:
-        raise ConfigError("must be >= 0", field="--wait", value=order.wait)
+    is_stop = command is Command.STOP
+    wait_s = (STOP_WAIT_S if is_stop else WAIT_S) if order.wait is None else order.wait
+    if not 0 <= wait_s < inf:
+        raise ConfigError("must be >= 0", field="--wait", value=wait_s)
     folder = commanded_state(where.root(settings), where.port)
-    is_running = writer_of(folder).is_running
+    writer, pid = writer_of(folder), pid_of(folder)
+    is_running = writer.is_running
     if command in _NEEDS_A_PROCESS and not is_running:
         raise GrinderError(
             f"is written by no process: there is nobody to {command.value.lower()}",
@@ -207,9 +216,13 @@ def _give(
     for path in aside:
         output.note(f"the control file could not be read: it is now {path}, and counted as PAUSE")
     done: dict[int, DoneCommand] = {}
+    has_ended = False
     if is_running:
-        wanted = tuple(numbers.values())
-        done = wait_until_done(file, wanted, order.wait, time.monotonic, time.sleep)
+        wanted, until = tuple(numbers.values()), time.monotonic() + wait_s
+        done = wait_until_done(file, wanted, wait_s, time.monotonic, time.sleep)
+        if is_stop and all(one.outcome is Outcome.APPLIED for one in done.values()):
+            left = until - time.monotonic()
+            has_ended = wait_until_ended(folder, writer, pid, left, time.monotonic, time.sleep)
     told = [_told(symbol, number, done.get(number)) for symbol, number in numbers.items()]
     if order.json:
         output.print_json(
@@ -220,13 +233,18 @@ def _give(
                 "commands": told,
                 "folder": str(folder),
                 "is_running": is_running,
+                **({"has_ended": has_ended} if is_stop else {}),
             }
         )
     else:
         for one in told:
-            print(_in_words(command, one, is_running=is_running, wait_s=order.wait))
+            print(_in_words(command, one, is_running=is_running, wait_s=wait_s))
+        if has_ended:
+            print("the process has ended")
+        elif is_stop and all(one["outcome"] == "APPLIED" for one in told):
+            print(f"the process has not ended within {wait_s:g} s; it is still at it")
     is_good = not is_running or all(one["outcome"] == "APPLIED" for one in told)
-    return 0 if is_good else 1
+    return 0 if is_good and (has_ended or not is_stop) else 1
 
 
 def _told(symbol: str, number: int, done: DoneCommand | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cyclopts import App
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.clock import SystemClock
 from grinder_app.cli import output
+from grinder_app.cli.speaking import Speaker
 from grinder_app.config.effective import effective_config
 from grinder_app.config.live_environment import refuse_absent
 from grinder_app.config.live_plan import GuardsMissingError, LiveFlags, draft_live, plan_live
@@ -23,7 +24,7 @@ from grinder_app.runner.fault_choice import fault_plan
 from grinder_app.runner.live_feed import STREAMS, LiveFeedUpdate, watch
 from grinder_app.runner.market_options import MarketOptions
 from grinder_app.runner.options import ConfigOptions, Flag, PolicyOptions
-from grinder_core.codec import to_dict
+from grinder_core.codec import canonical_json, to_dict
 from grinder_core.contracts.live import SafeMode
 from grinder_core.errors import ConfigError
 from grinder_core.numbers import canonical
@@ -119,14 +120,15 @@ def run(
         draft = draft_live(flags, loaded, os.environ)
         folder = draft.state_dir / draft.exchange_port.value
         now = SystemClock().now_ms()
-        tell = _say_json if json else _say
-        note_refused_start(draft, folder, error.missing, version("grinder"), now, tell)
+        with Speaker.open(as_json=json) as speaker:
+            note_refused_start(draft, folder, error.missing, version("grinder"), now, speaker.say)
         raise
     if fixture is not None:
         from grinder_app.live.fixture_run import FixtureRun
 
         spec = policy.spec()
-        _show_end(FixtureRun(plan, fixture, None if spec is None else spec.load()).run(), json)
+        end = FixtureRun(plan, fixture, None if spec is None else spec.load()).run()
+        sys.stdout.write(_end_text(end, json=json))
         return 0
     request = LiveRequest(
         plan=plan,
@@ -136,24 +138,16 @@ def run(
         seed=seed,
         shown=effective_config(plan, os.environ),
     )
-    _show_end(asyncio.run(run_live(request, _say_json if json else _say)), json)
+    with Speaker.open(as_json=json) as speaker:
+        end = asyncio.run(run_live(request, speaker.say))
+        speaker.show(_end_text(end, json=json))
     return 0
 
 
-def _show_end(end: LiveEnd, json: bool) -> None:
+def _end_text(end: LiveEnd, *, json: bool) -> str:
     if json:
-        output.print_json({"end": to_dict(end)})
-    else:
-        output.print_facts("Live session", to_dict(end))
-
-
-def _say_json(kind: str, text: str) -> None:
-    output.print_json({"kind": kind, "text": text})
-    sys.stdout.flush()
-
-
-def _say(kind: str, text: str) -> None:
-    print(f"{kind:<10} {text}", flush=True)
+        return canonical_json({"end": to_dict(end)}) + "\n"
+    return output.facts_text("Live session", to_dict(end))
 
 
 @app.command

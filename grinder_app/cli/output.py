@@ -18,6 +18,7 @@ from rich.table import Table
 from grinder_core.codec import canonical_json
 
 PLAIN_EVERY_S = 5.0
+FACT_COLUMNS = ("what", "value")
 
 
 def print_json(value: object) -> None:
@@ -29,18 +30,32 @@ def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, note: str = ""
 ) -> None:
     """Print a table; numbers line up on the right."""
+    _stdout().print(_table(title, columns, rows, note))
+
+
+def print_facts(title: str, facts: Mapping[str, object]) -> None:
+    """Print a two-column table of names and values."""
+    print_table(title, FACT_COLUMNS, list(facts.items()))
+
+
+def facts_text(title: str, facts: Mapping[str, object]) -> str:
+    """Return what ``print_facts`` prints on this standard output."""
+    console = _stdout()
+    with console.capture() as captured:
+        console.print(_table(title, FACT_COLUMNS, list(facts.items()), ""))
+    return captured.get()
+
+
+def _table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str
+) -> Table:
     table = Table(title=title, title_justify="left", caption=note or None, caption_justify="left")
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))  # a path or a word is no markup
-    _stdout().print(table)
-
-
-def print_facts(title: str, facts: Mapping[str, object]) -> None:
-    """Print a two-column table of names and values."""
-    print_table(title, ("what", "value"), [(name, value) for name, value in facts.items()])
+    return table
 
 
 def note(text: str) -> None:

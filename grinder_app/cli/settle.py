@@ -106,6 +106,9 @@ def _print(ledger: Ledger, found: Settlement) -> None:
 
     output.print_table("By symbol", page.SYMBOL_COLUMNS, page.symbol_rows(found))
     output.print_table(f"Balance, {ledger.quote}", page.TERM_COLUMNS, page.term_rows(found))
+    if found.elsewhere:
+        title = f"Fees in other assets, booked in {ledger.quote}"
+        output.print_table(title, page.ELSEWHERE_COLUMNS, page.elsewhere_rows(found))
     if any(asset != ledger.quote for asset, _ in found.assets):
         output.print_table("By asset", page.ASSET_COLUMNS, page.asset_rows(found))
     if found.findings:

@@ -6,20 +6,27 @@ import asyncio
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from grinder_adapters.local_venue.markets.pacing import UNPACED
 from grinder_app.cli import output
+from grinder_app.runner.amounts import Amount
 from grinder_app.runner.options import DataFiles, Flag, Texts
 from grinder_app.runner.speed import parse_speed
+from grinder_core.contracts.checks import SYMBOL
+from grinder_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from grinder_core.venue.exchange.account import FeeWallet
 
 app = App(name="venue", help="Serve the local exchange; make things go wrong at it.")
 faults = App(name="faults", help="Name, show and set what goes wrong at the local exchange.")
 app.command(faults)
 
 ADDRESS = "http://localhost:8790"
+FEE_ASSET_DEPOSIT, FEE_ASSET_PRICE = Decimal(1), Decimal(600)
 
 
 @app.command
@@ -32,7 +39,10 @@ def serve(
     speed: str = "1",
     loop: Flag = False,
     port: int = 8790,
-    deposit: Decimal = Decimal(10_000),
+    deposit: Amount = Decimal(10_000),
+    fee_asset: str = "",
+    fee_asset_deposit: Amount = FEE_ASSET_DEPOSIT,
+    fee_asset_price: Amount = FEE_ASSET_PRICE,
     faults: str = "calm",
     state: Path | None = None,
     log: Path | None = None,
@@ -62,6 +72,12 @@ def serve(
         Port on loopback; 0: any free one.
     deposit
         First deposit of the account, USDT.
+    fee_asset
+        Asset that pays the fees while it lasts, such as BNB; without it, USDT does.
+    fee_asset_deposit
+        How much of that asset the account holds at first.
+    fee_asset_price
+        Price of one unit of that asset, USDT.
     faults
         What goes wrong: a named plan (see ``grinder venue faults list``), or a file of one.
     state
@@ -84,6 +100,7 @@ def serve(
         is_looped=loop,
         port=port,
         deposit=deposit,
+        fees=_fee_wallet(fee_asset, fee_asset_price, fee_asset_deposit),
         faults=faults,
         state_path=state,
         log_path=log,
@@ -163,6 +180,35 @@ def set_plan(
     else:
         output.print_facts("faults", answer)
     return 0
+
+
+def _fee_wallet(asset: str, price: Decimal, deposit: Decimal) -> FeeWallet | None:
+    """Return what pays the fees; ``None``: the wallet does.
+
+    Raises:
+        ConfigError: It is no asset, or has no price.
+    """
+    from grinder_core.venue.exchange.account import FeeWallet
+
+    if not asset:
+        for name, value, default in (
+            ("--fee-asset-deposit", deposit, FEE_ASSET_DEPOSIT),
+            ("--fee-asset-price", price, FEE_ASSET_PRICE),
+        ):
+            if value != default:
+                raise ConfigError("needs --fee-asset", field=name, value=value)
+        return None
+    if not SYMBOL.fullmatch(asset) or asset == "USDT":
+        raise ConfigError(
+            "must be the name of another asset than USDT, such as BNB",
+            field="--fee-asset",
+            value=asset,
+        )
+    if price <= 0:
+        raise ConfigError("must be > 0", field="--fee-asset-price", value=price)
+    if deposit < 0:
+        raise ConfigError("must be >= 0", field="--fee-asset-deposit", value=deposit)
+    return FeeWallet(asset, price, deposit)
 
 
 def _speed(text: str) -> int:

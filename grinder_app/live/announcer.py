@@ -66,7 +66,7 @@ class Announcer:
     def tell(self, kind: str, text: str) -> None:
         """Say a line to people, and log it where they would not read it twice."""
         self._tell(kind, text)
-        if not self._log.is_on_terminal:
+        if not self._log.leaves_out_told:
             log = self._told.warning if kind == "warning" else self._told.info
             log(kind, text=text)
 

@@ -93,7 +93,14 @@ class Bookkeeper:
         if isinstance(payload, OrderUpdate):
             if hot.stats.total_fills > before.fills:
                 fill = _fill_of(payload, f"fill_{hot.fill_seq:08d}", before.level_id)
-                self.fills.append(BookedFill(fill=fill, trade_id=payload.trade_id))
+                self.fills.append(
+                    BookedFill(
+                        fill=fill,
+                        trade_id=payload.trade_id,
+                        fee_asset=payload.fee_asset,
+                        fee_qty=payload.fee_qty,
+                    )
+                )
                 self.events.append(core.hot.events)
         elif isinstance(payload, FundingPaid):
             if hot.stats.funding_payments > before.funding:

@@ -12,6 +12,7 @@ from attrs import frozen
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.control import ControlFile, ControlState, DoneCommand
 from grinder_adapters.journal import JournalReader
+from grinder_adapters.journal.lock import is_process
 from grinder_adapters.journal.stored import COLUMNS, read_row
 from grinder_app.live.auditing import AUDIT_STREAM
 from grinder_app.live.scribe import CONFIG_KIND, HEAD_STREAM, read_configured
@@ -119,6 +120,33 @@ def wait_until_done(
         found = _done_in(file, numbers)
         if len(found) == len(set(numbers)) or clock() >= ends:
             return found
+        sleep(POLL_S)
+
+
+def wait_until_ended(
+    folder: Path,
+    writer: Writer,
+    pid: int,
+    wait_s: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> bool:
+    """Return whether a process has ended, as soon as it has or the time is over.
+
+    It lets the state go before it closes its listener, so that both are waited for.
+
+    Args:
+        writer: The process; where another one writes the state now, it has let it go.
+        pid: Its number; 0: it is of another host, where only the state can be looked at.
+        clock, sleep: As for ``wait_until_done``.
+    """
+    ends = clock() + wait_s
+    while True:
+        now = writer_of(folder)
+        if (not now.is_running or now.holder != writer.holder) and not is_process(pid):
+            return True
+        if clock() >= ends:
+            return False
         sleep(POLL_S)
 
 

@@ -30,7 +30,8 @@ TRANSFERS: Final = frozenset(
         *("COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW"),
     }
 )
-FUNDING: Final = frozenset({"FUNDING_FEE", "INSURANCE_CLEAR"})  # what a position cost by itself
+# what a position cost by itself; the venue settles off its schedule by a word of its own
+FUNDING: Final = frozenset({"FUNDING_FEE", "SPECIAL_FUNDING_FEE", "INSURANCE_CLEAR"})
 OF_TRADES: Final = frozenset({"REALIZED_PNL", "COMMISSION"})
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 from grinder_adapters.binance.account_port import AccountPort, listen_key_calls
+from grinder_adapters.binance.fee_values import FeeValues
 from grinder_adapters.binance.hosts import VenueClass
+from grinder_adapters.binance.network import Network
 from grinder_adapters.binance.order_desk import OrderDesk
 from grinder_adapters.binance.order_inquiries import DeskSettings
 from grinder_adapters.binance.rest import RestClient
@@ -30,6 +32,7 @@ from grinder_app.live.ports import DeskPort
 from grinder_app.live.reconciling import Reconciliation, unfinished
 from grinder_app.live.scribe import JournalPort
 from grinder_app.live.witness import JournalWitness
+from grinder_app.report.wording import NO_CURRENCY, quote_currency
 from grinder_app.runner.doctor_findings import Verdict
 from grinder_app.runner.doctor_venue import Reach, examine_rights
 from grinder_core.contracts.control import FundingPaid, Health, Timer
@@ -37,6 +40,7 @@ from grinder_core.contracts.event import Event
 from grinder_core.contracts.live import HealthName
 from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.errors import ConnectorError, ConnectorNonRetryableError
+from grinder_core.numbers import canonical
 from grinder_core.resilience.archived import ArchivedStore
 from grinder_core.resilience.budget import BudgetWindow
 from grinder_core.resilience.idempotency import IdempotencySettings
@@ -62,6 +66,7 @@ class TradingAccount:
         desk: Performs effects.
         stream: The private stream.
         money: What moves without a trade.
+        fees: What fees in other assets are worth.
         reconciliation: What differs; ``None`` before clearing up began.
         dead_man: What takes our orders out when this process dies; likewise.
     """
@@ -110,6 +115,7 @@ class TradingAccount:
             network, base.ws_url, listen_key_calls(account), UserStreamSettings()
         )
         stack.push_async_callback(self.stream.close)
+        self.fees = await self._open_fees(network)
         absent_ms = plan.live.recv_window_ms + client.venue_clock.settings.clock_skew_max_ms + 1
         self.desk = OrderDesk(
             self.port,
@@ -121,6 +127,7 @@ class TradingAccount:
             tell_write=self._loop.put,
             trades_told=self._trades_told,
             heard=self._heard,
+            fees=self.fees,
         )
         stack.push_async_callback(self.desk.close)
         self.money = MoneyWatch(account, core, plan.symbols, self._loop.put, base.now_ms)
@@ -128,6 +135,20 @@ class TradingAccount:
             plan.reconcile, plan.symbols, lambda: core.engine.hot, self._loop_now
         )
         self._loop.port = DeskPort(self.desk, self._watch.expect)
+
+    async def _open_fees(self, network: Network) -> FeeValues:
+        """Say in which other assets fees may be taken, and learn what those are worth."""
+        account, base = self.account, self._base
+        quote = quote_currency(base.plan.symbols)
+        ask = account.last_price if quote != NO_CURRENCY else None
+        fees = FeeValues(quote, network, ask, base.tell)
+        held = await base.patiently(account.balances)
+        others = [one for one in held if one.asset != quote and one.wallet_balance > 0]
+        for one in others:
+            words = f"{canonical(one.wallet_balance)} {one.asset}, in which fees may be taken"
+            base.tell("account", f"holds {words}; they are booked in {quote}")
+        await fees.prepare(one.asset for one in others)
+        return fees
 
     async def _check_key(self) -> None:
         """Refuse a key that can move money out, where the venue says what a key may do.

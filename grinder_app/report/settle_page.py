@@ -24,6 +24,7 @@ SYMBOL_COLUMNS: Final = (
     *("fees", "fees there", "funding", "funding there"),
 )
 ASSET_COLUMNS: Final = ("asset", "kind", "sum of the list")
+ELSEWHERE_COLUMNS: Final = ("asset", "fills", "paid", "paid there", "booked as")
 CSV_COLUMNS: Final = (
     *("record", "kind", "ts_ms", "time_utc", "symbol", "number", "side", "qty", "price"),
     *("amount", "asset"),
@@ -79,6 +80,14 @@ def asset_rows(found: Settlement) -> list[Cells]:
     return [(asset, kind, canonical(total)) for (asset, kind), total in found.assets.items()]
 
 
+def elsewhere_rows(found: Settlement) -> list[Cells]:
+    """Return what other assets paid in fees, and what the ledger took that for."""
+    return [
+        (e.asset, str(e.fills), *map(canonical, (e.here, e.there, e.value)))
+        for e in found.elsewhere
+    ]
+
+
 def sentence(found: Settlement, quote: str) -> str:
     """Say what came out."""
     late = len(found.pending)
@@ -113,6 +122,7 @@ def settle_json(ledger: Ledger, statement: Statement, found: Settlement) -> dict
         "unexplained": canonical(found.unexplained),
         "rounding": canonical(found.rounding),
         "fees_elsewhere": canonical(found.fees_elsewhere),
+        "elsewhere": [to_dict(one) for one in found.elsewhere],
         "from_ms": ledger.begin_ms,
         "journal_ms": ledger.end_ms,
         "venue_ms": statement.read_ms,
@@ -166,6 +176,15 @@ def settle_page(ledger: Ledger, statement: Statement, found: Settlement) -> Mone
                 caption="Fees and funding paid are positive.",
             ),
             MoneyTable(
+                title="Fees in other assets",
+                columns=ELSEWHERE_COLUMNS,
+                rows=elsewhere_rows(found),
+                numeric=ELSEWHERE_COLUMNS[1:],
+                caption=f"Paid in the asset, booked in {ledger.quote} at its price at the fill. "
+                "They are in the session's profit and in no term of the balance, for they never "
+                "touch this wallet.",
+            ),
+            MoneyTable(
                 title="By asset",
                 columns=ASSET_COLUMNS,
                 rows=asset_rows(found),
@@ -194,12 +213,22 @@ def write_csv(ledger: Ledger, statement: Statement, path: Path) -> int:
 
 def _entries(ledger: Ledger, statement: Statement) -> Iterator[tuple[object, ...]]:
     for record, fills in (
-        ("ledger", [(b.fill, b.trade_id, ledger.quote) for b in ledger.fills]),
-        ("trades", [(t.fill, t.trade_id, t.fee_asset) for t in statement.trades]),
+        (
+            "ledger",
+            [
+                (
+                    b.fill,
+                    b.trade_id,
+                    *((b.fee_qty, b.fee_asset) if b.fee_asset else (b.fill.fee, ledger.quote)),
+                )
+                for b in ledger.fills
+            ],
+        ),
+        ("trades", [(t.fill, t.trade_id, t.fill.fee, t.fee_asset) for t in statement.trades]),
     ):
-        for fill, number, asset in fills:
+        for fill, number, paid, asset in fills:
             deal = (fill.side.value, canonical(fill.qty), canonical(fill.price))
-            fee = canonical(fill.fee.copy_negate() if fill.fee else ZERO)
+            fee = canonical(paid.copy_negate() if paid else ZERO)
             yield (record, "fill", fill.ts, utc(fill.ts), fill.symbol, number, *deal, fee, asset)
     for kind, moved in (("funding", ledger.funding), ("transfer", ledger.transfers)):
         for one in moved:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from grinder_core.numbers import canonical
 
+NO_CURRENCY: Final = "quote currency"  # where symbols have none, or several
 QUOTE_CURRENCIES: Final = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USD", "EUR", "BTC", "ETH")
 
 REASONS: Final[Mapping[str, str]] = {
@@ -51,11 +52,11 @@ def basis_points(x100: int) -> str:
 def quote_currency(symbols: Iterable[str]) -> str:
     """Return the currency all symbols are quoted in, or ``quote currency``."""
     found = {_quote_of(symbol) for symbol in symbols}
-    return found.pop() if len(found) == 1 else "quote currency"
+    return found.pop() if len(found) == 1 else NO_CURRENCY
 
 
 def _quote_of(symbol: str) -> str:
-    return next((c for c in QUOTE_CURRENCIES if symbol.endswith(c)), "quote currency")
+    return next((c for c in QUOTE_CURRENCIES if symbol.endswith(c)), NO_CURRENCY)
 
 
 def money(value: Any, *, signed: bool = False) -> str:

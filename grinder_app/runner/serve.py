@@ -35,6 +35,7 @@ from grinder_adapters.local_venue.server import VenueServer
 from grinder_app.runner.fault_choice import fault_plan
 from grinder_core.contracts.event import Event
 from grinder_core.errors import ConfigError, ConnectorError
+from grinder_core.venue.exchange.account import FeeWallet
 
 TIMEOUT_MS = 5_000
 PORT_MAX = 65_535
@@ -45,6 +46,7 @@ class ServePlan:
     """What to serve.
 
     Attributes:
+        fees: Another asset that pays the fees while it lasts.
         faults: A named plan, or the path of a fault file.
         duration_s: 0: until a signal comes.
     """
@@ -57,6 +59,7 @@ class ServePlan:
     is_looped: bool = False
     port: int = 0
     deposit: Decimal = Decimal(10_000)
+    fees: FeeWallet | None = None
     faults: str = "calm"
     state_path: Path | None = None
     log_path: Path | None = None
@@ -83,6 +86,7 @@ async def serve_venue(plan: ServePlan, ready: Callable[[dict[str, str]], None]) 
     market = _market(plan, clock)
     options = VenueOptions(
         deposit=plan.deposit,
+        fee_wallet=plan.fees,
         seed=plan.seed,
         plan=evolve(fault_plan(plan.faults), started_at=clock.now_ms()),
         log_path=plan.log_path,

@@ -11,6 +11,7 @@ from grinder_core.analysis.matching import (
     DIGIT,
     FUNDING,
     OF_TRADES,
+    Key,
     Matched,
     concerns,
     match,
@@ -63,6 +64,23 @@ class SymbolSums:
 
 
 @frozen(kw_only=True)
+class FeesElsewhere:
+    """Fees that another asset paid; they never touch the wallet that is settled.
+
+    Attributes:
+        fills: How many the venue lists.
+        here, there: In units of the asset; what is paid is positive.
+        value: What they were booked as, quote currency.
+    """
+
+    asset: str
+    fills: int
+    here: Decimal
+    there: Decimal
+    value: Decimal
+
+
+@frozen(kw_only=True)
 class Settlement:
     """What settling found.
 
@@ -75,6 +93,7 @@ class Settlement:
         rounding_max: How far the equities may be apart by the venue's rounding.
         others: What symbols that the session does not trade earned.
         fees_elsewhere: Fees that our ledger valued, and that another asset paid.
+        elsewhere: The same by asset.
     """
 
     findings: tuple[Finding, ...]
@@ -88,6 +107,7 @@ class Settlement:
     rounding_max: Decimal
     others: Decimal
     fees_elsewhere: Decimal
+    elsewhere: tuple[FeesElsewhere, ...] = ()
 
     @property
     def open_findings(self) -> tuple[Finding, ...]:
@@ -130,7 +150,7 @@ def _settled(ledger: Ledger, statement: Statement, matched: Matched) -> Settleme
     moved = sum((one.amount for one in ledger.transfers), ZERO)
     funding = sum((one.amount for one in ledger.funding), ZERO)
     realized = sum(ledger.realized.values(), ZERO)
-    foreign = {(t.fill.symbol, t.trade_id) for t in statement.trades if t.fee_asset != ledger.quote}
+    foreign = _paid_elsewhere(ledger, statement)
     fees = sum(
         (b.fill.fee for b in ledger.fills if (b.fill.symbol, b.trade_id) not in foreign), ZERO
     )
@@ -168,7 +188,7 @@ def _settled(ledger: Ledger, statement: Statement, matched: Matched) -> Settleme
     return Settlement(
         findings=matched.findings,
         terms=terms,
-        symbols=tuple(_sums(symbol, ledger, statement, ours) for symbol in ledger.symbols),
+        symbols=tuple(_sums(symbol, ledger, statement, ours, foreign) for symbol in ledger.symbols),
         assets=_assets(since),
         equity_here=here + open_here,
         equity_there=statement.wallet + open_there,
@@ -177,6 +197,7 @@ def _settled(ledger: Ledger, statement: Statement, matched: Matched) -> Settleme
         rounding_max=(held + count) * DIGIT,
         others=others,
         fees_elsewhere=elsewhere,
+        elsewhere=_by_asset(ledger, statement, foreign),
     )
 
 
@@ -215,7 +236,41 @@ def _not_listed_yet(matched: Matched, ledger: Ledger, statement: Statement) -> D
     return total
 
 
-def _sums(symbol: str, ledger: Ledger, statement: Statement, listed: list[IncomeRow]) -> SymbolSums:
+def _paid_elsewhere(ledger: Ledger, statement: Statement) -> dict[Key, str]:
+    """Return the asset of each execution whose fee was not paid in the quote currency."""
+    found = {(b.fill.symbol, b.trade_id): b.fee_asset for b in ledger.fills if b.fee_asset}
+    for trade in statement.trades:
+        if trade.fee_asset != ledger.quote:
+            found[trade.fill.symbol, trade.trade_id] = trade.fee_asset
+    return found
+
+
+def _by_asset(
+    ledger: Ledger, statement: Statement, foreign: Mapping[Key, str]
+) -> tuple[FeesElsewhere, ...]:
+    booked = {(b.fill.symbol, b.trade_id): b for b in ledger.fills}
+    listed = {(t.fill.symbol, t.trade_id): t for t in statement.trades}
+    return tuple(
+        FeesElsewhere(
+            asset=asset,
+            fills=sum(key in listed for key in keys),
+            here=sum((booked[key].fee_qty for key in keys if key in booked), ZERO),
+            there=sum((listed[key].fill.fee for key in keys if key in listed), ZERO),
+            value=sum((booked[key].fill.fee for key in keys if key in booked), ZERO),
+        )
+        for asset in sorted(set(foreign.values()) - {""})
+        for keys in [[key for key, paid in foreign.items() if paid == asset]]
+    )
+
+
+def _sums(
+    symbol: str,
+    ledger: Ledger,
+    statement: Statement,
+    listed: list[IncomeRow],
+    foreign: Mapping[Key, str],
+) -> SymbolSums:
+    in_quote = [b.fill for b in ledger.fills if (b.fill.symbol, b.trade_id) not in foreign]
     fills = [b.fill for b in ledger.fills if b.fill.symbol == symbol]
     rows = [row for row in listed if row.symbol == symbol]
     return SymbolSums(
@@ -224,7 +279,7 @@ def _sums(symbol: str, ledger: Ledger, statement: Statement, listed: list[Income
         fills_there=sum(t.fill.symbol == symbol for t in statement.trades),
         realized_here=ledger.realized.get(symbol, ZERO),
         realized_there=_listed(rows, EntryKind.REALIZED),
-        fees_here=sum((fill.fee for fill in fills), ZERO),
+        fees_here=sum((fill.fee for fill in in_quote if fill.symbol == symbol), ZERO),
         fees_there=-_listed(rows, EntryKind.FEE),
         funding_here=-sum((m.amount for m in ledger.funding if m.symbol == symbol), ZERO),
         funding_there=-_listed(rows, EntryKind.FUNDING),

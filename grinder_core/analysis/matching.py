@@ -208,14 +208,19 @@ Said = dict[Record, tuple[Decimal, str]]
 
 
 def _fees(one: _Execution, ledger: Ledger) -> Said:
-    """What each record says was paid; ours says nothing of another currency's."""
+    """What each record says was paid, in units of what it was paid in.
+
+    Ours says nothing of another currency's where it was not told which one that was.
+    """
     said: Said = {}
     asset = one.listed[0].fee_asset if one.listed else ledger.quote
     if one.listed and one.listed[0].fill.fee:
         said[Record.TRADES] = one.listed[0].fill.fee, asset
     elif one.listed:
         said[Record.TRADES] = ZERO, ledger.quote
-    if one.booked and (asset == ledger.quote or not said[Record.TRADES][0]):
+    if one.booked and one.booked[0].fee_asset:
+        said[Record.LEDGER] = one.booked[0].fee_qty, one.booked[0].fee_asset
+    elif one.booked and (asset == ledger.quote or not said[Record.TRADES][0]):
         said[Record.LEDGER] = one.booked[0].fill.fee, ledger.quote
     elif one.booked and one.booked[0].fill.fee == said[Record.TRADES][0]:
         said[Record.LEDGER] = one.booked[0].fill.fee, ledger.quote  # taken over unvalued

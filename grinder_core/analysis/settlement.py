@@ -50,10 +50,14 @@ class BookedFill:
 
     Attributes:
         trade_id: The venue's, unique per symbol.
+        fee_asset, fee_qty: What was paid where that was no quote currency; the fill's fee is then
+            its value as booked. Empty and 0 otherwise.
     """
 
     fill: Fill
     trade_id: int
+    fee_asset: str = ""
+    fee_qty: Decimal = Decimal(0)
 
 
 @frozen(kw_only=True)

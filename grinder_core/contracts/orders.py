@@ -120,6 +120,9 @@ class OrderUpdate:
 
     Attributes:
         filled_qty: Cumulative, only grows.
+        fee: Of this execution, quote currency; paid is positive.
+        fee_asset, fee_qty: What was paid where that was no quote currency, and how much of it;
+            ``fee`` is then its value at the fill. Empty and 0 otherwise.
         trade_id: The venue's id of this execution, rising per symbol; 0 without one.
         reason: The venue's own words for a refusal or an expiry.
     """
@@ -134,6 +137,8 @@ class OrderUpdate:
     last_price: Decimal = Decimal(0)
     last_qty: Decimal = Decimal(0)
     fee: Decimal = Decimal(0)
+    fee_asset: str = ""
+    fee_qty: Decimal = Decimal(0)
     liquidity: Liquidity = Liquidity.MAKER
     trade_id: int = 0
     reason: str = ""
@@ -144,6 +149,13 @@ class OrderUpdate:
         check_qty("filled_qty", self.filled_qty)
         check_qty("last_qty", self.last_qty)
         check_decimal("fee", self.fee)
+        check_decimal("fee_qty", self.fee_qty)
+        if bool(self.fee_asset) is not bool(self.fee_qty):
+            raise ContractError(
+                "must be given where fee_qty is, and only there",
+                field="fee_asset",
+                value=self.fee_asset,
+            )
         if self.last_qty:
             check_price("last_price", self.last_price)
             check_int("trade_id", self.trade_id, ge=1)

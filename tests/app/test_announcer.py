@@ -82,6 +82,29 @@ class Lines:
         return [line for line in lines if line["logger"] == room]
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_what_people_were_told_is_logged_where_they_do_not_read_it_twice(
+    tmp_path: Path, is_shared: bool
+) -> None:
+    async def scene(world: MemoryLive) -> Lines:
+        lines = Lines()
+        log = Log(
+            LogSettings(), Redactor(), world.clock.now_ms, lines,
+            is_terminal=is_shared, is_shared=is_shared,
+        )  # fmt: skip
+        said: list[str] = []
+        around = world._world()
+        async with Announcer(world.plan, around, lambda _, text: said.append(text), log) as made:
+            made.tell("venue", "somewhere")
+            made.tell("warning", "beware")
+        assert said == ["somewhere", "beware"]
+        return lines
+
+    text = live(tmp_path, scene).data.decode()
+    assert ("somewhere" in text) is ("beware" in text) is not is_shared
+    assert "session" in text  # what nobody was told is there in both
+
+
 Story = Callable[[MemoryLive], Awaitable[None]]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from grinder_adapters.control import ControlFile, Standing
 from grinder_app.cli import control as command_line
 from grinder_app.cli import run
 from grinder_app.live.control_channel import ControlChannel
+from grinder_app.live.control_view import wait_until_ended
 from grinder_app.live.recovering import restore
+from grinder_app.live.state_folder import Writer, writer_of
 from grinder_core.contracts.control import Command, Control, Timer
 from grinder_core.contracts.enums import Override
 from tests.support.live_story import LiveStory, a_story
@@ -26,7 +30,7 @@ class Commanded:
     """A session on paper with its channel; each wait of the command line lets 250 ms pass in it."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
-        self.folder, self.stopped = folder, False
+        self.folder, self.stopped, self.hangs = folder, False, False
         self.told: list[str] = []
         self._coming: list[Coroutine[Any, Any, None]] = []
         self.story = LiveStory(folder, on_step=self._stepped, **options)
@@ -41,6 +45,10 @@ class Commanded:
         asyncio.run(self.story.journal.sync())
 
     def pass_a_moment(self, _: float = 0) -> None:
+        if self.stopped:  # everything is said: only the end of the process is waited for
+            if not self.hangs:
+                self.story.journal.close()
+            return
         self.story.now += 250
         self.story.put(Timer())
         coming, self._coming = self._coming, []
@@ -107,6 +115,42 @@ def test_what_was_carried_out_is_told_with_the_state_after_it(session: Commanded
         assert (code, told["is_running"]) == (int(outcome == "REFUSED"), True)
         assert "@" in told["actor"]
     assert session.stopped
+
+
+def test_stop_returns_once_the_next_process_can_start(
+    session: Commanded, ask: Ask, capsys: Capsys
+) -> None:
+    assert writer_of(session.folder).is_running
+    code, told = ask("stop")
+    assert (code, told["is_running"], told["has_ended"]) == (0, True, True)
+    assert not writer_of(session.folder).is_running
+
+
+def test_a_process_that_does_not_end_is_said_so(
+    session: Commanded, ask: Ask, capsys: Capsys, tmp_path: Path
+) -> None:
+    session.hangs = True
+    code, told = ask("stop", "--wait", "0.2")
+    (one,) = told["commands"]
+    assert (code, one["outcome"], told["has_ended"]) == (1, "APPLIED", False)
+    assert run(["control", "stop", "--wait", "0.2", "--state-dir", str(tmp_path / "state")]) == 1
+
+
+def test_a_state_that_the_next_process_writes_was_let_go(session: Commanded) -> None:
+    before = Writer(is_running=True, holder="pid 1 on another host")
+
+    def has_ended(writer: Writer, pid: int) -> bool:
+        return wait_until_ended(session.folder, writer, pid, 0, lambda: 0.0, lambda _: None)
+
+    assert has_ended(before, 0)
+    assert not has_ended(writer_of(session.folder), 0)
+    with subprocess.Popen(["sleep", "60"]) as closing:  # its state is free, its listener is not
+        is_over = has_ended(before, closing.pid)
+        closing.kill()
+        assert not is_over
+        os.waitid(os.P_PID, closing.pid, os.WEXITED | os.WNOWAIT)
+        assert has_ended(before, closing.pid)  # nobody has reaped it yet
+    assert has_ended(before, closing.pid)
 
 
 def test_everything_is_flattened_symbol_by_symbol(session: Commanded, ask: Ask) -> None:

@@ -27,6 +27,7 @@ from grinder_core.live.state import Movement
 from grinder_core.numbers import exact
 from grinder_core.orders.identity import OrderIds
 from grinder_core.venue.exchange import liquidation, market
+from grinder_core.venue.exchange.vocabulary import IncomeType
 from tests.support.memory_session import (
     ACCOUNT,
     DEPOSIT,
@@ -396,6 +397,29 @@ def test_funding_that_nobody_heard_of_is_booked_once(tmp_path: Path, is_down: bo
     live(tmp_path, scene)
 
 
+def test_funding_off_the_schedule_is_funding(tmp_path: Path) -> None:
+    """The venue has a word of its own for it in its list (reference 7)."""
+
+    async def scene(world: MemoryLive) -> None:
+        session = await world.started()
+        bought = next(n for n, o in world.open_orders().items() if o.side is Side.BUY)
+        world.fill(bought, 10_000)
+        await world.pass_ms(2_000)
+        account = world.venue.exchange.floor.account(ACCOUNT)
+        with exact():
+            account.cross_wallet -= Decimal(3)
+            account.funding_paid += Decimal(3)
+            now = world.clock.now_ms()
+            account.note(now, IncomeType.SPECIAL_FUNDING_FEE, SYMBOL, Decimal(-3))
+        await world.pass_ms(LISTED_MS)
+        assert [payment.amount for payment in world.payloads(FundingPaid)] == [Decimal(3)]
+        assert transfers(world) == []
+        assert session.core.engine.hot.symbols[SYMBOL].ledger.funding_paid == Decimal(3)
+        assert world.believed() == world.wallet()
+
+    live(tmp_path, scene)
+
+
 def test_a_liquidation_that_the_stream_lost_is_found_and_stops_the_session(
     tmp_path: Path,
 ) -> None:
@@ -484,8 +508,9 @@ def test_each_movement_is_told_once_whether_or_not_the_stream_told_it(
     )
 
 
-def test_a_movement_stands_for_a_row_of_its_own_kind_amount_and_time() -> None:
-    row = a_row(100_000, 5, "FUNDING_FEE", SYMBOL)
+@pytest.mark.parametrize("kind", ["FUNDING_FEE", "SPECIAL_FUNDING_FEE", "INSURANCE_CLEAR"])
+def test_a_movement_stands_for_a_row_of_its_own_kind_amount_and_time(kind: str) -> None:
+    row = a_row(100_000, 5, kind, SYMBOL)
     same = Movement(ts=100_010, symbol=SYMBOL, amount=Decimal(5))
     assert untold([row], [same]) == []
     for other in (

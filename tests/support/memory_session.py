@@ -30,6 +30,7 @@ from grinder_core.contracts.event import Event, Payload
 from grinder_core.contracts.live import SafeMode
 from grinder_core.contracts.market import MarkPrice
 from grinder_core.numbers import exact
+from grinder_core.venue.exchange.account import FeeWallet
 from grinder_core.venue.exchange.requests import NewOrder
 from grinder_core.venue.exchange.vocabulary import OrderType, TimeInForce
 from tests.adapters.local_venue.market_cases import quote
@@ -61,9 +62,10 @@ class MemoryLive:
         settings: dict[str, str],
         engine: dict[str, Any],
         symbols: tuple[str, ...] = (SYMBOL,),
+        fees: FeeWallet | None = None,
     ) -> None:
         self.clock = VirtualClock()
-        self.venue = assemble(VenueOptions(deposit=DEPOSIT, seed=7))
+        self.venue = assemble(VenueOptions(deposit=DEPOSIT, seed=7, fee_wallet=fees))
         self.disk = MemoryDisk(self.clock, Random(7))
         flags = LiveFlags(
             armed=True, mode=SafeMode.LIVE_TRADE, exchange_port=PortKind.SIM, symbols=symbols
@@ -255,9 +257,10 @@ def live(
     engine: dict[str, Any] | None = None,
     faults: Iterable[Fault] = (),
     symbols: tuple[str, ...] = (SYMBOL,),
+    fees: FeeWallet | None = None,
 ) -> T:
     """Play a scene; its market has begun."""
-    world = MemoryLive(folder, settings or {}, engine or {}, symbols)
+    world = MemoryLive(folder, settings or {}, engine or {}, symbols, fees)
 
     async def play() -> T:
         market = asyncio.create_task(world.move_market())

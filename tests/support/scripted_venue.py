@@ -178,7 +178,7 @@ class ScriptedVenue:
         self, path: str, headers: Mapping[str, str], payload: bytes, parameters: Mapping[str, str]
     ) -> None:
         if "timestamp" not in parameters:
-            assert path.endswith(("time", "exchangeInfo", "listenKey", "depth"))
+            assert path.endswith(("time", "exchangeInfo", "listenKey", "depth", "price"))
             return
         assert headers["X-MBX-APIKEY"] == self.key
         query, signature = payload.rsplit(b"&signature=", 1)

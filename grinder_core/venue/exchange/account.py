@@ -42,11 +42,16 @@ class Income:
     amount: Decimal
     tran_id: int
     trade_id: int = 0
+    asset: str = ""  # empty: the settlement asset
 
 
 @frozen(kw_only=True)
 class VenueTrade:
-    """One execution of the account. ``fee`` is paid where positive."""
+    """One execution of the account.
+
+    Attributes:
+        fee: Paid where positive, in units of ``fee_asset``; empty: the settlement asset.
+    """
 
     trade_id: int
     order_number: int
@@ -59,6 +64,7 @@ class VenueTrade:
     realized: Decimal
     is_maker: bool
     ts: int
+    fee_asset: str = ""
 
 
 @frozen
@@ -74,6 +80,30 @@ class Amendment:
     new_qty: Decimal
     count: int
     modify_id: int | None
+
+
+@define
+class FeeWallet:
+    """What an account holds of an asset out of which its fees are paid, while it lasts.
+
+    Attributes:
+        price: Of one unit, settlement asset.
+        balance, paid: In units of the asset.
+    """
+
+    asset: str
+    price: Decimal
+    balance: Decimal
+    paid: Decimal = ZERO
+
+    def pay(self, fee: Decimal) -> Decimal:
+        """Pay a fee, given in the settlement asset; return what left, 0: it does not suffice."""
+        units = dec_up(fee, MARGIN_DIGITS, self.price)
+        if fee <= 0 or units > self.balance:
+            return ZERO
+        self.balance -= units
+        self.paid += units
+        return units
 
 
 @frozen
@@ -167,6 +197,7 @@ class AccountPush:
     Attributes:
         change: Of the wallet other than by profit and fee.
         payment: The funding settlement that changed it.
+        fee_asset, fee_balance: Of the wallet of fees; empty and 0 where there is none.
     """
 
     account: str
@@ -178,15 +209,19 @@ class AccountPush:
     positions: tuple[PositionView, ...] = ()
     symbol: str = ""
     payment: FundingPaid | None = None
+    fee_asset: str = ""
+    fee_balance: Decimal = ZERO
 
 
 @define
 class TradingAccount:
     """Wallets, positions and settings of one client.
 
-    Invariant: ``wallet == deposited + insured + realised profit - fees - funding``, exactly.
+    Invariant: ``wallet == deposited + insured + realised profit - fees - funding``, exactly; a fee
+    that another asset paid is none of those.
 
     Attributes:
+        fee_wallet: Pays the fees in another asset; ``None``: the wallet does.
         cross_wallet: Shared by all cross positions.
         is_hedged: Long and short positions of a symbol are apart.
         positions: By ``key_of``; created when first needed, never dropped.
@@ -201,6 +236,7 @@ class TradingAccount:
     is_hedged: bool = False
     is_multi_assets: bool = False
     fees_paid: Decimal = ZERO
+    fee_wallet: FeeWallet | None = None
     funding_paid: Decimal = ZERO
     insured: Decimal = ZERO
     last_tran_id: int = 0
@@ -255,10 +291,18 @@ class TradingAccount:
         self.deposited += amount
         self.note(ts, IncomeType.TRANSFER, "", amount)
 
-    def note(self, ts: int, kind: IncomeType, symbol: str, amount: Decimal, trade: int = 0) -> None:
+    def note(
+        self,
+        ts: int,
+        kind: IncomeType,
+        symbol: str,
+        amount: Decimal,
+        trade: int = 0,
+        asset: str = "",
+    ) -> None:
         """Write one line of the income list."""
         self.last_tran_id += 1
-        self.income.append(Income(ts, kind, symbol, amount, self.last_tran_id, trade))
+        self.income.append(Income(ts, kind, symbol, amount, self.last_tran_id, trade, asset))
 
     def book_fill(
         self, position: Position, side: Side, price: Decimal, qty: Decimal, fee: Decimal

@@ -21,14 +21,16 @@ class ExchangeClearing(Clearing):
 
     Attributes:
         last_realized: Profit of the last execution, before its fee.
+        last_fee: What it cost, and the asset that paid; empty: the settlement asset.
     """
 
-    __slots__ = ("accounts", "last_realized")
+    __slots__ = ("accounts", "last_fee", "last_realized")
 
     def __init__(self, settings: VenueSettings, accounts: Mapping[str, TradingAccount]) -> None:
         super().__init__(settings, Account(ZERO))
         self.accounts = accounts
         self.last_realized = ZERO
+        self.last_fee = (ZERO, "")
 
     def position_of(self, order: VenueOrder) -> Position:
         """The position that an order acts on."""
@@ -47,7 +49,11 @@ class ExchangeClearing(Clearing):
         position = account.position(order.symbol, order.position_side)
         if order.counts:
             position.add_open(order.side, -order.price * qty)
-        self.last_realized = account.book_fill(position, order.side, price, qty, fee)
+        wallet = account.fee_wallet
+        units = ZERO if wallet is None else wallet.pay(fee)
+        self.last_fee = (fee, "") if wallet is None or not units else (units, wallet.asset)
+        charged = ZERO if units else fee
+        self.last_realized = account.book_fill(position, order.side, price, qty, charged)
         order.cum_quote += price * qty
 
     def revalue(self, book: MatchingBook) -> None:

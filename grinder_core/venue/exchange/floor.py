@@ -252,7 +252,7 @@ class Floor:
         )
         if trade is not None:
             push.last_qty, push.last_price = trade.qty, trade.price
-            push.fee, push.realized = trade.fee, trade.realized
+            push.fee, push.fee_asset, push.realized = trade.fee, trade.fee_asset, trade.realized
             push.trade_id, push.is_maker = trade.trade_id, trade.is_maker
         self.outbox.append(push)
 
@@ -266,6 +266,7 @@ class Floor:
     ) -> None:
         """Put an account's news into the outbox."""
         account = self.accounts[name]
+        fees = account.fee_wallet
         views = tuple(self._view(account, position) for position in positions)
         self.outbox.append(
             AccountPush(
@@ -278,6 +279,8 @@ class Floor:
                 views,
                 "" if payment is None else payment.symbol,
                 payment,
+                "" if fees is None else fees.asset,
+                ZERO if fees is None else fees.balance,
             )
         )
 
@@ -298,6 +301,7 @@ class Floor:
 
     def _record(self, order: VenueOrder, update: OrderUpdate, realized: Decimal) -> VenueTrade:
         account = self.accounts[order.account]
+        fee, asset = self.clearing.last_fee
         trade = VenueTrade(
             trade_id=update.trade_id,
             order_number=order.number,
@@ -306,16 +310,17 @@ class Floor:
             position_side=order.position_side,
             price=update.last_price,
             qty=update.last_qty,
-            fee=update.fee,
+            fee=fee,
             realized=realized,
             is_maker=update.liquidity is Liquidity.MAKER,
             ts=self.now,
+            fee_asset=asset,
         )
         account.trades.append(trade)
         if realized:
             account.note(self.now, IncomeType.REALIZED_PNL, order.symbol, realized, trade.trade_id)
-        if update.fee:
-            account.note(self.now, IncomeType.COMMISSION, order.symbol, -update.fee, trade.trade_id)
+        if fee:
+            account.note(self.now, IncomeType.COMMISSION, order.symbol, -fee, trade.trade_id, asset)
         return trade
 
     def _close(self, order: VenueOrder, status: OrderStatus, expiry: Expiry = Expiry.NONE) -> None:

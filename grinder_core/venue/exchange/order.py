@@ -89,6 +89,7 @@ class OrderPush:
 
     Attributes:
         last_qty, last_price, fee, realized, trade_id: Of the execution; 0 without one.
+        fee_asset: What paid the fee; empty: the settlement asset.
     """
 
     order: VenueOrder
@@ -104,6 +105,7 @@ class OrderPush:
     last_qty: Decimal = ZERO
     last_price: Decimal = ZERO
     fee: Decimal = ZERO
+    fee_asset: str = ""
     realized: Decimal = ZERO
     trade_id: int = 0
     is_maker: bool = False

@@ -161,7 +161,7 @@ def test_a_state_of_another_version_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state"
-    monkeypatch.setattr("grinder_adapters.local_venue.assembly.STATE_VERSION", 2)
+    monkeypatch.setattr("grinder_adapters.local_venue.assembly.STATE_VERSION", 1)
     save_floor(a_venue().exchange.floor, path)
     monkeypatch.undo()
     with pytest.raises(ArtifactError, match="version"):

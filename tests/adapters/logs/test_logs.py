@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from grinder_adapters.binance.signing import Secret
 from grinder_adapters.logs.lines import iso
 from grinder_adapters.logs.settings import LogFormat, LogLevel, LogSettings
-from grinder_adapters.logs.setup import Log
+from grinder_adapters.logs.setup import Log, on_one_terminal
 from grinder_adapters.logs.sink import Descriptor, LogSink
 from grinder_adapters.redact import Redactor
 from grinder_core.codec import canonical_json
@@ -129,7 +130,36 @@ def test_the_format_follows_setting_and_terminal(
     assert target.data.startswith(b"{") is is_json
     assert SECRET.encode() not in target.data
     assert (b"\x1b[" in target.data) is (is_terminal and not is_json)
-    assert log.is_on_terminal is is_terminal
+
+
+@pytest.mark.parametrize(
+    ("form", "is_shared", "leaves_out"),
+    [
+        (LogFormat.AUTO, True, True),
+        (LogFormat.AUTO, False, False),
+        (LogFormat.TEXT, True, False),
+        (LogFormat.JSON, True, False),
+    ],
+)
+def test_only_what_is_read_along_leaves_out_what_was_told(
+    form: LogFormat, is_shared: bool, leaves_out: bool
+) -> None:
+    given = LogSettings(log_format=form)
+    log = Log(given, Redactor(), lambda: NOW, Target(), is_terminal=True, is_shared=is_shared)
+    assert log.leaves_out_told is leaves_out
+    assert log.close()
+
+
+def test_two_descriptors_share_a_terminal_or_do_not(tmp_path: Path) -> None:
+    (first, one), (second, two) = pty.openpty(), pty.openpty()
+    with (tmp_path / "file").open("w") as file:
+        assert on_one_terminal(one, one)
+        assert not on_one_terminal(one, two)
+        assert not on_one_terminal(one, file.fileno())
+        assert not on_one_terminal(file.fileno(), file.fileno())
+    for number in (first, one, second, two):
+        os.close(number)
+    assert not on_one_terminal(one, one)
 
 
 words = st.sampled_from([SECRET, f"x{SECRET}y", "plain", "a@b.example", "AKIA" + "Q" * 16])
@@ -264,7 +294,7 @@ def test_a_file_is_appended_to_and_is_nobody_elses(tmp_path: Path) -> None:
         log = Log.open(LogSettings(log_file=str(path)), Redactor(), lambda: NOW)
         log.named("x").info(event)
         assert log.close()
-        assert not log.is_on_terminal
+        assert not log.leaves_out_told
     assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["one", "two"]
     assert path.stat().st_mode & 0o777 == 0o600
 

@@ -229,6 +229,39 @@ def test_fees_of_another_asset_stand_apart() -> None:
     assert found.assets["BNB", "COMMISSION"] == D("-0.0001")
 
 
+@pytest.mark.parametrize("booked", ["0.0001", "0.0002"])
+def test_what_another_asset_paid_is_held_against_the_venues(booked: str) -> None:
+    ledger, statement = a_history().closed()
+    with exact():
+        first = evolve(ledger.fills[0], fee_asset="BNB", fee_qty=D(booked))
+        paid = statement.trades[0]
+        trade = evolve(paid, fill=evolve(paid.fill, fee=D("0.0001")), fee_asset="BNB")
+        income = tuple(
+            evolve(r, amount=D("-0.0001"), asset="BNB") if r.amount == D("-0.06") else r
+            for r in statement.income
+        )
+        there = evolve(
+            statement,
+            trades=(trade, *statement.trades[1:]),
+            income=income,
+            wallet=statement.wallet + D("0.06"),
+        )
+    found = settle(evolve(ledger, fills=(first, *ledger.fills[1:])), there)
+    (apart,) = found.elsewhere
+    assert (apart.asset, apart.fills, apart.value) == ("BNB", 1, D("0.06"))
+    assert (apart.here, apart.there) == (D(booked), D("0.0001"))
+    if booked == "0.0001":
+        assert found.is_settled
+        return
+    (one,) = found.open_findings
+    assert (one.kind, one.verdict, one.where) == (
+        EntryKind.FEE,
+        Verdict.DIFFERENT,
+        Record.LEDGER,
+    )
+    assert one.values == {"ledger": "0.0002 BNB", "trades": "0.0001 BNB", "income": "0.0001 BNB"}
+
+
 def test_a_fee_taken_over_without_its_asset_is_named() -> None:
     """Spec gap 4.4: what was paid in another asset is valued, never added up as it stands."""
     story = a_history()

@@ -41,8 +41,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the_fee_of_a_fill_is_lost_on_the_way",
         "grinder_adapters/binance/engine_events.py",
-        "fee=event.fee,",
-        'fee=Decimal("0"),',
+        "split_fee(event.symbol, event.fee, event.fee_asset)",
+        'split_fee(event.symbol, Decimal("0"), "")',
         OUTSIDE,
     ),
     Mutant(

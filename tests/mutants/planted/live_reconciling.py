@@ -103,6 +103,13 @@ MUTANTS: tuple[Mutant, ...] = (
         RECONCILING,
     ),
     Mutant(
+        "funding_off_the_schedule_is_a_transfer",
+        _MONEY,
+        '"FUNDING_FEE", "SPECIAL_FUNDING_FEE", "INSURANCE_CLEAR"',
+        '"FUNDING_FEE", "INSURANCE_CLEAR"',
+        RECONCILING,
+    ),
+    Mutant(
         "profit_and_fees_of_trades_are_transfers",
         _MONEY,
         "            if row.kind not in OF_TRADES\n            and self._counts",

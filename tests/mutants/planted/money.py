@@ -99,8 +99,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "fees_of_another_asset_are_taken_from_the_wallet",
         _BALANCE,
-        "if t.fee_asset != ledger.quote}",
-        'if t.fee_asset == ""}',
+        "        if trade.fee_asset != ledger.quote:\n",
+        '        if trade.fee_asset == "":\n',
         SETTLE,
     ),
     Mutant(
