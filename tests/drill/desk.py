@@ -143,6 +143,7 @@ class Desk(MemoryLive):
         receiver: Where alerts arrive.
         prices: Of the market; a scene may move them.
         is_market_away: Whether no stream of the market can be opened.
+        free_bytes: Room where the state lies.
         left: Requests in the order in which they left.
         folded: Events that the running process folded, newest last, with their times.
     """
@@ -162,6 +163,7 @@ class Desk(MemoryLive):
         self.receiver = Receiver()
         self.prices = {symbol: Decimal(price) for symbol, price in PRICES.items()}
         self.is_market_away = False
+        self.free_bytes = 100 * GIB
         self.left: list[Left] = []
         self.folded: list[Event] = []
         self.process = Process()
@@ -218,7 +220,7 @@ class Desk(MemoryLive):
             transport=lambda: wire,
             sockets=lambda _: _Line(self, process, MemorySockets(self.venue, self.clock)),
             webhook=lambda: self.receiver.way_of(process),
-            free_bytes=lambda folder: 100 * GIB,
+            free_bytes=lambda folder: self.free_bytes,
         )
 
     def _stepped(self, event: Event, step: Step) -> None:

@@ -19,12 +19,14 @@ from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match, Re
 from grinder_core.contracts.control import Command
 from grinder_core.contracts.enums import Side
 from tests.drill.agreement import agreement, replayed
-from tests.drill.desk import BOTH, BTC, ETH, OPERATOR, Desk, play
+from tests.drill.desk import BOTH, BTC, ETH, GIB, OPERATOR, Desk, play
 
 D = Decimal
 ENGINE: Final[dict[str, Any]] = {
     "portfolio_dd_limit": D("0.0003"),  # 30 of 100 000
     "recenter_bps": 100,
+    "consec_loss_enabled": True,
+    "consec_loss_threshold": 2,
 }
 SETTINGS: Final = {"webhook.webhook_rate_per_minute": "600"}
 STATUS: Final = "grinder live status"
@@ -34,7 +36,8 @@ RESUME: Final = 'grinder control resume --reason "..."'
 HALTED: Final = "Orders that add risk are cancelled; reduce-only orders stay"
 HELD: Final = "No new risk is taken; exits and cancels still pass"
 STEP: Final = D("1.015")  # beyond what the grid follows without a reset, within its levels
-NEVER: Final = 10**9
+NEVER: Final = 10**18
+LOST: Final = ("pending", "failed", "merged")
 Scene = Callable[[Desk], Awaitable[None]]
 
 
@@ -116,6 +119,7 @@ async def trades_again(desk: Desk, since: int, within_s: int = 90) -> None:
     assert opened == ended
     assert agreement(desk) == []
     assert all(desk.is_protected(symbol) for symbol in BOTH)
+    assert {name: desk.page()["beside"]["webhook"][name] for name in LOST} == dict.fromkeys(LOST, 0)
 
 
 def name_of(alert: dict[str, Any]) -> tuple[object, ...]:
@@ -174,6 +178,32 @@ async def loss(desk: Desk) -> None:
         desk.command(Command.FLATTEN, symbol)
     await until(desk, lambda: all(D(desk.row(s)["position"]) == 0 for s in BOTH), 10, "no position")
     assert desk.follow(alert) == [Command.RESET_DRAWDOWN_GUARD, Command.RESUME]
+    await trades_again(desk, since)
+
+
+async def loss_streak(desk: Desk) -> None:
+    """One more round trip that loses, after the one that closing the position was."""
+    since = len(desk.receiver.alerts)
+    desk.filled(BTC, "BUY")
+    await desk.pass_ms(1_000)
+    for _ in range(3):
+        step_market(desk, 1 / STEP)
+        await desk.pass_ms(2_000)
+    desk.filled(BTC, "SELL")
+    alert = await told(desk, since, Incident(
+        kind="LOSS_STREAK",
+        says=("LOSS_STREAK: 2 round trips in a row lost", "the limit is 2"), orders=HALTED,
+        next=(STATUS, "grinder control reset loss-streaks", RESUME), page="kill-switch",
+    ))  # fmt: skip
+    assert desk.state() == ("PAUSE", "OPERATOR_PAUSE")
+    assert desk.page()["standing"]["latches"]["loss_streaks"] == "tripped"
+    for symbol in BOTH:
+        assert desk.why_not(symbol)[0] in {"policy", "state"}
+        assert "OPERATOR_PAUSE" in " ".join(desk.why_not(symbol))
+    assert not any(map(desk.open_orders, BOTH))
+    assert desk.follow(alert) == [Command.RESET_LOSS_STREAKS, Command.RESUME]
+    await until(desk, lambda: desk.state()[0] == "ACTIVE", 60, "ACTIVE")
+    step_market(desk, STEP)
     await trades_again(desk, since)
 
 
@@ -255,6 +285,10 @@ async def stuck_order(desk: Desk) -> None:
     assert paused["cause"].startswith(f"OPERATOR_PAUSE: {OPERATOR} (drill) ordered PAUSE")
     events = desk.page()["events"]
     assert any(e["kind"] == "ACTION" and e["text"].startswith("CANCEL ") for e in events)
+    for name in list(desk.open_orders(BTC)):
+        desk.cancel(name)  # at the venue, by hand
+    await until(desk, lambda: desk.row(BTC)["leaving"] == 0, 5, "the session hears of it")
+    assert len(desk.open_orders(ETH)) == 2
     desk.suffer()
     await until(desk, lambda: not any(map(desk.open_orders, BOTH)), 40, "no order left")
     assert desk.follow(paused) == [Command.RESUME]
@@ -322,8 +356,15 @@ async def lost_account_stream(desk: Desk) -> None:
 
 
 async def full_disk(desk: Desk) -> None:
+    """Room becomes scarce, and then nothing can be written any more."""
     since = len(desk.receiver.alerts)
-    desk.disk.broken.append((desk.clock.now_ms(), NEVER * NEVER))
+    desk.free_bytes = GIB
+    await told(desk, since, Incident(
+        kind="DISK_LOW", says=("DISK_LOW: 1024 MiB are free", "2048 MiB are the least"),
+        orders="Nothing yet", next=(STATUS, DOCTOR), page="disk-full",
+    ), 70)  # fmt: skip
+    assert trades(desk)
+    desk.disk.broken.append((desk.clock.now_ms(), NEVER))
     await told(desk, since, Incident(
         kind="STATE_WRITE_FAILED", says=("STATE_WRITE_FAILED: the journal cannot be written",),
         orders=HELD, next=(STATUS, DOCTOR, "grinder state verify"), page="disk-full",
@@ -338,6 +379,10 @@ async def full_disk(desk: Desk) -> None:
     assert len(desk.placements) == placed  # no order whose intent is not on disk
     assert not any(map(desk.open_orders, BOTH))  # and cancels pass
     desk.disk.broken.clear()
+    desk.free_bytes = 100 * GIB
+    await until(
+        desk, lambda: desk.told_of("DISK_LOW", since)[-1]["status"] == "resolved", 70, "room"
+    )
     await trades_again(desk, since)
 
 
@@ -366,6 +411,8 @@ async def order_by_hand(desk: Desk) -> None:
 async def position_by_hand(desk: Desk) -> None:
     """Somebody buys by hand; it is taken over, and closed in order."""
     since = len(desk.receiver.alerts)
+    believed = D(desk.row(BTC)["position"])
+    held = believed + D("0.02")
     desk.trade(Side.BUY, "0.02", BTC)
     alert = await told(desk, since, Incident(
         kind="MISMATCH", says=("STATE_UNRECONCILED: 1 differences",), orders=HELD,
@@ -374,7 +421,7 @@ async def position_by_hand(desk: Desk) -> None:
     assert "adopt-exchange" in alert["detail"]
     assert desk.why_not(BTC)[:2] == ("state", "DEGRADED STATE_UNRECONCILED")
     (line,) = desk.page()["differences"]
-    assert line.startswith(f"{BTC}: the venue holds 0.02, and we believe 0")
+    assert line.startswith(f"{BTC}: the venue holds {held}, and we believe {believed}:")
     await desk.end()
     assert not any(map(desk.open_orders, BOTH))
     assert not any(map(desk.is_protected, BOTH))
@@ -383,7 +430,7 @@ async def position_by_hand(desk: Desk) -> None:
     await desk.started(5_000)
     desk.command(Command.PAUSE)
     await desk.pass_ms(2_000)
-    assert D(desk.row(BTC)["position"]) == D("0.02")
+    assert D(desk.row(BTC)["position"]) == held
     desk.command(Command.FLATTEN, BTC)
     await desk.pass_ms(2_000)
     assert D(desk.row(BTC)["position"]) == 0
@@ -473,6 +520,7 @@ async def damaged_control_file(desk: Desk) -> None:
 DRILL: Final[tuple[Scene, ...]] = (
     kill_switch,
     loss,
+    loss_streak,
     unknown_outcome,
     clock_skew,
     ban,
