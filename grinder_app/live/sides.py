@@ -36,7 +36,7 @@ from grinder_core.engine.config import EngineConfig
 from grinder_core.errors import ArtifactError, ConfigError
 from grinder_core.live.core import LiveCore, Step
 from grinder_core.live.records import RecordKind
-from grinder_core.numbers import ZERO, exact
+from grinder_core.numbers import ZERO, canonical, exact
 from grinder_core.ports import Policy
 from grinder_core.session.session import Session
 
@@ -260,7 +260,15 @@ def backtest_side(
 
 def _beginning(told: Told) -> str:
     begun = ", ".join(f"{symbol} at event {number}" for symbol, number in told.free_from.items())
-    return f"begins to trade where the session did: {begun or 'nowhere'}"
+    words = f"begins to trade where the session did: {begun or 'nowhere'}"
+    venue, paid = told.config.venue, told.side.books.fees
+    if paid and not (venue.maker_fee_bps_x100 or venue.taker_fee_bps_x100):
+        words += (
+            "; pays no fees, as venue.maker_fee_bps_x100 and venue.taker_fee_bps_x100 are 0, while "
+            f"the session paid {canonical(paid)}: set them to what the venue charges before you "
+            "judge a backtest by its profit"
+        )
+    return words
 
 
 def market_events(reader: JournalReader, advance: Advance = lambda rows: None) -> Iterator[Event]:

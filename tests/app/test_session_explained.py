@@ -9,18 +9,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from grinder_adapters.journal import JournalReader
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match
 from grinder_app.live.retelling import Parting, Reteller
 from grinder_app.live.sides import backtest_side, live_side
 from grinder_app.runner.causes import Cause
-from grinder_app.runner.sides import SideComparison, compare_sides
+from grinder_app.runner.sides import Side, SideComparison, compare_sides
 from grinder_core.analysis.balance import Settlement
 from grinder_core.analysis.bridge import StepKind
 from grinder_core.analysis.settlement import Ledger, Record, Statement, Verdict
-from grinder_core.numbers import ZERO, exact
+from grinder_core.numbers import ZERO, canonical, exact
 from grinder_core.venue.exchange import market
 from tests.crash.exchange import rough
 from tests.support.memory_session import PRICES, MemoryLive, live
@@ -52,6 +52,7 @@ class Played:
     found: Settlement
     parting: Parting | None
     compared: SideComparison
+    without_fees: Side
 
 
 def pay_funding(world: MemoryLive) -> None:
@@ -92,7 +93,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         parting = Reteller().run(reader).parting
         side = live_side(reader, "live", folder / "a.jsonl")
         compared = compare_sides(side.side, backtest_side(reader, side, folder / "b.jsonl"))
-    return Played(parting=parting, compared=compared, **told)
+        config = side.config.with_values({"maker_fee_bps_x100": 0, "taker_fee_bps_x100": 0})
+        free = backtest_side(reader, evolve(side, config=config), folder / "c.jsonl")
+    return Played(parting=parting, compared=compared, without_fees=free, **told)
 
 
 def test_it_settles_to_the_last_digit(played: Played) -> None:
@@ -155,3 +158,11 @@ def test_a_fill_of_an_order_that_rested_in_both_is_the_fill_model(played: Played
     forced = [one for one in played.compared.pieces if one.cause is Cause.FILL_MODEL]
     assert forced
     assert any("rested in both" in one.evidence for one in forced)
+
+
+def test_a_backtest_that_pays_no_fees_says_so(played: Played) -> None:
+    """Else whoever compares profits takes the venue's fees for a loss of the live session."""
+    paid = played.compared.a.books.fees
+    assert played.without_fees.books.fees == 0 < paid
+    assert f"the session paid {canonical(paid)}" in played.without_fees.remark
+    assert "no fees" not in played.compared.b.remark

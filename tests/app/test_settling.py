@@ -157,6 +157,22 @@ def test_what_a_fault_trades_is_a_trade_by_hand(tmp_path: Path, kind: FaultKind)
     live(tmp_path, scene)
 
 
+def test_a_position_closed_by_hand_is_named_to_the_last_digit(tmp_path: Path) -> None:
+    async def scene(world: MemoryLive) -> None:
+        await traded(world)
+        world.trade(Side.SELL, "0.006")  # the venue lists no position any more, and no mark
+        await world.pass_ms(LISTED_MS)
+        ledger, statement, found = await settled(world, tmp_path / "journal")
+        assert ledger.positions[SYMBOL][0] == Decimal("0.006")
+        assert not statement.positions.get(SYMBOL, (0,))[0]
+        (one,) = found.open_findings
+        assert one.verdict is Verdict.BY_HAND
+        assert found.unexplained == 0
+        assert found.not_booked != 0
+
+    live(tmp_path, scene)
+
+
 def test_a_trade_by_hand_that_was_taken_over_is_booked(tmp_path: Path) -> None:
     """After ``state adopt-exchange`` the ledger begins anew, and settles to the last digit."""
 

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from decimal import Decimal
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -54,6 +55,7 @@ from tests.crash.statement import Statement
 DEPOSIT = 100_000
 PRICE = Decimal(3_000)
 CALM_S = 25  # the session's end is cleared up without faults, as a drain is
+QUIET_S = 160  # before the end money stops to move, so that the list can tell what frames lost
 LISTED_S = 70  # after which the list of income has caught up
 FUNDING_S = 17
 FUNDING_RATE = Decimal("0.0003")
@@ -113,12 +115,12 @@ async def _serve(count: int, seed: int, pipe: Connection) -> None:
     feeding = asyncio.create_task(MarketFeed(venue, server.clock, Pacer()).run(market))
     books, keep = Books(venue), True
     pipe.send(address)
-    funded_ms, is_calm = server.clock.now_ms(), False
+    funded_ms, is_quiet = server.clock.now_ms(), False
     while keep:
         await asyncio.sleep(0.1)
         books.look()
         now = server.clock.now_ms()
-        if now - funded_ms >= FUNDING_S * 1_000 and not is_calm:
+        if now - funded_ms >= FUNDING_S * 1_000 and not is_quiet:
             funded_ms = now
             fund(venue, symbols, now)
         if feeding.done():
@@ -127,9 +129,12 @@ async def _serve(count: int, seed: int, pipe: Connection) -> None:
             asked = pipe.recv()
             if asked == "rough":
                 venue.set_plan(troubles(seed, symbols, server.clock.now_ms()))
+            elif asked == "quiet":
+                venue.set_plan(rough(seed + 1, symbols, server.clock.now_ms()))
+                is_quiet = True
             elif asked == "calm":
                 venue.set_plan(FaultPlan(()))
-                is_calm = True
+                is_quiet = True
             keep = asked != "stop"
             pipe.send(books.statement())
     feeding.cancel()
@@ -196,8 +201,12 @@ def main() -> int:
     began = time.monotonic()
     with (folder / "live.err").open("wb") as said:
         live = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=said, text=True)
-        time.sleep(max(seconds - CALM_S, seconds / 2))
-        faults = ask(here, "look").faults
+        quiet, calm = max(seconds - QUIET_S, seconds / 2), max(seconds - CALM_S, seconds / 2)
+        time.sleep(quiet)
+        faults = Counter(ask(here, "look").faults)
+        ask(here, "quiet")
+        time.sleep(calm - quiet)
+        faults += Counter(ask(here, "look").faults)
         ask(here, "calm")
         out, _ = live.communicate()
     told = ask(here, "look")
@@ -213,9 +222,9 @@ def main() -> int:
     print(replay.stdout.strip() or replay.stderr.strip(), flush=True)
     wrong = [] if live.returncode == 0 else [f"live run ended with {live.returncode}"]
     wrong += [] if replay.returncode == 0 else [f"replay ended with {replay.returncode}"]
-    wrong += judge(state, None, told)  # type: ignore[arg-type]
     parts = [settled(state, address, is_listed=False)]
     print(parts[0], flush=True)
+    wrong += judge(state, None, told, parts[0].funding)  # type: ignore[arg-type]
     parts += explained(state, folder / "backtest.json")
     time.sleep(max(LISTED_S - (time.monotonic() - ended), 0))
     parts.append(settled(state, address, is_listed=True))

@@ -20,8 +20,11 @@ from attrs import Factory, define
 
 from grinder_app.live.money import APART_MS, LAG_MS
 from grinder_core.numbers import ZERO, exact
+from grinder_core.reconcile.settings import ReconcileSettings
 
 MIB: Final = 1_024
+# how long a session may not know of money: the list lags, and is read with every reconciliation
+UNTOLD_MS: Final = LAG_MS + ReconcileSettings().snapshot_interval_ms + 2 * APART_MS
 MOVED: Final = frozenset({"funding", "transfer"})
 
 
@@ -32,11 +35,13 @@ class Explained:
     Attributes:
         wrong: What it could not explain; nothing: everything is explained.
         counts: What a summary shows.
+        funding: Sum of the payments that are pending, which our ledger lacks.
     """
 
     what: str
     wrong: list[str] = Factory(list)
     counts: dict[str, Any] = Factory(dict)
+    funding: Decimal = ZERO
 
     def __str__(self) -> str:
         """One line of a summary."""
@@ -74,7 +79,11 @@ def settled(state: Path, address: str, *, is_listed: bool) -> Explained:
     opened = [one for one in told["findings"] if one["verdict"] != "pending"]
     found.wrong += [f"{one}" for one in opened[:5]]
     found.wrong += [f"{len(opened)} entries are open"] if opened else []
-    late = told["journal_ms"] - LAG_MS - APART_MS
+    with exact():
+        for one in pending:
+            if one["kind"] == "funding" and one["where"] == "ledger":
+                found.funding += Decimal(one["values"]["income"].split()[0])
+    late = told["journal_ms"] - UNTOLD_MS
     for one in pending if is_listed else ():
         if one["where"] != "ledger" or one["kind"] not in MOVED or one["ts"] < late:
             found.wrong.append(f"still pending: {one}")

@@ -45,8 +45,12 @@ def _name_of(row: Any) -> str:
     return name
 
 
-def judge(folder: Path, policy: Policy, told: Statement) -> list[str]:
-    """Return everything that is wrong; nothing: all is well."""
+def judge(folder: Path, policy: Policy, told: Statement, pending: Decimal = ZERO) -> list[str]:
+    """Return everything that is wrong; nothing: all is well.
+
+    Args:
+        pending: Funding that the session could not be told of any more.
+    """
     core = restore(folder, policy).core
     if core is None:
         return ["the journal holds no session"]
@@ -54,7 +58,7 @@ def judge(folder: Path, policy: Policy, told: Statement) -> list[str]:
         *_doubled(intents_of(folder), told),
         *_orders(core, told),
         *_fills(core, told),
-        *_money(core, told),
+        *_money(core, told, pending),
         *_replayed(folder, policy, core),
     ]
 
@@ -109,13 +113,14 @@ def _fills(core: LiveCore, told: Statement) -> Iterable[str]:
         yield f"{total} fills, at the venue {of_all}"
 
 
-def _money(core: LiveCore, told: Statement) -> Iterable[str]:
+def _money(core: LiveCore, told: Statement, pending: Decimal) -> Iterable[str]:
     """What trading brought is the same: the order of fills may differ, their sum may not."""
     with exact():
         here = ZERO
         for s in core.engine.hot.symbols.values():
             paid = s.ledger.fees_paid + s.ledger.funding_paid
             here += s.ledger.realized_pnl - s.ledger.cost_basis - paid
+        here += pending
     if here != told.cash_flow:
         yield f"cash flow {here}, at the venue {told.cash_flow}"
 

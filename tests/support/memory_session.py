@@ -234,9 +234,11 @@ class MemoryLive:
             now = self.clock.now_ms()
             self.venue.tick(now)
             for symbol in PRICES:
-                step = 10_000 + dice.randint(-self.walk_bps, self.walk_bps)
-                price = str((Decimal(prices[symbol]) * step / 10_000).quantize(Decimal("0.1")))
-                prices[symbol] = price
+                if self.walk_bps:
+                    step = 10_000 + dice.randint(-self.walk_bps, self.walk_bps)
+                    moved = Decimal(prices[symbol]) * step / 10_000
+                    prices[symbol] = str(moved.quantize(Decimal("0.1")))
+                price = prices[symbol]
                 ask = str(Decimal(price) + Decimal("0.1"))
                 self.venue.on_event(mark(now, symbol, price), now)
                 self.venue.on_event(quote(now, price, ask, symbol=symbol), now)
