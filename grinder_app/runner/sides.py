@@ -26,6 +26,7 @@ from grinder_core.errors import ConfigError
 from grinder_core.numbers import ZERO, canonical, parse_decimal
 
 USUAL: Final = Tolerance()
+NEVER: Final = 2**63  # later than every event
 NO_OUTPUTS: Final = "outputs were not kept: run with --set app.outputs=all"
 
 
@@ -221,12 +222,20 @@ class _Reasons:
             }
             for who, side in (("A", a), ("B", b))
         }
+        self._last_output = {
+            who: side.output_events[-1] if side.output_events else NEVER
+            for who, side in (("A", a), ("B", b))
+        }
 
     def classed(self, piece: Piece) -> Classed:
         """Return a piece with its cause."""
         found = self._of("A", piece.a) or self._of("B", piece.b)
-        cause = Cause.UNEXPLAINED if found is None else found.cause
-        evidence = "no output shows it" if found is None else found.text
+        if found is not None:
+            cause, evidence = found.cause, found.text
+        elif self._is_at_the_end("A", piece.a) or self._is_at_the_end("B", piece.b):
+            cause, evidence = Cause.PROTECTION, "after the last quote: the session was stopped"
+        else:
+            cause, evidence = Cause.UNEXPLAINED, "no output shows it"
         return Classed(
             piece=piece,
             cause=cause,
@@ -241,6 +250,11 @@ class _Reasons:
         key = (who, fill.symbol, fill.side.value, canonical(fill.price), canonical(fill.qty))
         near = self._found.get(key)
         return min(near, key=lambda one: abs(one.ts - fill.ts)) if near else None
+
+    def _is_at_the_end(self, who: str, fill: Fill | None) -> bool:
+        """Whether a fill came when nothing was decided any more: no output can show it."""
+        number = self._event(who, fill)
+        return number is not None and number > self._last_output[who]
 
     def _event(self, who: str, fill: Fill | None) -> int | None:
         return None if fill is None else self._events[who].get(fill.fill_id)

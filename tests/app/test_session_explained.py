@@ -146,6 +146,17 @@ def test_every_difference_from_its_backtest_has_a_cause(played: Played) -> None:
     assert all(found.evidence(cause) for cause in causes)
 
 
+def test_what_filled_while_it_stopped_is_said_to_have(played: Played) -> None:
+    last = played.compared.a.output_events[-1]
+    late = [
+        one
+        for one in played.compared.pieces
+        if one.piece.b is None and one.event_a is not None and one.event_a > last
+    ]
+    assert all(one.cause is Cause.PROTECTION for one in late)
+    assert all("was stopped" in one.evidence for one in late)
+
+
 def test_the_bridge_to_its_backtest_is_whole(played: Played) -> None:
     found = played.compared
     assert found.bridge.gap == 0
