@@ -75,7 +75,7 @@ def tests(session: nox.Session) -> None:
     session.run(
         "pytest",
         "-q",
-        *("-n", "3"),  # many tests wait for a clock or a socket
+        *("-n", "3", "--dist", "worksteal"),  # many tests wait for a clock or a socket
         *(("-m", "not browser") if further else ()),
         *((BETWEEN if between else ON_NEWEST) if further else ()),
         *session.posargs,
