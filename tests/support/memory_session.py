@@ -233,12 +233,12 @@ class MemoryLive:
         while True:
             now = self.clock.now_ms()
             self.venue.tick(now)
-            for symbol in PRICES:
+            for symbol, fixed in PRICES.items():
                 if self.walk_bps:
                     step = 10_000 + dice.randint(-self.walk_bps, self.walk_bps)
                     moved = Decimal(prices[symbol]) * step / 10_000
                     prices[symbol] = str(moved.quantize(Decimal("0.1")))
-                price = prices[symbol]
+                price = prices[symbol] if self.walk_bps else fixed
                 ask = str(Decimal(price) + Decimal("0.1"))
                 self.venue.on_event(mark(now, symbol, price), now)
                 self.venue.on_event(quote(now, price, ask, symbol=symbol), now)
