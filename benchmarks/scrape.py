@@ -27,7 +27,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, ClassVar, Final
 
-from benchmarks import live_latency
+from benchmarks import live_rig
+from benchmarks.listed_market import listed
+from benchmarks.live_latency import WARM_UP_S, Market, Run, measured
+from grinder_adapters.clock import SystemClock
 from grinder_adapters.metrics.catalog import BY_NAME, CATALOG
 from grinder_adapters.metrics.exposition import Exposition
 from grinder_app.config.live_plan import LiveFlags, plan_live
@@ -130,7 +133,10 @@ def measure(
     And how long its thread was at work, milliseconds for each second, which does not depend on
     what else the machine does.
     """
-    live_latency.LiveSession = ObservedSession  # type: ignore[misc, attr-defined]
+    live_rig.LiveSession = ObservedSession  # type: ignore[attr-defined]
+    written_ms = SystemClock().now_ms()
+    frames = listed(written_ms, int((seconds + WARM_UP_S) * 8_000))
+    run = Run(market=Market.PACED, seconds=seconds)
     took: dict[str, list[list[int]]] = {mode: [] for mode in modes}
     work: dict[str, list[float]] = {mode: [] for mode in modes}
     for number in range(rounds):
@@ -138,11 +144,16 @@ def measure(
         for mode in modes[shift:] + modes[:shift]:
             ObservedSession.mode = mode
             with tempfile.TemporaryDirectory() as name:
-                stamps = asyncio.run(live_latency.measure(seconds, Path(name), waits=False))
+                stamps = measured(run, frames, written_ms, Path(name))
             took[mode].append([*stamps.took_ns["POST"], *stamps.took_ns["DELETE"]])
             work[mode].append(ObservedSession.cpu_s * 1_000 / seconds)
             print(f"round {number + 1}, {mode}", file=sys.stderr)
     return took, work
+
+
+def _quantile_us(values: list[int], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] / 1_000
 
 
 def table_of(took: dict[str, list[list[int]]]) -> dict[str, dict[str, float]]:
@@ -152,9 +163,9 @@ def table_of(took: dict[str, list[list[int]]]) -> dict[str, dict[str, float]]:
         every = [value for values in rounds for value in values]
         row: dict[str, float] = {"n": len(every)}
         for name, share in (("p50", 0.5), ("p99", 0.99)):
-            row[f"{name}_us"] = round(live_latency.quantile_us(every, share), 1)
+            row[f"{name}_us"] = round(_quantile_us(every, share), 1)
             ratios = [
-                live_latency.quantile_us(values, share) / live_latency.quantile_us(alone, share)
+                _quantile_us(values, share) / _quantile_us(alone, share)
                 for values, alone in zip(rounds, took["alone"], strict=True)
             ]
             row[f"{name}_ratio"] = round(median(ratios), 3)
