@@ -57,7 +57,7 @@ class DeadMan:
         self._told: dict[str, str] = {}
 
     def until_ms(self, symbol: str) -> int:
-        """Return when the venue cancels a symbol's orders unless it is renewed; 0: never."""
+        """Return when the venue may cancel a symbol's orders unless it is renewed; 0: never."""
         return self._until_ms.get(symbol, 0)
 
     def why_not(self, symbol: str) -> str:
@@ -110,6 +110,8 @@ class DeadMan:
 
     async def _renew_one(self, symbol: str) -> None:
         window, began = self._settings.dead_man_window_ms, self._base.now_ms()
+        if not self._until_ms.get(symbol):  # without an answer it may run all the same
+            self._until_ms[symbol] = began + window
         try:
             await self._port.arm_countdown(symbol, window)
         except ConnectorClosedError:

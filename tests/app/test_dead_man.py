@@ -108,6 +108,17 @@ def test_a_stop_in_order_takes_the_countdown_away(tmp_path: Path) -> None:
     live(tmp_path, scene)
 
 
+def test_a_countdown_whose_start_was_never_confirmed_is_taken_away_too(tmp_path: Path) -> None:
+    async def scene(world: MemoryLive) -> None:
+        await world.started(30_000)
+        assert is_armed(world)
+        assert state_of(world) == (OperatingState.DEGRADED, StateReason.DEAD_MAN_FAILED)
+        await world.end()
+        assert not is_armed(world)
+
+    live(tmp_path, scene, faults=(Fault(kind=FaultKind.DROP_AFTER, match=RENEWAL),))
+
+
 def test_where_entries_may_rest_after_a_stop_the_countdown_runs_on(tmp_path: Path) -> None:
     async def scene(world: MemoryLive) -> None:
         await world.started()
