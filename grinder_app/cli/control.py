@@ -2,61 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from attrs import frozen
 from cyclopts import App, Parameter
 
-from grinder_adapters.clock import SystemClock
 from grinder_app.cli import output
-from grinder_app.cli.state import ANYWHERE, SETTINGS, Where
+from grinder_app.cli.control_giving import PLAINLY, Order, give
+from grinder_app.cli.state_options import ANYWHERE, SETTINGS, Where
 from grinder_app.live.control_words import RESETS, ResetTarget
 from grinder_app.report.wording import utc
 from grinder_app.runner.options import ConfigOptions, Flag, Texts
-from grinder_core.contracts.checks import as_line
 from grinder_core.contracts.control import Command
-from grinder_core.errors import ConfigError, GrinderError
+from grinder_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from grinder_adapters.control import DoneCommand
     from grinder_app.live.control_view import ControlView
 
-WAIT_S: Final = 5.0
-STOP_WAIT_S: Final = 30.0
 SHOWN: Final = 10
-WAITING: Final = "WAITING"
-_NEEDS_A_PROCESS: Final = frozenset({Command.FLATTEN, Command.STOP})
 
 app = App(name="control", help="Command a running session; see what became of it.")
-
-
-@Parameter(name="*")
-@frozen(kw_only=True)
-class OrderOptions:
-    """How a command is given.
-
-    Parameters
-    ----------
-    reason
-        Your words for it, for the record: one line, at most 500 characters.
-    wait
-        Seconds to wait until the session has carried it out: 5 if not said. After stop until its
-        process has ended: 30 if not said.
-    json
-        Print one JSON line.
-    """
-
-    reason: str = ""
-    wait: float | None = None
-    json: Flag = False
-
-
-Order = Annotated[OrderOptions, Parameter(name="*")]
-PLAINLY: Final = OrderOptions()
 
 
 @app.command
@@ -64,7 +28,7 @@ def pause(
     *, order: Order = PLAINLY, where: Where = ANYWHERE, settings: ConfigOptions = SETTINGS
 ) -> int:
     """Take out what adds risk and let no more in, until somebody resumes; exits stay."""
-    return _give(Command.PAUSE, order, where, settings)
+    return give(Command.PAUSE, order, where, settings)
 
 
 @app.command
@@ -72,7 +36,7 @@ def emergency(
     *, order: Order = PLAINLY, where: Where = ANYWHERE, settings: ConfigOptions = SETTINGS
 ) -> int:
     """Do what a pause does, and stay so after every restart until somebody resumes."""
-    return _give(Command.EMERGENCY, order, where, settings)
+    return give(Command.EMERGENCY, order, where, settings)
 
 
 @app.command
@@ -80,7 +44,7 @@ def resume(
     *, order: Order = PLAINLY, where: Where = ANYWHERE, settings: ConfigOptions = SETTINGS
 ) -> int:
     """Lift a pause or an emergency; kill switch, guards and the environment's override stay."""
-    return _give(Command.RESUME, order, where, settings)
+    return give(Command.RESUME, order, where, settings)
 
 
 @app.command
@@ -88,7 +52,7 @@ def kill(
     *, order: Order = PLAINLY, where: Where = ANYWHERE, settings: ConfigOptions = SETTINGS
 ) -> int:
     """Trip the kill switch: no new risk until it is reset and somebody resumes."""
-    return _give(Command.KILL, order, where, settings)
+    return give(Command.KILL, order, where, settings)
 
 
 @app.command
@@ -107,7 +71,7 @@ def reset(
     target
         kill-switch, drawdown-guard or loss-streaks.
     """
-    return _give(RESETS[target], order, where, settings)
+    return give(RESETS[target], order, where, settings)
 
 
 @app.command
@@ -135,7 +99,7 @@ def flatten(
     symbols = tuple(dict.fromkeys(symbol))
     if everything:
         symbols = whitelist_of(commanded_state(where.root(settings), where.port))
-    return _give(Command.FLATTEN, order, where, settings, symbols)
+    return give(Command.FLATTEN, order, where, settings, symbols)
 
 
 @app.command
@@ -146,7 +110,7 @@ def stop(
 
     It returns once the process has ended, so that the next one can start.
     """
-    return _give(Command.STOP, order, where, settings)
+    return give(Command.STOP, order, where, settings)
 
 
 @app.command
@@ -168,105 +132,6 @@ def status(
     else:
         _print_view(view)
     return 0
-
-
-# -- giving one ------------------------------------------------------------------------------------
-
-
-def _give(
-    command: Command,
-    order: OrderOptions,
-    where: Where,
-    settings: ConfigOptions,
-    symbols: Sequence[str] = ("",),
-) -> int:
-    from grinder_adapters.control import ControlFile, Outcome
-    from grinder_adapters.control.records import ACTOR_MAX
-    from grinder_adapters.journal.lock import pid_of
-    from grinder_app.live.control_view import commanded_state, wait_until_done, wait_until_ended
-    from grinder_app.live.state_audit import who
-    from grinder_app.live.state_folder import writer_of
-
-    is_stop = command is Command.STOP
-    wait_s = (STOP_WAIT_S if is_stop else WAIT_S) if order.wait is None else order.wait
-    if not 0 <= wait_s < inf:
-        raise ConfigError("must be >= 0", field="--wait", value=wait_s)
-    folder = commanded_state(where.root(settings), where.port)
-    writer, pid = writer_of(folder), pid_of(folder)
-    is_running = writer.is_running
-    if command in _NEEDS_A_PROCESS and not is_running:
-        raise GrinderError(
-            f"is written by no process: there is nobody to {command.value.lower()}",
-            field="state folder",
-            value=str(folder),
-            remedy="start the session first, or name another with --state-dir and --port",
-        )
-    file, actor = ControlFile(folder), as_line(who(), longest=ACTOR_MAX)
-    numbers, aside = dict[str, int](), list[Path]()
-    for symbol in symbols:
-        given = file.append(
-            command,
-            actor=actor,
-            now_ms=SystemClock().now_ms(),
-            symbol=symbol,
-            text=order.reason,
-        )
-        numbers[symbol] = given.number
-        aside += [] if given.aside is None else [given.aside]
-    for path in aside:
-        output.note(f"the control file could not be read: it is now {path}, and counted as PAUSE")
-    done: dict[int, DoneCommand] = {}
-    has_ended = False
-    if is_running:
-        wanted, until = tuple(numbers.values()), time.monotonic() + wait_s
-        done = wait_until_done(file, wanted, wait_s, time.monotonic, time.sleep)
-        if is_stop and all(one.outcome is Outcome.APPLIED for one in done.values()):
-            left = until - time.monotonic()
-            has_ended = wait_until_ended(folder, writer, pid, left, time.monotonic, time.sleep)
-    told = [_told(symbol, number, done.get(number)) for symbol, number in numbers.items()]
-    if order.json:
-        output.print_json(
-            {
-                "actor": actor,
-                "aside": [str(path) for path in aside],
-                "command": command.value,
-                "commands": told,
-                "folder": str(folder),
-                "is_running": is_running,
-                **({"has_ended": has_ended} if is_stop else {}),
-            }
-        )
-    else:
-        for one in told:
-            print(_in_words(command, one, is_running=is_running, wait_s=wait_s))
-        if has_ended:
-            print("the process has ended")
-        elif is_stop and all(one["outcome"] == "APPLIED" for one in told):
-            print(f"the process has not ended within {wait_s:g} s; it is still at it")
-    is_good = not is_running or all(one["outcome"] == "APPLIED" for one in told)
-    return 0 if is_good and (has_ended or not is_stop) else 1
-
-
-def _told(symbol: str, number: int, done: DoneCommand | None) -> dict[str, Any]:
-    return {
-        "detail": "" if done is None else done.detail,
-        "number": number,
-        "outcome": WAITING if done is None else done.outcome.value,
-        "reason": "" if done is None else done.reason,
-        "state": "" if done is None else done.state,
-        "symbol": symbol,
-    }
-
-
-def _in_words(command: Command, told: dict[str, Any], *, is_running: bool, wait_s: float) -> str:
-    name = f"{command.value} {told['symbol']}".rstrip() + f", number {told['number']}"
-    if not is_running:
-        return f"{name}: no process runs; it waits in the file and is carried out at the next start"
-    if told["outcome"] == WAITING:
-        return f"{name}: not carried out within {wait_s:g} s; it waits in the file"
-    why = f" ({told['detail']})" if told["detail"] else ""
-    outcome = told["outcome"].lower()
-    return f"{name}: {outcome}{why}; the session is {told['state']} {told['reason']}"
 
 
 # -- for people ------------------------------------------------------------------------------------

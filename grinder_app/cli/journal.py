@@ -12,7 +12,7 @@ import orjson
 from cyclopts import App, Parameter
 
 from grinder_app.cli import output
-from grinder_app.cli.state import ANYWHERE, CORRUPT, SETTINGS, Where
+from grinder_app.cli.state_options import ANYWHERE, CORRUPT, SETTINGS, Where
 from grinder_app.runner.options import ConfigOptions, Flag, Texts
 from grinder_core.errors import ConfigError
 

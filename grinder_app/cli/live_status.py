@@ -125,6 +125,8 @@ def _show(page: StatusPage) -> None:
         *("position", "unrealised", "realised", "fees", "why not"),
     )
     output.print_table("Symbols", columns, [_row(each) for each in standing["symbols"]])
+    for alert in document["beside"].get("alerts") or ():
+        _show_alert(alert)
     for line in document["differences"]:
         print(f"differs: {line}")
     for event in document["events"][-10:]:
@@ -141,6 +143,15 @@ def _row(symbol: dict[str, Any]) -> tuple[str, ...]:
         *(str(symbol[name]) for name in ("position", "unrealised", "realised", "fees")),
         why_not_words(symbol),
     )
+
+
+def _show_alert(alert: dict[str, Any]) -> None:
+    """Print what stands as lines of their own: commands in a table cannot be copied out of it."""
+    print(f"{alert['kind']} {alert['symbol']}".rstrip() + f" since {_clock(alert['since_ms'])}")
+    lines = [("why", alert["cause"]), ("orders", alert["orders"])]
+    lines += [("next", command) for command in alert["next"]]
+    for name, text in [*lines, ("page", alert["runbook"])]:
+        print(f"  {name:<6} {text}")
 
 
 def why_not_words(symbol: dict[str, Any]) -> str:

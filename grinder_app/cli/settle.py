@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from grinder_adapters.binance.permission import PortKind
 from grinder_app.cli import output
-from grinder_app.cli.state import ANYWHERE, NO_POLICY, SETTINGS, Where
+from grinder_app.cli.state_options import ANYWHERE, NO_POLICY, SETTINGS, Where
 from grinder_app.runner.options import ConfigOptions, Flag, PolicyOptions
 from grinder_core.errors import ConfigError
 

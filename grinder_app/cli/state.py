@@ -4,73 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated
 
-from attrs import frozen
 from cyclopts import App, Parameter
 
 from grinder_adapters.binance.permission import PortKind
 from grinder_adapters.clock import SystemClock
 from grinder_app.cli import output
+from grinder_app.cli.state_options import (
+    ANYWHERE,
+    CORRUPT,
+    NO_POLICY,
+    SETTINGS,
+    StateOptions,
+    Where,
+)
+from grinder_app.cli.state_tables import print_differences, print_verdict, print_view
 from grinder_app.report.wording import utc
 from grinder_app.runner.options import ConfigOptions, Flag, PolicyOptions
 from grinder_core.codec import to_dict
 from grinder_core.errors import ConfigError
-from grinder_core.numbers import canonical
 
 if TYPE_CHECKING:
     from grinder_adapters.journal import Survey
     from grinder_app.live.state_adopting import Differences
-    from grinder_app.live.state_verdict import Verdict
-    from grinder_app.live.state_view import SessionFacts, StateView
-
-CORRUPT: Final = 3
 
 app = App(name="state", help="Show, check, copy and mend the durable state of a live session.")
-
-
-@Parameter(name="*")
-@frozen(kw_only=True)
-class StateOptions:
-    """Which state.
-
-    Parameters
-    ----------
-    state_dir
-        Folder of the durable state, instead of the setting app.state_dir.
-    port
-        Whose state: sim, futures, spot, paper or noop; by default the only one that there is.
-    """
-
-    state_dir: Path | None = None
-    port: PortKind | None = None
-
-    def root(self, settings: ConfigOptions) -> Path:
-        """Return the folder of all ports."""
-        if self.state_dir is not None:
-            return self.state_dir
-        return Path(settings.load().app.state_dir)
-
-    def existing(self, settings: ConfigOptions) -> Path:
-        """Return the folder of a state that is there."""
-        from grinder_app.live.state_folder import existing_state
-
-        return existing_state(self.root(settings), self.port)
-
-    def given(self) -> str:
-        """Return these options as they were given, for a command to repeat."""
-        words = [] if self.state_dir is None else ["--state-dir", str(self.state_dir)]
-        words += [] if self.port is None else ["--port", self.port.value]
-        return " ".join(words)
-
-
-Where = Annotated[StateOptions, Parameter(name="*")]
-ANYWHERE: Final = StateOptions()
-SETTINGS: Final = ConfigOptions()
-NO_POLICY: Final = PolicyOptions()
 
 
 @app.command
@@ -98,7 +59,7 @@ def show(
     if json:
         output.print_json(to_dict(view))
     else:
-        _print_view(view)
+        print_view(view)
     return 0
 
 
@@ -122,7 +83,7 @@ def verify(
     if json:
         output.print_json(verdict.to_dict())
     else:
-        _print_verdict(verdict)
+        print_verdict(verdict)
     return 0 if verdict.is_sound else CORRUPT
 
 
@@ -279,7 +240,7 @@ def adopt_exchange(
     if json:
         output.print_json({**found.to_dict(), "is_adopted": is_done})
     else:
-        _print_differences(found, is_done=is_done)
+        print_differences(found, is_done=is_done)
     return 0 if is_done or not found.is_any else 1
 
 
@@ -345,111 +306,3 @@ def _told_copy(seen: Survey, to: Path, json: bool, title: str) -> int:
         },
     )
     return 0
-
-
-def _print_view(view: StateView) -> None:
-    journal, made = view.journal, view.journal.made_by
-    writer = view.writer
-    checkpoints = [f"row {seq}, {utc(ts_ms)}" for seq, ts_ms in journal.checkpoints]
-    facts: dict[str, object] = {
-        "folder": view.folder,
-        "written by": writer.holder if writer.is_running else "nobody at the moment",
-        "made by": "-" if made is None else f"grinder {made.engine_version}",
-        "configuration": "-" if made is None else made.config_hash,
-        "rows": f"{journal.first_seq} to {journal.last_seq}",
-        "from": utc(journal.first_ts_ms),
-        "to": utc(journal.last_ts_ms),
-        "certain up to": f"row {journal.head_seq}",
-        "checkpoints": "; ".join(checkpoints) or "none",
-        "open intents": ", ".join(sorted(journal.open_intents)) or "none",
-    }
-    session = view.session
-    if session is None:
-        output.print_facts("State", {**facts, "session": "none yet"})
-        return
-    output.print_facts("State", {**facts, **_session_lines(session)})
-    columns = ("symbol", "state", "reason", "position", "entry", "mark", "open profit", "orders")
-    rows = [
-        (
-            s.symbol,
-            s.state,
-            s.reason,
-            *(canonical(n) for n in (s.qty, s.avg_entry_price, s.mark, s.unrealized)),
-            len(s.orders),
-        )
-        for s in session.symbols
-    ]
-    output.print_table("Symbols", columns, rows)
-    columns = ("symbol", "order", "side", "price", "qty", "filled", "state", "kind")
-    orders = [
-        (
-            s.symbol,
-            o.client_order_id,
-            o.side,
-            *(canonical(n) for n in (o.price, o.qty, o.filled_qty)),
-            o.state,
-            ("exit" if o.reduce_only else "entry") + (", to be cancelled" if o.is_leaving else ""),
-        )
-        for s in session.symbols
-        for o in s.orders
-    ]
-    if orders:
-        output.print_table("Orders", columns, orders)
-
-
-def _session_lines(session: SessionFacts) -> Mapping[str, object]:
-    latches = [f"{name} is {value}" for name, value in session.latches.items()]
-    newest = "none" if not session.last_id_ts_ms else f"{utc(session.last_id_ts_ms)}"
-    return {
-        "session": f"{session.state} {session.reason} at {utc(session.now_ms)}",
-        "policy": session.policy or "built in",
-        "processes": session.lives,
-        "events, outputs, fills": f"{session.events}, {session.outputs}, {session.fills}",
-        "digest": session.digest,
-        "cash": canonical(session.cash),
-        "equity, peak": f"{canonical(session.equity)}, {canonical(session.peak)}",
-        "latches": "; ".join(latches) or "none",
-        "newest client id": f"{newest}, count {session.last_id_seq}",
-    }
-
-
-def _print_verdict(verdict: Verdict) -> None:
-    seen = verdict.found
-    facts: dict[str, Any] = {
-        "folder": verdict.folder,
-        "written by": verdict.writer.holder
-        if verdict.writer.is_running
-        else "nobody at the moment",
-        "verdict": "sound" if seen.is_sound else "DAMAGED",
-        "sound rows": "none"
-        if seen.last_seq < seen.first_seq
-        else f"{seen.first_seq} to {seen.last_seq}, {utc(seen.last_ts_ms)}",
-        "certain once": "nobody can say" if seen.head_seq is None else f"up to row {seen.head_seq}",
-        "market blocks, lines": f"{seen.blocks}, {seen.lines}",
-        "sound checkpoints": ", ".join(f"row {one.seq}" for one in seen.checkpoints) or "none",
-    }
-    if not seen.is_sound:
-        kept = verdict.salvageable
-        facts["salvageable"] = "nothing" if kept is None else f"rows {kept[0]} to {kept[1]}"
-    output.print_facts("Check of the state", facts)
-    for problem in seen.problems:
-        print(f"problem: {problem}")
-    for step in verdict.steps:
-        print(f"next: {step}")
-
-
-def _print_differences(found: Differences, *, is_done: bool) -> None:
-    rows = [
-        (p.symbol, canonical(p.believed), canonical(p.held), canonical(p.entry_price))
-        for p in found.positions
-    ]
-    output.print_table("Positions", ("symbol", "believed", "held", "entry price"), rows)
-    print(f"balance: believed {canonical(found.cash)}, held {canonical(found.wallet)}")
-    for symbol, qty in sorted(found.others.items()):
-        print(f"left alone: {canonical(qty)} of {symbol}, which this session does not trade")
-    if is_done:
-        print("taken over: the next start goes on from there")
-    elif not found.is_any:
-        print("nothing differs")
-    else:
-        print(f"to take it over: repeat with --confirm {found.token}")

@@ -31,7 +31,8 @@ from grinder_app.live.alert_facts import (
     stuck_facts,
     unknown_symbols,
 )
-from grinder_app.live.alert_words import AT_ONCE, KIND_OF, SEVERITY, Words, words_of
+from grinder_app.live.alert_words import AT_ONCE, KIND_OF, SEVERITY, words_of
+from grinder_app.live.reason_words import Words
 from grinder_core.contracts.control import Command, Control, Health, Timer
 from grinder_core.contracts.enums import OrderState, Override
 from grinder_core.contracts.event import Event
@@ -141,10 +142,10 @@ class Alerts:
         kind = AlertKind.SESSION_FAILED
         return self._event(kind, now, SEVERITY[kind], detail=self._about, error=error)
 
-    @property
-    def standing(self) -> tuple[Condition, ...]:
-        """What was told as open and has not ended, for status pages."""
-        return tuple(sorted(c for c, incident in self._incidents.items() if incident.is_told))
+    def still_open(self, now: int) -> list[Alert]:
+        """Return what was told as open and has not ended, in the words of this moment."""
+        told = sorted(each for each in self._incidents if self._incidents[each].is_told)
+        return [self._alert(each, self._incidents[each], AlertStatus.OPEN, now) for each in told]
 
     # -- what stands ---------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from grinder_adapters.redact import Redactor
 from grinder_adapters.webhook.records import Alert, AlertKind
 from grinder_adapters.webhook.sender import Receiver, WebhookSender, WebhookStats
 from grinder_app.config.live_plan import LivePlan
-from grinder_app.live.alerting import Alerts, Condition, event_alert
+from grinder_app.live.alerting import Alerts, event_alert
 from grinder_app.live.session import LiveSession
 from grinder_app.live.step_log import StepLog
 from grinder_app.live.surroundings import Surroundings
@@ -80,10 +80,10 @@ class Announcer:
         """How the webhook does; ``None`` without one."""
         return None if self.sender is None else self.sender.stats
 
-    @property
-    def standing(self) -> tuple[Condition, ...]:
-        """What was told as open and has not ended."""
-        return () if self._alerts is None else self._alerts.standing
+    def still_open(self) -> list[dict[str, Any]]:
+        """What was told as open and has not ended, as JSON values."""
+        now = self._world.clock.now_ms()
+        return [] if self._alerts is None else [to_dict(a) for a in self._alerts.still_open(now)]
 
     def facts(self) -> dict[str, Any] | None:
         """How the webhook does, as JSON values; ``None`` without one."""

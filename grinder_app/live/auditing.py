@@ -14,6 +14,7 @@ from typing import Any, Final
 from grinder_adapters.audit.log import AuditLog
 from grinder_adapters.audit.records import AuditEvent, AuditEventType, AuditMode, RunIds
 from grinder_adapters.audit.settings import AuditConfig
+from grinder_adapters.control import DoneCommand, Outcome
 from grinder_adapters.redact import Redactor
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.scribe import JournalPort
@@ -124,6 +125,23 @@ class AuditTrail:
             if control.command in MAY_ADD_RISK:
                 raise
 
+    def carried_out(self, done: DoneCommand) -> None:
+        """Note what became of an operator's command."""
+        is_refused = done.outcome is Outcome.REFUSED
+        self._note_call(
+            done.outcome.value,
+            {
+                "actor": done.actor,
+                "command": done.command.value,
+                "detail": done.detail,
+                "number": done.number,
+                "state": f"{done.state} {done.reason}",
+                "symbol": done.symbol,
+            },
+            symbols=(done.symbol,) if done.symbol else (),
+            block_reason=done.reason if is_refused else None,
+        )
+
     def start_refused(self, missing: Sequence[str]) -> None:
         """Note that an armed start was refused, and why."""
         try:
@@ -151,9 +169,9 @@ class AuditTrail:
         """Note that the admin endpoint refused a request; nothing of its body stands there."""
         self._note_call(REFUSED, {"actor": actor, "endpoint": endpoint, "error": error})
 
-    def _note_call(self, status: str, details: Mapping[str, Any]) -> None:
+    def _note_call(self, status: str, details: Mapping[str, Any], **more: Any) -> None:
         try:
-            self._note(AuditEventType.CONTROL, status=status, details=details)
+            self._note(AuditEventType.CONTROL, status=status, details=details, **more)
         except ArtifactError:
             return  # told as a warning; what may not happen unnoted is noted once more
 

@@ -99,7 +99,11 @@ async def run_live(
             shown=request.shown,
         )
         announcer.watch(session)
-        board = StatusBoard(session, version("grinder"), {"webhook": announcer.facts})
+        board = StatusBoard(
+            session,
+            version("grinder"),
+            {"alerts": announcer.still_open, "webhook": announcer.facts},
+        )
         documents = {"/status": board.document_or_opening}
         await stack.enter_async_context(observed(session, tell, documents))
         _end_on_signals(session, stack)

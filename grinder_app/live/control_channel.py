@@ -33,7 +33,7 @@ from grinder_core.contracts.checks import as_line
 from grinder_core.contracts.control import TEXT_MAX, Command, Control
 from grinder_core.contracts.enums import severest
 from grinder_core.contracts.event import Event
-from grinder_core.contracts.live import OperatingState, StateNotice
+from grinder_core.contracts.live import StateNotice
 from grinder_core.errors import ArtifactError, ConfigError, StateWriteError
 from grinder_core.live.core import LiveCore, Step
 from grinder_core.live.records import RecordKind
@@ -42,6 +42,7 @@ ACTOR: Final = "control file"
 RETRY_MS: Final = 5_000
 _UNSEEN: Final = (-1,)
 _NEVER: Final = 2**63
+_REFUSALS: Final = (StateNotice.COMMAND_REFUSED.value, StateNotice.RESUME_REFUSED.value)
 
 
 class ControlChannel:
@@ -53,6 +54,7 @@ class ControlChannel:
         journal: Where events must be before they are gone from the file.
         command: Notes a command and puts it into the session; raises ``ArtifactError`` where it
             cannot be noted as it must be.
+        carried_out: Takes what became of each command.
         stop: Ends the process in order.
         start: Starts a task.
         tell: Takes lines for people, each with a word for its kind.
@@ -65,6 +67,7 @@ class ControlChannel:
         core: LiveCore,
         journal: JournalPort,
         command: Callable[[Control], None],
+        carried_out: Callable[[DoneCommand], None],
         stop: Callable[[], None],
         start: Callable[[Coroutine[Any, Any, None], str], Awaitable[None]],
         tell: Callable[[str, str], None],
@@ -72,6 +75,7 @@ class ControlChannel:
     ) -> None:
         self.file = file
         self._core, self._journal, self._command, self._stop = core, journal, command, stop
+        self._carried_out = carried_out
         self._start, self._tell, self._now_ms = start, tell, now_ms
         self._mark: Mark = _UNSEEN
         self._is_first = True
@@ -107,6 +111,7 @@ class ControlChannel:
         self._under_way.discard(control.number)
         done = _done(control, event.ts_ms, self._core, step)
         self._done.append(done)
+        self._carried_out(done)
         said = f"{control.command.value} {control.symbol}".rstrip()
         self._tell(
             "control",
@@ -225,22 +230,11 @@ class ControlChannel:
 
 def _done(control: Control, now_ms: int, core: LiveCore, step: Step) -> DoneCommand:
     """Return what became of a command in its step."""
-    said: dict[str, str] = {}
-    is_cleared = False
     for record in step.records:
         if record.kind is RecordKind.NOTICE:
             notice = orjson.loads(record.line)
-            said[notice["notice"]] = notice["detail"]
-        elif record.kind is RecordKind.LATCH:
-            latch = orjson.loads(record.line)
-            is_cleared |= latch["latch"] in {"ordered", "override"} and not latch["value"]
-    detail = said.get(StateNotice.COMMAND_REFUSED.value, "")
-    if detail:
-        return _record(control, now_ms, core, detail, Outcome.REFUSED)
-    detail = said.get(StateNotice.RESUME_REFUSED.value, "")
-    state = core.hot.orchestrator.machine.state
-    if detail and (state is OperatingState.EMERGENCY or not is_cleared):
-        return _record(control, now_ms, core, detail, Outcome.REFUSED)
+            if notice["notice"] in _REFUSALS:
+                return _record(control, now_ms, core, notice["detail"], Outcome.REFUSED)
     return _record(control, now_ms, core, "")
 
 

@@ -254,6 +254,7 @@ class LiveSession:
             core,
             journal,
             self.command,
+            self.trail.carried_out,
             self.stop,
             self._tasks.start,
             self._tell,

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from attrs import fields
 
 from grinder_adapters.webhook.records import Alert, AlertKind, AlertStatus, OrderCounts, Severity
-from grinder_app.live.alert_words import AT_ONCE, BY_KIND, BY_REASON, KIND_OF, SEVERITY, Words
+from grinder_app.live.alert_words import AT_ONCE, BY_KIND, KIND_OF, SEVERITY
+from grinder_app.live.reason_words import BY_REASON, Words
 from grinder_app.reference.docstrings import entries, first_paragraph
 from grinder_app.reference.markdown import code, page, section, table
 from grinder_core.contracts.live import OperatingState, StateReason

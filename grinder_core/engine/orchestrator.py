@@ -248,7 +248,7 @@ class Orchestrator:
         if inputs.operator_resume:
             self.inputs = evolve(inputs, operator_resume=False)
             if before is not OperatingState.EMERGENCY or machine.state in {before, _INIT}:
-                refused = f"resume in {before} with reason {machine.reason}"
+                refused = _why_not_resumed(machine)
                 records.append(Notice(ts_ms=now, kind=StateNotice.RESUME_REFUSED, detail=refused))
         if machine.reason is StateReason.INIT_TIMEOUT is not reason:
             waited = f"recovery has not finished within {self.settings.init_timeout_ms} ms"
@@ -287,6 +287,15 @@ class Orchestrator:
         )
         self.is_pending = True  # the next advance reports it
         return self.now_ms
+
+
+def _why_not_resumed(machine: Machine) -> str:
+    now_in = f"{machine.state} {machine.reason}"
+    if machine.state is OperatingState.EMERGENCY:
+        return f"{now_in}: a resume leaves it only once its cause is reset"
+    if machine.state is _INIT:
+        return f"{now_in}: resume again once recovery is done"
+    return f"{now_in}: nothing stands that a resume lifts"
 
 
 def _transition(now: int, scope: str, before: OperatingState, machine: Machine) -> Transition:

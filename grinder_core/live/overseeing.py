@@ -95,13 +95,18 @@ class Overseer:
         guard = GuardState.NORMAL if core.guard is None else core.guard.state
         override = severest(core.override, hot.ordered, hot.imposed)
         facts = (core.kill.active, override, guard)
-        if facts != self._seen:
-            self._seen = facts
-            hot.orchestrator.set_global(
-                kill_switch_active=core.kill.active,
-                operator_override=override,
-                drawdown_state=guard,
-            )
+        if facts == self._seen:
+            return
+        self._seen, machine = facts, hot.orchestrator
+        if override is not machine.inputs.operator_override:
+            # a resume that lifted an override was honoured; only EMERGENCY asks for one besides
+            asks = machine.inputs.operator_resume and machine.machine.emergency_latched
+            machine.set_global(operator_resume=asks)
+        machine.set_global(
+            kill_switch_active=core.kill.active,
+            operator_override=override,
+            drawdown_state=guard,
+        )
 
     def advance(self, now: int, *, is_timer: bool = False) -> Sequence[Effect]:
         """Let the state machine go on; return what the new state asks for. In ``exact()``."""

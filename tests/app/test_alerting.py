@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from grinder_adapters.redact import Redactor
 from grinder_adapters.webhook.records import Alert, AlertKind, AlertStatus, OrderCounts, Severity
 from grinder_app.live.alert_facts import facts_of, stuck_facts
-from grinder_app.live.alert_words import BY_KIND, BY_REASON, KIND_OF, RUNBOOKS, SEVERITY
+from grinder_app.live.alert_words import BY_KIND, KIND_OF, SEVERITY
 from grinder_app.live.alerting import (
     FREE_CRITICAL,
     FREE_MIN,
@@ -25,6 +25,7 @@ from grinder_app.live.alerting import (
     disk_facts,
     event_alert,
 )
+from grinder_app.live.reason_words import BY_REASON, RUNBOOKS
 from grinder_core.contracts.control import Command, Control, Timer
 from grinder_core.contracts.enums import OrderState, Override
 from grinder_core.contracts.event import Payload
@@ -158,7 +159,7 @@ def test_a_kill_switch_is_told_at_once_with_its_cancels_its_reset_and_its_resume
     ]
     hand.order(Command.RESUME)
     assert hand.facts() == [(K.EMERGENCY, "AWAIT_RESUME", "", S.RESOLVED)]
-    assert hand.alerts.standing == ()
+    assert hand.alerts.still_open(hand.now) == []
 
 
 def test_the_drawdown_guard_says_how_far_equity_fell_and_what_was_allowed() -> None:
@@ -226,7 +227,7 @@ def test_what_an_operator_orders_is_told_at_once_and_its_end_too(
     hand.order(Command.RESUME)
     hand.pass_ms(40_000)
     assert hand.facts()[0] == (kind, reason, "", S.RESOLVED)
-    assert hand.alerts.standing == ()
+    assert hand.alerts.still_open(hand.now) == []
 
 
 # -- what degrades ---------------------------------------------------------------------------------
@@ -398,7 +399,7 @@ def test_what_another_cause_masks_is_told_all_the_same() -> None:
     hand.tell(HealthName.FEED_CONNECTED, 0)
     hand.pass_ms(5_000)
     assert [kind for kind, *_ in hand.facts()] == [K.KILL_SWITCH, K.FEED_LOST]
-    assert [each.kind for each in hand.alerts.standing] == [K.FEED_LOST, K.KILL_SWITCH]
+    assert [each.kind for each in hand.alerts.still_open(hand.now)] == [K.FEED_LOST, K.KILL_SWITCH]
 
 
 moves = st.lists(
@@ -436,7 +437,8 @@ def test_every_open_has_one_end_and_what_stands_is_what_the_session_says(story: 
                 standing.remove(condition)
             else:
                 assert condition in standing
-        assert set(hand.alerts.standing) == standing
+        still_open = hand.alerts.still_open(hand.now)
+        assert {Condition(a.kind, a.symbol, a.reason) for a in still_open} == standing
         is_killed = hand.core.engine.hot.kill.active
         assert (Condition(K.KILL_SWITCH, "", "KILL_SWITCH") in standing) is is_killed
 

@@ -92,8 +92,12 @@ def test_a_command_is_carried_out_in_the_next_step_and_acknowledged_once_it_is_d
         ]  # fmt: skip
         assert (heard[0].actor, heard[0].text) == ("me@here", "because")
         assert session.core.hot.commands_done == number
-        audited = [row["details"] for row in world.rows("audit")][-1]
-        assert (audited["number"], audited["text"]) == (number, "because")
+        taken, carried_out = [
+            row for row in world.rows("audit") if row["details"].get("number") == number
+        ]
+        assert (taken["status"], taken["details"]["text"]) == (None, "because")
+        assert (carried_out["status"], carried_out["block_reason"]) == ("APPLIED", None)
+        assert carried_out["details"]["state"] == f"{state} {reason}"
         assert waiting(world) == [number]  # not on disk yet
         await world.pass_ms(1_000)
         assert waiting(world) == []
@@ -112,8 +116,10 @@ def test_a_pause_takes_entries_out_and_a_resume_lets_them_in_again(tmp_path: Pat
         await world.pass_ms(3_000)
         assert not world.open_orders()
         assert state_of(world) == "PAUSE"
-        give(world, Command.RESUME)
+        resume = give(world, Command.RESUME)
         await world.pass_ms(45_000)
+        assert [one.outcome for one in done(world) if one.number == resume] == [Outcome.APPLIED]
+        assert "RESUME_REFUSED" not in {row.get("notice") for row in world.rows("notice")}
         assert state_of(world) == "ACTIVE"
         assert world.open_orders()
 
@@ -399,8 +405,9 @@ def test_what_would_let_risk_in_waits_until_it_can_be_noted_and_the_rest_does_no
         log.rmdir()
         await world.pass_ms(10_000)
         assert (session.core.hot.ordered, waiting(world)) == (None, [])
-        noted = [json.loads(line)["details"] for line in log.read_text().splitlines()]
-        assert [one["number"] for one in noted] == [number]
+        noted = [json.loads(line) for line in log.read_text().splitlines()]
+        told = [(one["details"]["number"], one["status"]) for one in noted]
+        assert told == [(number, None), (number, "APPLIED")]
 
     live(tmp_path, scene, {"audit.audit_enabled": "true", "audit.audit_fail_open": "false"})
 
@@ -436,5 +443,8 @@ def test_a_resume_under_a_kill_switch_is_refused_with_its_reason(tmp_path: Path)
         last = done(world)[-1]
         assert (last.outcome, last.reason) == (Outcome.REFUSED, "KILL_SWITCH")
         assert "EMERGENCY" in last.detail
+        audited = world.rows("audit")[-1]
+        assert (audited["status"], audited["block_reason"]) == ("REFUSED", "KILL_SWITCH")
+        assert audited["details"]["detail"] == last.detail
 
     live(tmp_path, scene)

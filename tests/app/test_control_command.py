@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from grinder_adapters.control import ControlFile, Standing
-from grinder_app.cli import control as command_line
+from grinder_app.cli import control_giving as command_line
 from grinder_app.cli import run
 from grinder_app.live.control_channel import ControlChannel
 from grinder_app.live.control_view import wait_until_ended
@@ -36,8 +36,9 @@ class Commanded:
         self.story = LiveStory(folder, on_step=self._stepped, **options)
         self.file = ControlFile(folder)
         self.channel = ControlChannel(
-            self.file, self.story.core, self.story.journal, self.story.loop.put_first, self._stop,
-            self._start, lambda kind, text: self.told.append(text), lambda: self.story.now,
+            self.file, self.story.core, self.story.journal, self.story.loop.put_first,
+            lambda done: None, self._stop, self._start,
+            lambda kind, text: self.told.append(text), lambda: self.story.now,
         )  # fmt: skip
         self.story.begin()
         self.story.loop.look = self.channel.look
@@ -113,6 +114,9 @@ def test_what_was_carried_out_is_told_with_the_state_after_it(session: Commanded
         (one,) = told["commands"]
         assert (one["outcome"], (one["state"], one["reason"])) == (outcome, state), words
         assert (code, told["is_running"]) == (int(outcome == "REFUSED"), True)
+        assert ("grinder control reset kill-switch" in one["next"]) is (
+            (outcome, one["reason"]) == ("REFUSED", "KILL_SWITCH")
+        )
         assert "@" in told["actor"]
     assert session.stopped
 

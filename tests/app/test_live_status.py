@@ -14,7 +14,9 @@ from grinder_adapters.clock import SystemClock
 from grinder_adapters.journal.lock import StateLock
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match, RequestOp
 from grinder_app.cli import run
+from grinder_app.live.alerting import Alerts
 from grinder_app.live.status import STATUS_FILE, StatusBoard
+from grinder_core.codec import to_dict
 from grinder_core.contracts.control import Command, Control
 from grinder_core.contracts.enums import RiskIntent, Side
 from grinder_core.live.standing import why_not
@@ -272,6 +274,7 @@ def test_the_command_shows_a_running_one_a_dead_one_and_an_ended_one(
     shown = capsys.readouterr()
     assert "no process runs" in shown.err
     assert SYMBOL in shown.out
+    assert "  next " not in shown.out
     lock = StateLock.take(tmp_path / "sim", 1)
     try:
         assert run([*where, "--json"]) == 0
@@ -287,6 +290,34 @@ def test_the_command_shows_a_running_one_a_dead_one_and_an_ended_one(
     page_in(tmp_path, "in order")
     assert run(where) == 1
     assert "the session ended: in order" in capsys.readouterr().err
+
+
+def test_alerts_that_stand_are_shown_with_what_to_type_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sim").mkdir()
+
+    async def scene(world: MemoryLive) -> None:
+        session = await world.started()
+        alerts = Alerts(session.core)
+        session.watchers.append(alerts.step)
+        now = world.clock.now_ms
+        beside = {"alerts": lambda: [to_dict(alert) for alert in alerts.still_open(now())]}
+        command(world, Command.KILL)
+        await world.pass_ms(1_000)
+        StatusBoard(session, "test", beside).close("")
+
+    live(tmp_path, scene)
+    (tmp_path / "sim" / "state.db").touch()
+    run(["live", "status", "--state-dir", str(tmp_path)])
+    shown = capsys.readouterr().out
+    at = [shown.index(words) for words in (
+        "KILL_SWITCH since ", "  why    KILL_SWITCH: the kill switch latched for MANUAL;",
+        "  orders Orders that add risk are cancelled;",
+        "  next   grinder control reset kill-switch\n", "  next   grinder control resume",
+        "  page   docs/how-to/kill-switch.md\n",
+    )]  # fmt: skip
+    assert at == sorted(at)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version":2,"written_ms":1}', b"null"])

@@ -190,7 +190,9 @@ class Desk(MemoryLive):
             on_step=self._stepped,
         )  # fmt: skip
         announcer.watch(session)
-        board = StatusBoard(session, "drill", {"webhook": announcer.facts})
+        board = StatusBoard(
+            session, "drill", {"alerts": announcer.still_open, "webhook": announcer.facts}
+        )
         self.running = process.start(self._run(announcer, board, session))
         return session
 

@@ -68,13 +68,16 @@ async def commanded(desk: Desk, command: Command, symbol: str = "") -> Seen:
 
 
 def _audited(desk: Desk, since: int, command: Command, number: int) -> None:
-    """It is noted once, and before it is carried out."""
+    """It is noted before it is carried out, and after that what became of it."""
     kinds = [(row.stream, row.kind) for row in desk.disk.written[since:]]
     assert kinds.index(("audit", "CONTROL")) < kinds.index(("event", "CONTROL"))
-    noted = [row["details"] for row in desk.rows("audit") if row["details"].get("number") == number]
-    assert [(one["command"], one["actor"], one["text"]) for one in noted] == [
-        (command.value, OPERATOR, "drill")
+    taken, carried_out = [
+        row for row in desk.rows("audit") if row["details"].get("number") == number
     ]
+    assert [taken["details"][name] for name in ("command", "actor", "text")] == [
+        command.value, OPERATOR, "drill",
+    ]  # fmt: skip
+    assert (carried_out["status"], carried_out["details"]["command"]) == ("APPLIED", command.value)
 
 
 def _said(desk: Desk, since: int) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from grinder_core.contracts.control import ENVIRONMENT, TEXT_MAX, Command, Contr
 from grinder_core.contracts.enums import Override, severest
 from grinder_core.errors import ContractError
 from grinder_core.live.core import LiveCore
+from grinder_core.live.records import RecordKind
 from grinder_core.live.state import LiveState, freeze_hot, thaw_hot
 from tests.support.live_core import BTC, LiveHand, a_config
 
@@ -165,3 +166,33 @@ def test_any_text_becomes_a_line_that_a_command_takes(text: str) -> None:
 def test_a_number_is_none_below_zero() -> None:
     with pytest.raises(ContractError, match="number"):
         a_command(-1)
+
+
+FIRST = (
+    Control(command=Command.PAUSE, actor="me"),
+    Control(command=Command.EMERGENCY, actor="me"),
+    Control(command=Command.KILL, actor="me"),
+    Control(command=Command.RESET_KILL_SWITCH, actor="me"),
+    Control(command=Command.RESUME, actor="me"),
+    Control(command=Command.PAUSE, actor=ENVIRONMENT),
+)
+
+
+@given(st.lists(st.sampled_from(FIRST), max_size=5))
+def test_a_resume_is_refused_where_it_neither_lifts_an_order_nor_ends_emergency(
+    before: list[Control],
+) -> None:
+    hand = LiveHand()
+    hand.start()
+    for control in before:
+        hand.feed(control)
+    machine, inputs = hand.core.hot.orchestrator.machine, hand.core.hot.orchestrator.inputs
+    stood, was_emergency = inputs.operator_override, machine.emergency_latched
+    step = hand.feed(Control(command=Command.RESUME, actor="me"))
+    notices = [str(record.line) for record in step.records if record.kind is RecordKind.NOTICE]
+    is_refused = any("RESUME_REFUSED" in line for line in notices)
+    is_lifted = hand.core.hot.orchestrator.inputs.operator_override is not stood
+    if was_emergency:
+        assert is_refused is machine.emergency_latched
+    else:
+        assert is_refused is not is_lifted

@@ -92,6 +92,34 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._is_first = False\n",
         CHANNEL,
     ),
+    Mutant(
+        "what_became_of_a_command_is_not_audited",
+        _CHANNEL,
+        "        self._carried_out(done)\n",
+        "",
+        CHANNEL,
+    ),
+    Mutant(
+        "a_resume_that_lifted_a_pause_is_noted_as_refused",
+        "grinder_core/live/overseeing.py",
+        "asks = machine.inputs.operator_resume and machine.machine.emergency_latched",
+        "asks = machine.inputs.operator_resume",
+        CORE,
+    ),
+    Mutant(
+        "a_resume_does_not_end_the_emergency_that_was_ordered",
+        "grinder_core/live/overseeing.py",
+        "asks = machine.inputs.operator_resume and machine.machine.emergency_latched",
+        "asks = False",
+        CORE,
+    ),
+    Mutant(
+        "a_refused_resume_says_nothing_to_type",
+        "grinder_app/cli/control_giving.py",
+        "    if done.outcome is not Outcome.REFUSED or done.command is not Command.RESUME:",
+        "    if done.outcome is Outcome.REFUSED or done.command is not Command.RESUME:",
+        COMMAND,
+    ),
     # -- the most severe
     Mutant(
         "a_pause_lowers_an_emergency",
@@ -264,17 +292,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a_refused_command_is_told_as_carried_out",
         _CHANNEL,
-        "return _record(control, now_ms, core, detail, Outcome.REFUSED)\n"
-        "    detail = said.get(StateNotice.RESUME_REFUSED",
-        "return _record(control, now_ms, core, detail)\n"
-        "    detail = said.get(StateNotice.RESUME_REFUSED",
+        'return _record(control, now_ms, core, notice["detail"], Outcome.REFUSED)',
+        'return _record(control, now_ms, core, notice["detail"])',
         (*CHANNEL, *COMMAND),
     ),
     Mutant(
         "a_session_that_does_not_listen_is_good",
-        "grinder_app/cli/control.py",
-        'is_good = not is_running or all(one["outcome"] == "APPLIED" for one in told)',
-        'is_good = not is_running or all(one["outcome"] != "REFUSED" for one in told)',
+        "grinder_app/cli/control_giving.py",
+        'is_good = not writer.is_running or all(one["outcome"] == "APPLIED" for one in told)',
+        'is_good = not writer.is_running or all(one["outcome"] != "REFUSED" for one in told)',
         COMMAND,
     ),
     # -- over HTTP
