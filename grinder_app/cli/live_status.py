@@ -158,9 +158,13 @@ def why_not_words(symbol: dict[str, Any]) -> str:
     """Say why a symbol has no more entries than it has; ``-``: nothing is in the way."""
     if symbol["why_not"] is not None:
         return _obstacle(symbol["why_not"])
-    refusal = symbol["last_refusal"]
-    if refusal is not None and symbol["entries"] < (symbol["planned"] or 0):
+    refusal, planned = symbol["last_refusal"], symbol["planned"] or 0
+    if symbol["entries"] >= planned:
+        return "-"
+    if refusal is not None:
         return f"last entry {refusal['status']}: {refusal['why']} at {_clock(refusal['ts_ms'])}"
+    if symbol["spent"]:
+        return f"{symbol['spent']} of {planned} levels filled: empty until the grid is reset"
     return "-"
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from attrs import frozen
 
-from grinder_core.contracts.enums import OrderState
+from grinder_core.contracts.enums import OrderState, Side
 from grinder_core.contracts.orders import OrderRecord
 from grinder_core.contracts.outputs import PaperOutput
 from grinder_core.engine.symbol import SymbolState
@@ -26,6 +26,7 @@ class SymbolStanding:
     Attributes:
         why_not: The first gate that keeps new entries from leaving now; ``None``: none does.
         planned: Levels that the last plan wants; ``None`` before the first.
+        spent: Levels that filled and stay empty until the grid is reset.
         entries, exits: Our orders that rest or are about to, adding and reducing risk.
         leaving, unknown: Those being cancelled, and those of unknown outcome.
         position: Signed, base asset.
@@ -39,6 +40,7 @@ class SymbolStanding:
     bid: Decimal
     ask: Decimal
     planned: int | None
+    spent: int
     entries: int
     exits: int
     leaving: int
@@ -138,6 +140,7 @@ def _symbol(core: LiveCore, symbol: str) -> SymbolStanding:
         bid=s.bid,
         ask=s.ask,
         planned=_planned(out),
+        spent=sum(len(s.grid.spent(side)) for side in Side),
         entries=sum(not order.reduce_only for order in resting),
         exits=sum(order.reduce_only for order in resting),
         leaving=len(leaving),

@@ -14,6 +14,7 @@ from grinder_adapters.clock import SystemClock
 from grinder_adapters.journal.lock import StateLock
 from grinder_adapters.local_venue.fault_kinds import Fault, FaultKind, Match, RequestOp
 from grinder_app.cli import run
+from grinder_app.cli.live_status import why_not_words
 from grinder_app.live.alerting import Alerts
 from grinder_app.live.status import STATUS_FILE, StatusBoard
 from grinder_core.codec import to_dict
@@ -186,6 +187,19 @@ def test_a_refusal_of_the_venue_is_shown_until_an_order_goes_through(tmp_path: P
         symbol = board.document()["standing"]["symbols"][0]
         assert symbol["entries"] == symbol["planned"]
         assert symbol["last_refusal"] is None
+
+    live(tmp_path, scene)
+
+
+def test_a_level_that_filled_is_named_as_what_is_missing(tmp_path: Path) -> None:
+    async def scene(world: MemoryLive) -> None:
+        await world.started(10_000)
+        name, *_ = [n for n, order in world.open_orders().items() if order.side is Side.BUY]
+        world.fill(name, 10_000)
+        await world.pass_ms(1_000)
+        symbol = board_of(world).document()["standing"]["symbols"][0]
+        assert (symbol["planned"], symbol["spent"], symbol["entries"]) == (2, 1, 1)
+        assert why_not_words(symbol) == "1 of 2 levels filled: empty until the grid is reset"
 
     live(tmp_path, scene)
 
