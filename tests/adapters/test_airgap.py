@@ -97,6 +97,7 @@ def test_unix_sockets_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         server.bind("s")
         server.listen()
         client.connect("s")
+        assert client.getpeername() == "s"
 
 
 def test_datagrams_to_loopback_pass() -> None:

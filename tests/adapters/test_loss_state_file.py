@@ -115,6 +115,7 @@ def test_there_are_three_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     file, _ = a_file(tmp_path)
     crash_at(monkeypatch, 4, after=False)
     file.save(OLD)
+    assert file.load() == OLD
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -329,6 +329,7 @@ def test_a_client_that_goes_away_is_forgotten() -> None:
         socket._response.connection.transport.abort()
         await until(lambda: not world.server.venue.hub.sessions)
         world.stir()
+        assert (await world.get("/fapi/v1/ping"))[0] == 200
 
     play(story)
 
@@ -356,6 +357,8 @@ def test_time_passes_at_the_exchange_by_itself() -> None:
         given = {"symbol": "BTCUSDT", "countdownTime": 30}
         await world.signed("POST", "v1/countdownCancelAll", **given)
         await until(lambda: not world.server.venue.exchange.floor.orders)
+        status, answer = await world.signed("GET", "v1/openOrders")
+        assert (status, answer) == (200, [])
 
     play(story)
 
