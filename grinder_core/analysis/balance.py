@@ -8,15 +8,9 @@ from typing import Final
 
 from attrs import frozen
 
-from grinder_core.analysis.matching import (
-    DIGIT,
-    FUNDING,
-    OF_TRADES,
-    Key,
-    Matched,
-    concerns,
-    match,
-)
+from grinder_core.analysis.executions import DIGIT, Key
+from grinder_core.analysis.income import FUNDING, OF_TRADES, concerns
+from grinder_core.analysis.matching import Matched, match
 from grinder_core.analysis.settlement import (
     BookedMoney,
     EntryKind,

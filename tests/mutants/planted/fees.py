@@ -17,7 +17,7 @@ _VALUES = "grinder_adapters/binance/fee_values.py"
 _DESK = "grinder_adapters/binance/order_desk.py"
 _ACCOUNT = "grinder_app/live/trading_account.py"
 _BOOKS = "grinder_app/live/bookkeeping.py"
-_MATCHING = "grinder_core/analysis/matching.py"
+_EXECUTIONS = "grinder_core/analysis/executions.py"
 _BALANCE = "grinder_core/analysis/balance.py"
 _CLEARING = "grinder_core/venue/exchange/clearing.py"
 _SPEAKING = "grinder_app/cli/speaking.py"
@@ -99,7 +99,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a_fee_in_another_asset_is_not_held_against_the_venues",
-        _MATCHING,
+        _EXECUTIONS,
         "        said[Record.LEDGER] = one.booked[0].fee_qty, one.booked[0].fee_asset\n",
         "        pass\n",
         SETTLE,

@@ -13,7 +13,7 @@ RESTING = ("tests/app/test_resting.py",)
 
 _PIECES = "grinder_core/analysis/pieces.py"
 _BRIDGE = "grinder_core/analysis/bridge.py"
-_MATCHING = "grinder_core/analysis/matching.py"
+_EXECUTIONS = "grinder_core/analysis/executions.py"
 _BALANCE = "grinder_core/analysis/balance.py"
 _BOOKS = "grinder_app/live/bookkeeping.py"
 _STATEMENT = "grinder_app/live/statement.py"
@@ -60,35 +60,35 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a_price_is_not_compared",
-        _MATCHING,
+        _EXECUTIONS,
         'for what in ("side", "price", "qty"):',
         'for what in ("side", "qty"):',
         SETTLE,
     ),
     Mutant(
         "a_row_that_was_paid_twice_is_none",
-        _MATCHING,
+        _EXECUTIONS,
         "    if len(rows) > 1:\n        yield say(Verdict.TWICE, Record.INCOME)\n",
         "",
         SETTLE,
     ),
     Mutant(
         "a_row_that_the_list_lacks_is_none",
-        _MATCHING,
+        _EXECUTIONS,
         "    if Record.INCOME not in said and said:\n",
         "    if Record.INCOME in said and not rows and said and nothing is None:\n",
         SETTLE,
     ),
     Mutant(
         "what_the_list_should_show_by_now_is_pending",
-        _MATCHING,
+        _EXECUTIONS,
         "        is_late = one.ts > statement.listed_ms\n",
         "        is_late = one.ts >= statement.listed_ms\n",
         SETTLE,
     ),
     Mutant(
         "the_fee_that_stands_alone_is_taken_for_the_ledgers",
-        _MATCHING,
+        _EXECUTIONS,
         "if len(others) > 1 and value not in others and len(set(others)) == 1:",
         "if len(others) > 2 and value not in others and len(set(others)) == 1:",
         SETTLE,
@@ -193,7 +193,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a_trade_by_hand_is_only_missing",
-        _MATCHING,
+        _EXECUTIONS,
         "            verdict = Verdict.BY_HAND\n",
         "            pass\n",
         SETTLING,
