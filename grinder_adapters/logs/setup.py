@@ -10,15 +10,14 @@ from typing import Any, Final, Self
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from grinder_adapters.logs.file import LogFile
 from grinder_adapters.logs.lines import iso, json_renderer, text_renderer
 from grinder_adapters.logs.settings import LogFormat, LogSettings
 from grinder_adapters.logs.sink import Descriptor, LogSink, LogTarget, SinkStats
 from grinder_adapters.redact import Redactor
-from grinder_core.errors import ConfigError
 
 STDOUT: Final = 1
 STDERR: Final = 2
-_FILE_MODE: Final = 0o600
 
 
 class Log:
@@ -68,9 +67,10 @@ class Log:
             ConfigError: The file cannot be appended to.
         """
         if not settings.log_file:
-            target, is_terminal = Descriptor(os.dup(STDERR)), os.isatty(STDERR)
+            target: LogTarget = Descriptor(os.dup(STDERR))
+            is_terminal = os.isatty(STDERR)
         else:
-            target, is_terminal = Descriptor(_open_file(settings.log_file)), False
+            target, is_terminal = LogFile(settings.log_file), False
         is_shared = is_terminal and on_one_terminal(STDOUT, STDERR)
         return cls(settings, redactor, now_ms, target, is_terminal=is_terminal, is_shared=is_shared)
 
@@ -114,19 +114,3 @@ def on_one_terminal(one: int, other: int) -> bool:
     except OSError:  # one of them is closed
         return False
     return same and os.isatty(one) and os.isatty(other)
-
-
-def _open_file(path: str) -> int:
-    try:
-        # O_NONBLOCK: a pipe without a reader must not hold the start
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-        number = os.open(path, flags, _FILE_MODE)
-        os.set_blocking(number, True)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"cannot be appended to: {getattr(error, 'strerror', None) or error}",
-            field="log.log_file",
-            value=path,
-            remedy="name a file in a folder that exists and that you may write to",
-        ) from None
-    return number

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grinder_adapters.binance.signing import Secret
+from grinder_adapters.logs.file import LogFile
 from grinder_adapters.logs.lines import iso
 from grinder_adapters.logs.settings import LogFormat, LogLevel, LogSettings
 from grinder_adapters.logs.setup import Log, on_one_terminal
@@ -304,6 +305,48 @@ def test_what_cannot_be_appended_to_is_refused_at_the_start(tmp_path: Path, name
     os.mkfifo(tmp_path / "pipe")  # nobody reads it
     with pytest.raises(ConfigError, match=r"log\.log_file"):
         Log.open(LogSettings(log_file=str(tmp_path / name)), Redactor(), lambda: NOW)
+
+
+def test_lines_go_on_in_a_new_file_once_the_old_one_was_moved_away(tmp_path: Path) -> None:
+    path, moved = tmp_path / "a.log", tmp_path / "a.log.1"
+    file = LogFile(str(path))
+    file.write(b"one\nhalf")
+    path.rename(moved)
+    file.write(b" a line\n")  # no line is in two files
+    file.write(b"two\n")
+    assert (moved.read_bytes(), path.read_bytes()) == (b"one\nhalf a line\n", b"two\n")
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.rename(tmp_path / "a.log.2")
+    path.write_bytes(b"of somebody else\n")
+    file.write(b"three\n")
+    assert path.read_bytes() == b"of somebody else\nthree\n"
+    file.close()
+
+
+def test_a_folder_that_went_away_costs_lines_until_it_is_back(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    file = LogFile(str(folder / "a.log"))
+    folder.rename(tmp_path / "old")
+    with pytest.raises(FileNotFoundError):
+        file.write(b"lost\n")
+    folder.mkdir()
+    file.write(b"told\n")
+    assert (folder / "a.log").read_bytes() == b"told\n"
+    file.close()
+
+
+def test_a_pipe_is_written_whatever_has_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = LogFile(str(path))
+    path.unlink()
+    file.write(b"a line\n")
+    assert os.read(reading, 100) == b"a line\n"
+    assert not path.exists()
+    file.close()
+    os.close(reading)
 
 
 def test_the_defaults_are_the_published_ones() -> None:

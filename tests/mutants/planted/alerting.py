@@ -8,6 +8,7 @@ _LOOKS = "grinder_adapters/redact_patterns.py"
 _REDACT = "grinder_adapters/redact.py"
 _SINK = "grinder_adapters/logs/sink.py"
 _LINES = "grinder_adapters/logs/lines.py"
+_LOG_FILE = "grinder_adapters/logs/file.py"
 _OUTBOX = "grinder_adapters/webhook/outbox.py"
 _SENDER = "grinder_adapters/webhook/sender.py"
 _MESSAGE = "grinder_adapters/webhook/message.py"
@@ -51,6 +52,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "at_exit and bool(item) and is_order_key(key)",
         "False",
         REDACT,
+    ),
+    Mutant(
+        "lines_go_on_in_a_log_file_that_was_moved_away",
+        _LOG_FILE,
+        "        return not os.path.samestat(named, os.fstat(self._number))",
+        "        return False",
+        LOGS,
+    ),
+    Mutant(
+        "a_line_is_torn_over_two_log_files",
+        _LOG_FILE,
+        "if self._may_move and self._at_line_start and",
+        "if self._may_move and",
+        LOGS,
     ),
     Mutant(
         "log_lines_are_redacted_as_if_they_stayed",
