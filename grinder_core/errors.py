@@ -202,7 +202,7 @@ class CircuitOpenError(ConnectorNonRetryableError):
 
 
 class RateLimitError(ConnectorNonRetryableError):
-    """The request budget does not allow it now; nothing was sent (LIVE-11, SCR-07)."""
+    """The request budget or a ban does not allow it now; nothing was done (LIVE-11, SCR-07)."""
 
     code = "E_RATE_LIMIT"
 

@@ -40,6 +40,8 @@ from grinder_core.errors import (
     ConfigError,
     ConnectorError,
     ConnectorNonRetryableError,
+    ConnectorOutcomeUnknownError,
+    ConnectorTimeoutError,
     ConnectorTransientError,
     RateLimitError,
 )
@@ -207,7 +209,8 @@ class AccountPort:
         The second reading decides, also where the answer to the first was lost.
 
         Raises:
-            ConnectorTransientError: It did not take effect, for a reason that passes.
+            ConnectorTransientError: It did not take effect, for a reason that passes, or not yet;
+                to ask again does no harm.
             ConnectorNonRetryableError: Not permitted, refused, or it is not what was asked for.
         """
         check_symbol(symbol)
@@ -220,16 +223,15 @@ class AccountPort:
         client.guard.require()
         answer = await client.send(request, client.admit(request), lambda body: body)
         config = await self.symbol_config(symbol)
-        if config.leverage != leverage:
-            if isinstance(answer, Failed) and isinstance(answer.error, ConnectorTransientError):
-                raise answer.error
-            raise ConnectorNonRetryableError(
-                f"the venue holds {config.leverage}"
-                + (f": {answer.error}" if isinstance(answer, Failed) else ""),
-                field=f"leverage of {symbol}",
-                value=leverage,
-            )
-        return config
+        if config.leverage == leverage:
+            return config
+        why = answer.error if isinstance(answer, Failed) else None
+        if isinstance(why, ConnectorTransientError):
+            raise why
+        rule = f"the venue holds {config.leverage}" + (f": {why}" if why else "")
+        if isinstance(why, ConnectorOutcomeUnknownError | ConnectorTimeoutError):
+            raise ConnectorTransientError(f"leverage of {symbol} = {leverage}: {rule}")
+        raise ConnectorNonRetryableError(rule, field=f"leverage of {symbol}", value=leverage)
 
     async def _read(self, request: Request, read: Callable[[bytes], T]) -> T:
         """Ask; wait for the budget where somebody said how."""

@@ -22,6 +22,7 @@ from grinder_core.errors import (
     ConnectorNonRetryableError,
     ConnectorOutcomeUnknownError,
     ConnectorTransientError,
+    RateLimitError,
 )
 from grinder_core.resilience.breaker_settings import Operation
 
@@ -196,6 +197,8 @@ class VenueFailure:
         said = f"{op} failed with HTTP {self.status}, code {self.code}: {self.msg[:_SHOWN]}"
         if self.kind in _TRANSIENT:
             return ConnectorTransientError(said, retry_after_ms=self.retry_after_ms)
+        if self.kind is FailureKind.BANNED:
+            return RateLimitError(said, remedy=self.reaction.value)
         return ConnectorNonRetryableError(said, remedy=self.reaction.value)
 
 

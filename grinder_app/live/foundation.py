@@ -11,9 +11,16 @@ from attrs import frozen
 
 from grinder_app.config.live_plan import LivePlan
 from grinder_app.live.surroundings import Surroundings
-from grinder_core.errors import CircuitOpenError, ConnectorTimeoutError, ConnectorTransientError
+from grinder_core.errors import (
+    CircuitOpenError,
+    ConnectorTimeoutError,
+    ConnectorTransientError,
+    RateLimitError,
+)
 
 OPENING_WAITS_MS: Final = (2_000, 5_000, 10_000, 20_000, 30_000)
+HELD_WAIT_MS: Final = 15_000
+_HELD: Final = (CircuitOpenError, RateLimitError)  # nothing was sent: that costs no patience
 T = TypeVar("T")
 
 
@@ -50,15 +57,19 @@ class Foundation:
     async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do what the venue may refuse for the moment; a start does not give up at once.
 
+        A ban is sat out, however long: the next process would know nothing of it, and ask.
+
         Raises:
             ConnectorError: It will not do, or not for a minute.
         """
-        for wait_ms in OPENING_WAITS_MS:
+        waits = iter(OPENING_WAITS_MS)
+        while not self.is_stopping():
             try:
                 return await work()
-            except (ConnectorTransientError, ConnectorTimeoutError, CircuitOpenError) as error:
+            except (*_HELD, ConnectorTimeoutError, ConnectorTransientError) as error:
+                wait_ms = HELD_WAIT_MS if isinstance(error, _HELD) else next(waits, 0)
+                if not wait_ms:
+                    raise
                 self.tell("start", f"{error}; tried again in {wait_ms // 1_000} s")
             await self.world.sleep(wait_ms / 1_000)
-            if self.is_stopping():
-                break
         return await work()

@@ -25,6 +25,7 @@ from grinder_core.errors import (
     ConnectorClosedError,
     ConnectorError,
     ConnectorNonRetryableError,
+    ConnectorTransientError,
     ContractError,
 )
 from grinder_core.resilience.budget import BudgetWindow
@@ -533,6 +534,17 @@ def test_leverage_is_set_and_read_again(fault: Fault, holds: int, is_fine: bool)
             with pytest.raises(ConnectorNonRetryableError, match="the venue holds 20"):
                 await account.set_leverage("BTCUSDT", 1)
         assert desk.venue.sent("POST", "leverage")[0].parameters["leverage"] == "1"
+
+    at_desk(scene)
+
+
+def test_leverage_that_perhaps_was_not_set_may_be_asked_for_again() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.venue.answers["POST leverage"] = "{}"
+        desk.venue.faults.append(Fault(loses=True))
+        desk.venue.answers["GET symbolConfig"] = CONFIG % 20
+        with pytest.raises(ConnectorTransientError, match="the venue holds 20"):
+            await AccountPort(desk.client).set_leverage("BTCUSDT", 1)
 
     at_desk(scene)
 

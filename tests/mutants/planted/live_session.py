@@ -8,6 +8,7 @@ CORE = ("tests/core/live/test_live_core.py",)
 RESTART = ("tests/core/live/test_live_restart.py",)
 LOOP = ("tests/app/test_live_loop.py",)
 WORLD = ("tests/simulation/test_live_world.py",)
+START = ("tests/app/test_start_under_faults.py",)
 
 _CORE = "grinder_core/live/core.py"
 _PASSING = "grinder_core/live/passing.py"
@@ -108,5 +109,34 @@ MUTANTS: tuple[Mutant, ...] = (
         "        world.restore(base.folder, self._policy)\n"
         "        self.journal = self._open_journal(config)\n",
         WORLD,
+    ),
+    # -- the start
+    Mutant(
+        "a_ban_ends_a_start",
+        "grinder_app/live/foundation.py",
+        "_HELD: Final = (CircuitOpenError, RateLimitError)",
+        "_HELD: Final = (CircuitOpenError,)",
+        START,
+    ),
+    Mutant(
+        "a_ban_is_an_error_like_any_other",
+        "grinder_adapters/binance/error_map.py",
+        "        if self.kind is FailureKind.BANNED:\n",
+        "        if self.kind is FailureKind.HALT:\n",
+        START,
+    ),
+    Mutant(
+        "leverage_that_perhaps_was_not_set_ends_a_start",
+        "grinder_adapters/binance/account_port.py",
+        "if isinstance(why, ConnectorOutcomeUnknownError | ConnectorTimeoutError):",
+        "if isinstance(why, ConnectorTimeoutError):",
+        START,
+    ),
+    Mutant(
+        "waiting_for_a_ban_costs_patience",
+        "grinder_app/live/foundation.py",
+        "wait_ms = HELD_WAIT_MS if isinstance(error, _HELD) else next(waits, 0)",
+        "wait_ms = next(waits, 0)",
+        START,
     ),
 )
