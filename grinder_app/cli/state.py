@@ -251,9 +251,16 @@ async def _adopt(
     rest_url: str | None,
     confirm: str,
 ) -> Differences:
+    from grinder_adapters.journal import JournalReader
     from grinder_app.config.live_plan import LiveFlags, draft_live
     from grinder_app.live.recovering import restore as recover
-    from grinder_app.live.state_adopting import adopt, books_of, find_differences, session_of
+    from grinder_app.live.state_adopting import (
+        adopt,
+        books_of,
+        fees_elsewhere,
+        find_differences,
+        session_of,
+    )
     from grinder_app.live.state_audit import opened_for_operator
     from grinder_app.live.surroundings import Surroundings
 
@@ -266,10 +273,12 @@ async def _adopt(
     with opened_for_operator(folder, version("grinder"), now, writes=bool(confirm)) as journal:
         restored = recover(folder, made)
         core = session_of(restored, folder)
+        with JournalReader(folder) as reader:
+            elsewhere = fees_elsewhere(reader)
         flags = LiveFlags(exchange_port=port, symbols=core.config.whitelist, rest_url=rest_url)
         plan = draft_live(flags, settings.load(), os.environ)
         async with books_of(plan, world) as books:
-            found = await find_differences(core, books)
+            found = await find_differences(core, books, elsewhere)
         if journal is not None:
             if not found.is_any or confirm != found.token:
                 raise ConfigError(

@@ -115,7 +115,9 @@ def print_differences(found: Differences, *, is_done: bool) -> None:
         for p in found.positions
     ]
     output.print_table("Positions", ("symbol", "believed", "held", "entry price"), rows)
-    print(f"balance: believed {canonical(found.cash)}, held {canonical(found.wallet)}")
+    told = f", of it {canonical(found.fees_elsewhere)} in fees that another asset paid"
+    told = told if found.fees_elsewhere else ""
+    print(f"balance: believed {canonical(found.expected)}, held {canonical(found.wallet)}{told}")
     for symbol, qty in sorted(found.others.items()):
         print(f"left alone: {canonical(qty)} of {symbol}, which this session does not trade")
     if is_done:

@@ -18,24 +18,26 @@ from attrs import frozen
 
 from grinder_adapters.binance.account_port import AccountPort
 from grinder_adapters.binance.rest_records import AccountAnswer, PositionAnswer, TradeAnswer
-from grinder_adapters.journal import Journal
+from grinder_adapters.journal import Journal, JournalReader
 from grinder_app.config.live_plan import GuardsMissingError, LivePlan
 from grinder_app.live.connecting import open_client
 from grinder_app.live.loop import LiveLoop
 from grinder_app.live.ports import Nobody
 from grinder_app.live.reconciling import unfinished
 from grinder_app.live.recovering import Restored, checkpoint_text
-from grinder_app.live.scribe import Scribe
+from grinder_app.live.scribe import EVENT_STREAM, Scribe, read_payload
 from grinder_app.live.state_audit import note_done
 from grinder_app.live.surroundings import Surroundings
 from grinder_core.codec import digest16, to_dict
 from grinder_core.contracts.control import AccountUpdate, PositionUpdate, Restarted
-from grinder_core.contracts.orders import OrderRecord
+from grinder_core.contracts.event import KIND_NAMES
+from grinder_core.contracts.orders import OrderRecord, OrderUpdate
 from grinder_core.errors import ConfigError, GrinderError
 from grinder_core.live.core import LiveCore
-from grinder_core.numbers import ZERO
+from grinder_core.numbers import ZERO, exact
 
 ADOPTED_KIND: Final = "ADOPTED"
+_MONEY: Final = tuple(KIND_NAMES[kind] for kind in (AccountUpdate, OrderUpdate))
 
 
 class UnbookedFillsError(GrinderError):
@@ -73,6 +75,7 @@ class Differences:
 
     Attributes:
         cash, wallet: What the session counts with and what the account holds, quote currency.
+        fees_elsewhere: Fees that another asset paid: the session counts them, the wallet does not.
         has_started: Equity began with the account's balance.
         others: Symbols that are held and not traded by the session: left alone.
     """
@@ -80,13 +83,20 @@ class Differences:
     positions: tuple[Difference, ...]
     cash: Decimal
     wallet: Decimal
+    fees_elsewhere: Decimal
     has_started: bool
     others: Mapping[str, Decimal]
 
     @property
     def is_any(self) -> bool:
         """Whether there is something to take over; a first start takes the balance by itself."""
-        return bool(self.positions) or (self.has_started and self.cash != self.wallet)
+        return bool(self.positions) or (self.has_started and self.expected != self.wallet)
+
+    @property
+    def expected(self) -> Decimal:
+        """What the wallet would be if nothing differed, quote currency."""
+        with exact():
+            return self.cash + self.fees_elsewhere
 
     @property
     def token(self) -> str:
@@ -115,8 +125,32 @@ def session_of(restored: Restored, folder: Path) -> LiveCore:
     return restored.core
 
 
-async def find_differences(core: LiveCore, books: Books) -> Differences:
+def fees_elsewhere(reader: JournalReader) -> Decimal:
+    """Return what other assets paid in fees since the newest start, quote currency.
+
+    Raises:
+        ArtifactError: The journal is damaged.
+    """
+    paid: dict[tuple[str, int], Decimal] = {}
+    for row in reader.rows(expand=False):
+        if row.stream != EVENT_STREAM or row.kind not in _MONEY:
+            continue
+        payload = read_payload(row.kind, row.body)
+        if isinstance(payload, AccountUpdate) and payload.start is not None:
+            paid.clear()
+        elif isinstance(payload, OrderUpdate) and payload.fee_asset:
+            paid[payload.symbol, payload.trade_id] = payload.fee  # some are told twice
+    with exact():
+        return sum(paid.values(), ZERO)
+
+
+async def find_differences(
+    core: LiveCore, books: Books, fees_elsewhere: Decimal = ZERO
+) -> Differences:
     """Hold a session against its venue.
+
+    Args:
+        fees_elsewhere: As the function of that name says of its journal.
 
     Raises:
         UnbookedFillsError: Orders of ours were executed and it is not booked.
@@ -143,6 +177,7 @@ async def find_differences(core: LiveCore, books: Books) -> Differences:
         positions=tuple(positions),
         cash=hot.cash,
         wallet=account.wallet_balance,
+        fees_elsewhere=fees_elsewhere,
         has_started=core.hot.has_started,
         others={
             p.symbol: p.position_amt

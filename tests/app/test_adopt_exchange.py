@@ -31,15 +31,19 @@ from grinder_app.live.state_adopting import (
     Differences,
     UnbookedFillsError,
     adopt,
+    fees_elsewhere,
     find_differences,
 )
 from grinder_app.live.state_audit import open_state
-from grinder_core.contracts.enums import Side
+from grinder_core.contracts.control import AccountUpdate
+from grinder_core.contracts.enums import OrderState, Side
+from grinder_core.contracts.event import Event
+from grinder_core.contracts.orders import OrderUpdate
 from grinder_core.live.core import LiveCore
 from grinder_core.numbers import ZERO
 from grinder_core.venue.exchange.requests import NewOrder
 from grinder_core.venue.exchange.vocabulary import OrderType
-from tests.support.live_story import LiveStory, a_story, live_config
+from tests.support.live_story import BEGAN_MS, LiveStory, a_story, live_config
 
 D = Decimal
 Capsys = pytest.CaptureFixture[str]
@@ -256,6 +260,37 @@ def test_an_order_whose_venue_id_is_unknown_may_have_made_any_later_trade(tmp_pa
     after = a_trade("somebody's", ts=order.placed_ts)
     with pytest.raises(UnbookedFillsError, match="perhaps"):
         differences(core, Held(made=(after,)))
+
+
+def a_fill(trade_id: int, fee: str, asset: str) -> OrderUpdate:
+    return OrderUpdate(
+        ts=BEGAN_MS, symbol="AAAUSDT", client_order_id="x", order_id="1", side=Side.BUY,
+        state=OrderState.FILLED, last_price=D(100), last_qty=D("0.1"), filled_qty=D("0.1"),
+        trade_id=trade_id, fee=D(fee), fee_asset=asset, fee_qty=D(1) if asset else ZERO,
+    )  # fmt: skip
+
+
+def test_fees_that_another_asset_paid_are_no_difference(tmp_path: Path) -> None:
+    with LiveStory(tmp_path / "sim") as story:
+        story.begin()
+        story.market(20)
+        for payload in (
+            a_fill(1, "0.5", "BNB"),
+            AccountUpdate(ts=BEGAN_MS, start=D(9_000)),
+            a_fill(2, "0.03", "BNB"),
+            a_fill(3, "0.04", "BNB"),
+            a_fill(3, "0.04", "BNB"),
+            a_fill(4, "0.9", ""),
+        ):
+            story.scribe.event(Event(story.now, payload, 0))
+        core = story.core
+    with JournalReader(tmp_path / "sim") as reader:
+        paid = fees_elsewhere(reader)
+    assert paid == D("0.07")
+    core.hot.has_started = True
+    venue = Held(wallet=core.engine.hot.cash + paid)
+    assert not asyncio.run(find_differences(core, venue, paid)).is_any
+    assert asyncio.run(find_differences(core, venue)).is_any
 
 
 # -- the command, at an exchange -------------------------------------------------------------------

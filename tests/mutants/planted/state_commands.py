@@ -28,6 +28,20 @@ MUTANTS: tuple[Mutant, ...] = (
         ADOPT,
     ),
     Mutant(
+        "fees_that_another_asset_paid_are_a_difference",
+        _ADOPTING,
+        "            return self.cash + self.fees_elsewhere",
+        "            return self.cash",
+        ADOPT,
+    ),
+    Mutant(
+        "fees_before_a_new_start_are_counted_again",
+        _ADOPTING,
+        "            paid.clear()\n",
+        "            continue\n",
+        ADOPT,
+    ),
+    Mutant(
         "a_token_does_not_stand_for_the_balance",
         _ADOPTING,
         '"positions": positions, "wallet": self.wallet})',
