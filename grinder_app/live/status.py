@@ -84,6 +84,8 @@ class StatusBoard:
             self._note(ts_ms, kind.value, f"{words} ({body['reason']})")
         elif kind is RecordKind.LATCH:
             self._note(ts_ms, kind.value, f"{body['latch']}: {body['value'] or 'released'}")
+        elif kind is RecordKind.NOTICE:
+            self._note(ts_ms, kind.value, f"{body['notice']}: {body['detail']}")
         else:
             words = " ".join(str(body[name]) for name in sorted(body) if name != "kind")
             self._note(ts_ms, kind.value, words)

@@ -72,6 +72,9 @@ def test_what_an_operator_ordered_is_named_at_once(
     async def scene(world: MemoryLive) -> None:
         await world.started()
         board = board_of(world)
+        command(world, Command.RESUME)
+        refused = "RESUME_REFUSED: ACTIVE HEALTHY: nothing stands that a resume lifts"
+        assert board.document()["events"][-1]["text"] == refused
         command(world, name)
         found = obstacle(board)
         assert found is not None
