@@ -1,15 +1,20 @@
-"""What a scraper costs a session: tick to wire with and without one, in turns in one run.
+"""What a scraper costs a session: tick to wire with and without one.
 
-    python -m benchmarks.scrape [--seconds N] [--rounds N] [--modes A,B] [--json]
+    python -m benchmarks.scrape [--seconds N] [--modes A,B] [--rounds N] [--json]
 
-The session and its market are those of ``live_latency``. In turns nobody looks (``alone``, and
-``again``, which shows what chance makes of two equal runs), the counters run and nobody asks
-(``counted``), another process asks for ``/metrics`` ten times a second, answered on the session's
-own loop (``loop``) or on a loop of another thread that is handed the bytes (``thread``), and the
-same on the session's loop with a hundred dead clients beside it (``dead``). Ratios are to
-``alone``: of all rounds together, which is the one to read for the p99 (a round of 6 s has two or
-three orders beyond it), and the median over the rounds. What one exposition takes of the loop
-stands below: reading the values, and the longest piece of writing them out.
+The session and its market are those of ``live_latency``. In one session another process asks for
+``/metrics`` ten times a second for two seconds, then nobody does for two, and so on. Shown are both
+ways, their ratio, and between what it lies in nine of ten cases when whole turns are drawn again;
+by the wall, and of the session's own processor time, which is free of what else the machine does.
+
+With ``--modes`` sessions of their own follow, a few seconds each in ``--rounds`` rounds: nobody
+looks (``alone``), the counters run and nobody asks (``counted``), the scraper is answered on the
+session's own loop (``loop``), on a loop of another thread that is handed the bytes (``thread``),
+or on the session's loop with a hundred dead clients beside it (``dead``). Ratios are to ``alone``,
+of all rounds together; two equal sessions differ by up to a tenth.
+
+What one exposition takes of the loop stands below: reading the values, and the longest piece of
+writing them out.
 """
 
 from __future__ import annotations
@@ -17,20 +22,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Any, ClassVar, Final
 
+from attrs import asdict
+
 from benchmarks import live_rig
 from benchmarks.listed_market import listed
 from benchmarks.live_latency import WARM_UP_S, Market, Run, measured
+from benchmarks.stamps import StampedHttp
+from benchmarks.turns import Compared, Turn, compared, quantile_us, work_ms_per_s
 from grinder_adapters.clock import SystemClock
 from grinder_adapters.metrics.catalog import BY_NAME, CATALOG
 from grinder_adapters.metrics.exposition import Exposition
@@ -42,10 +54,13 @@ from grinder_app.live.session import LiveEnd, LiveSession
 from grinder_app.live.surroundings import Surroundings
 from grinder_app.runner.loop_thread import LoopThread
 from grinder_app.server.bodies import Answer
-from grinder_app.server.observation import ObservationServer, observation_app
+from grinder_app.server.observation import Make, ObservationServer, observation_app
 from grinder_app.server.scrapes import FAMILIES_AT_ONCE
 
-MODES: Final = ("alone", "again", "counted", "loop", "thread", "dead")
+MODES: Final = ("alone", "counted", "loop", "thread", "dead")
+TURNS: Final = "turns"
+TURN_S: Final = 2.0
+ROUND_S: Final = 6.0
 HERTZ: Final = 10
 DEAD_CLIENTS: Final = 100
 SCRAPER: Final = """
@@ -60,17 +75,38 @@ while True:
 """
 
 
+class _Counted:
+    """A route that counts who asks."""
+
+    asked: ClassVar[int] = 0
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+
+    def __call__(self) -> Answer | Awaitable[Answer]:
+        """Count, and answer."""
+        type(self).asked += 1
+        return self._make()
+
+
 class ObservedSession(LiveSession):
     """A session with somebody who looks at it."""
 
     mode: ClassVar[str] = "alone"
     cpu_s: ClassVar[float] = 0.0
+    turns: ClassVar[list[Turn]] = []
 
     async def run(self, duration_s: float = 0) -> LiveEnd:
         """Run it."""
         async with AsyncExitStack() as stack:
-            if self.mode not in ("alone", "again"):
-                await _observe(self, self.mode, stack)
+            if self.mode != "alone":
+                scraper = await _observe(self, self.mode, stack)
+                if self.mode == TURNS:
+                    assert scraper is not None
+                    self.turns.clear()
+                    taking = asyncio.create_task(_take_turns(scraper, self.turns))
+                    stack.callback(scraper.send_signal, signal.SIGCONT)  # it is to end
+                    stack.callback(taking.cancel)
             began = time.thread_time()
             try:
                 return await super().run(duration_s)
@@ -78,10 +114,36 @@ class ObservedSession(LiveSession):
                 type(self).cpu_s = time.thread_time() - began
 
 
-async def _observe(session: LiveSession, mode: str, stack: AsyncExitStack) -> None:
+async def _take_turns(scraper: subprocess.Popen[bytes], turns: list[Turn]) -> None:
+    """Let the scraper ask and be silent in turns, once the session has run for a while."""
+    stamps, is_on = StampedHttp.stamps, False
+    scraper.send_signal(signal.SIGSTOP)
+    while not stamps.is_running:
+        await asyncio.sleep(0.05)
+    while stamps.is_running:
+        turn = Turn(is_on)
+        before = {method: len(took) for method, took in stamps.took_ns.items()}
+        asked = _Counted.asked
+        began, worked = time.perf_counter_ns(), time.thread_time_ns()
+        scraper.send_signal(signal.SIGCONT if is_on else signal.SIGSTOP)
+        await asyncio.sleep(TURN_S)
+        turn.ns = time.perf_counter_ns() - began
+        turn.work_ns = time.thread_time_ns() - worked
+        for method, count in before.items():
+            turn.walls_ns += stamps.took_ns[method][count:]
+            turn.cpus_ns += stamps.cpu_ns[method][count:]
+        assert (_Counted.asked > asked + 1) is is_on, "the scraper asks when it should not, or not"
+        turns.append(turn)
+        is_on = not is_on
+
+
+async def _observe(
+    session: LiveSession, mode: str, stack: AsyncExitStack
+) -> subprocess.Popen[bytes] | None:
     routes = session_routes(session)
+    routes = {**routes, "/metrics": _Counted(routes["/metrics"])}
     if mode == "counted":
-        return
+        return None
     if mode == "thread":
         address = await _on_a_thread(routes["/metrics"], stack)
     else:
@@ -94,6 +156,7 @@ async def _observe(session: LiveSession, mode: str, stack: AsyncExitStack) -> No
     scraper = subprocess.Popen([sys.executable, "-c", SCRAPER, host, str(HERTZ)])
     stack.callback(scraper.wait)
     stack.callback(scraper.terminate)
+    return scraper
 
 
 async def _connect_dead_clients(host: str, stack: AsyncExitStack) -> None:
@@ -124,6 +187,26 @@ async def _on_a_thread(metrics: Any, stack: AsyncExitStack) -> str:
     handing = asyncio.create_task(hand_over())
     stack.callback(handing.cancel)
     return address
+
+
+def measure_turns(seconds: float) -> dict[str, Compared]:
+    """Return what a session's own scraper changes, in turns."""
+    live_rig.LiveSession = ObservedSession  # type: ignore[attr-defined]
+    written_ms = SystemClock().now_ms()
+    frames = listed(written_ms, int((seconds + 2 * WARM_UP_S) * 1_000))
+    ObservedSession.mode = TURNS
+    with tempfile.TemporaryDirectory() as name:
+        measured(Run(market=Market.PACED, seconds=seconds), frames, written_ms, Path(name))
+    turns = ObservedSession.turns
+    wall, cpu = attrgetter("walls_ns"), attrgetter("cpus_ns")
+    return {
+        "orders": compared(turns, lambda some: float(sum(len(turn.walls_ns) for turn in some))),
+        "p50, us": compared(turns, quantile_us(0.5, wall)),
+        "p99, us": compared(turns, quantile_us(0.99, wall)),
+        "p50 of its cpu": compared(turns, quantile_us(0.5, cpu)),
+        "p99 of its cpu": compared(turns, quantile_us(0.99, cpu)),
+        "at work, ms/s": compared(turns, work_ms_per_s),
+    }
 
 
 def measure(
@@ -158,7 +241,7 @@ def _quantile_us(values: list[int], share: float) -> float:
 
 
 def table_of(took: dict[str, list[list[int]]]) -> dict[str, dict[str, float]]:
-    """Return quantiles of all rounds together, and the median of the rounds' ratios."""
+    """Return quantiles of all rounds together."""
     table = {}
     alone_all = [value for values in took["alone"] for value in values]
     for mode, rounds in took.items():
@@ -169,11 +252,6 @@ def table_of(took: dict[str, list[list[int]]]) -> dict[str, dict[str, float]]:
             row[f"{name}_ratio"] = round(
                 _quantile_us(every, share) / _quantile_us(alone_all, share), 3
             )
-            ratios = [
-                _quantile_us(values, share) / _quantile_us(alone, share)
-                for values, alone in zip(rounds, took["alone"], strict=True)
-            ]
-            row[f"{name}_ratio_of_rounds"] = round(median(ratios), 3)
         table[mode] = row
     return table
 
@@ -210,28 +288,32 @@ def pieces_us(times: int = 200) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--seconds", type=float, default=240)
+    parser.add_argument("--modes", default="")
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    modes = ("alone", *(mode for mode in MODES[1:] if mode in given.modes.split(",")))
-    pieces = pieces_us()
-    took, work = measure(given.seconds, given.rounds, modes)
-    table = table_of(took)
-    for mode, row in table.items():
-        row["cpu_ms_per_s"] = round(median(work[mode]), 1)
+    pieces, turns = pieces_us(), measure_turns(given.seconds)
+    table: dict[str, dict[str, float]] = {}
+    if given.modes:
+        modes = ("alone", *(mode for mode in MODES[1:] if mode in given.modes.split(",")))
+        took, work = measure(ROUND_S, given.rounds, modes)
+        table = table_of(took)
+        for mode, row in table.items():
+            row["cpu_ms_per_s"] = round(median(work[mode]), 1)
     if given.json:
-        print(json.dumps({"modes": table, "pieces_us": pieces}))
+        in_turns = {name: asdict(one) for name, one in turns.items()}
+        print(json.dumps({"turns": in_turns, "modes": table, "pieces_us": pieces}))
         return
+    for name, one in turns.items():
+        bounds = f"{one.ratio:.3f}, between {one.low:.3f} and {one.high:.3f}"
+        print(f"{name:14} without {one.off:9.1f}  with {one.on:9.1f}  ({bounds})")
     for mode, row in table.items():
-        cells = [f"{mode:8} n {row['n']:6}"]
-        for name in ("p50", "p99"):
-            ratio, of_rounds = row[f"{name}_ratio"], row[f"{name}_ratio_of_rounds"]
-            cells.append(
-                f"{name} {row[f'{name}_us']:8.1f} us ({ratio:5.3f}, rounds {of_rounds:5.3f})"
-            )
-        print(*cells, f"at work {row['cpu_ms_per_s']:6.1f} ms/s", sep="  ")
+        print(
+            f"{mode:8} n {row['n']:6}  p50 {row['p50_us']:8.1f} us ({row['p50_ratio']:5.3f})"
+            f"  p99 {row['p99_us']:8.1f} us ({row['p99_ratio']:5.3f})"
+            f"  at work {row['cpu_ms_per_s']:6.1f} ms/s"
+        )
     for what, spent_us in pieces.items():
         print(f"{what:26} {spent_us:8.1f} us")
 
