@@ -76,6 +76,7 @@ def tests(session: nox.Session) -> None:
         "pytest",
         "-q",
         *("-n", "3", "--dist", "worksteal"),  # many tests wait for a clock or a socket
+        "--durations=20",  # the whole has to stay within twenty minutes
         *(("-m", "not browser") if further else ()),
         *((BETWEEN if between else ON_NEWEST) if further else ()),
         *session.posargs,
