@@ -20,8 +20,8 @@ SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 ON_NEWEST = (
     "tests/core",
     "tests/fixtures",
-    *(f"tests/adapters/{name}" for name in ("feeds", "journal", "local_venue")),
-    *(f"tests/app/test_{name}.py" for name in ("backtest", "paper", "live_zero_writes")),
+    *(f"tests/adapters/{name}" for name in ("journal", "local_venue")),
+    *(f"tests/app/test_{name}.py" for name in ("paper", "live_zero_writes")),
 )
 BETWEEN = ("tests/core/live", "tests/core/test_numbers.py", "tests/fixtures")
 ORACLES = ("ccxt", "python-binance", "futures-connector", "sdk")
@@ -64,8 +64,8 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on every Python found.
 
-    On the oldest all of them. On the newest the core, the fixtures, the files, the journal, the
-    exchange and what of the application drives them all; between the two only the live core and
+    On the oldest all of them. On the newest the core, the fixtures, the journal, the exchange
+    and what of the application drives them all; between the two only the live core and
     the fixtures; on both without the browser and, where a test does not say how many, with a tenth
     of the examples of each property.
     """
